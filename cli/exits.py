@@ -1,0 +1,63 @@
+"""Exit codes and how failures become them. The table is printed by ``onboard --help``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAILED = 1
+USAGE = 2
+NEEDS_PERSON = 3
+NOT_FOUND = 4
+NOT_SET_UP = 5
+
+
+class Exit(click.ClickException):
+    """A failure the user can act on: one sentence and an exit code."""
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = code
+
+
+def run(command: click.Command, argv: Sequence[str] | None) -> int:
+    """Run ``command`` and return its exit code. Ctrl-C is 130, a closed pipe is 0, as shells expect."""
+    try:
+        result = command.main(args=argv, standalone_mode=False, prog_name="onboard")
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        sentence = _explain(error)
+        if sentence is None:
+            raise
+        click.echo(f"Error: {sentence}", err=True)
+        return NOT_SET_UP
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> str | None:
+    """A sentence for the failures of an installation; None for programming errors, which keep their traceback."""
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    if name == "providers.errors.Misconfigured":
+        return str(error)
+    if name == "pydantic_core._pydantic_core.ValidationError" and "Settings" in str(error):
+        return f"a setting is wrong: {error}"
+    if name == "sqlalchemy.exc.OperationalError":
+        return (
+            f"the database does not answer ({str(error).splitlines()[0]}). Is it running? `onboard doctor` tells more."
+        )
+    if name == "kombu.exceptions.OperationalError":
+        return "the broker does not answer. Is it running? `onboard up` starts everything; `onboard doctor` tells more."
+    return None

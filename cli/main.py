@@ -1,0 +1,91 @@
+"""Entry point: the table of commands, each imported only when it is used, so that ``--help`` stays fast."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# name -> (module, one line for the overview). The line stands here so that the overview imports nothing.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("cli.spec", "Write a commented spec template for a channel."),
+    "validate": ("cli.spec", "Check spec files; show every fault with its place and its cure."),
+    "schema": ("cli.spec", "Print the JSON Schema of specs, for editors."),
+    "start": ("cli.onboarding", "Start (or --update) the onboardings declared in spec files."),
+    "list": ("cli.onboarding", "List onboardings."),
+    "show": ("cli.onboarding", "Show one onboarding: steps, resources, waits, findings."),
+    "events": ("cli.onboarding", "Show what happened to one onboarding."),
+    "watch": ("cli.watch", "Follow onboardings live until they end or wait for a person."),
+    "retry": ("cli.control", "Try a failed or waiting onboarding again now."),
+    "cancel": ("cli.control", "Stop an onboarding; what exists at the vendors stays."),
+    "pause": ("cli.control", "Hold an onboarding after the step that is running."),
+    "resume": ("cli.control", "Let a paused onboarding go on."),
+    "verify": ("cli.control", "Check an active onboarding again now."),
+    "tasks": ("cli.operator", "List work that only a person can do, with the values to enter."),
+    "done": ("cli.operator", "Confirm an operator task."),
+    "demo": ("cli.demo", "Run three onboardings against the simulator, from nothing to verified."),
+    "up": ("cli.up", "Start everything this mode needs and keep it running."),
+    "doctor": ("cli.doctor", "Check this installation and say what to mend."),
+    "worker": ("cli.processes", "Run a Celery worker."),
+    "beat": ("cli.processes", "Run the scheduler."),
+    "gateway": ("cli.processes", "Run the HTTP gateway."),
+    "flower": ("cli.processes", "Run Flower."),
+    "simulator": ("cli.processes", "Run the stand-ins for Twilio and AJO."),
+    "migrate": ("cli.processes", "Bring the database to the current version."),
+    "secrets": ("cli.secrets", "Make and rotate the key that encrypts stored secrets."),
+    "settings": ("cli.settings", "Print every setting and where it comes from."),
+    "completion": ("cli.completion", "Print the shell completion script."),
+}
+
+EPILOG = """\b
+Exit codes:
+  0  done, or nothing to do
+  1  something failed (an onboarding, a vendor, a check)
+  2  the command line or a spec is wrong; nothing was changed
+  3  waits for a person
+  4  no such onboarding
+  5  this installation is not set up (onboard doctor)
+"""
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name + "_command")
+        assert isinstance(command, click.Command)  # noqa: S101  the table above is ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="onboard", prog_name="onboard")
+def cli() -> None:
+    """Take a brand's RCS, SMS or MMS channel from nothing to verified in Adobe Journey Optimizer through Twilio.
+
+    \b
+    Try it:      onboard demo
+    For real:    onboard init rcs > acme.yaml; onboard validate acme.yaml; onboard up; onboard start acme.yaml
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> Any:
+    """Run the command line; every expected failure becomes one clear sentence and its exit code."""
+    from cli.exits import run
+
+    sys.exit(run(cli, argv))
+
+
+if __name__ == "__main__":
+    main()

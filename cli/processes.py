@@ -1,0 +1,201 @@
+"""The processes of onboard, one command each: thin wrappers that bring the right settings. All end on SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.exits import NOT_SET_UP, Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.wake import WakeUp
+
+# Flower is a window on the workers, not a history; the history is in the database.
+FLOWER_MAX_TASKS = 10_000
+LONGEST_HEADERS = 32 * 1024
+
+
+def _run_celery(arguments: list[str]) -> int:
+    """Run a subcommand of Celery in this process, on our app."""
+    from tasks.celery import app
+
+    return app.start(arguments) or 0
+
+
+@click.command("worker")
+@click.option("--concurrency", type=click.IntRange(1, 64), help="Threads. [default: ONBOARD_WORKER_CONCURRENCY]")
+@click.option("--name", help="Name in Flower; unique among all workers. [default: worker-PID]")
+def worker_command(concurrency: int | None, name: str | None) -> int:
+    """Run a Celery worker: steps, forwards and the clock.
+
+    \b
+    Start as many as you like, on as many machines as you like:
+      onboard worker --concurrency 16
+      celery -A tasks worker --events        the same, with Celery's own options
+    """
+    from settings import get_settings
+    from tasks.names import QUEUES
+
+    settings = get_settings()
+    node = name or f"worker-{os.getpid()}"
+    return _run_celery(
+        [
+            *("worker", "--pool", "threads"),
+            *("--concurrency", str(concurrency or settings.worker_concurrency)),
+            *("--queues", ",".join(QUEUES)),
+            *("--hostname", node if "@" in node else f"{node}@%h"),
+            *("--loglevel", settings.log_level),
+            # Workers have nothing to tell each other; events are for Flower.
+            *("--without-gossip", "--without-mingle", "--task-events"),
+        ]
+    )
+
+
+@click.command("beat")
+def beat_command() -> int:
+    """Run the scheduler, which only ticks: what is due is in the database.
+
+    One is enough; a second one does no harm.
+    """
+    from settings import get_settings
+
+    settings = get_settings()
+    folder = settings.home / "beat"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return _run_celery(["beat", "--schedule", str(folder / "schedule"), "--loglevel", settings.log_level])
+
+
+class _CeleryWake:
+    """Implements ``gateway.app.Wake``: here the gateway, which knows no Celery, meets the tasks."""
+
+    def steps(self, wakeups: Sequence[WakeUp]) -> None:
+        from tasks.chain import send
+
+        send(wakeups)
+
+    def forwards(self, due: Sequence[tuple[int, str]]) -> None:
+        from tasks.inbox import send_forwards
+
+        send_forwards(due)
+
+
+@click.command("gateway")
+def gateway_command() -> None:
+    """Run the HTTP gateway that vendors call back.
+
+    It listens on ONBOARD_GATEWAY_HOST and ONBOARD_GATEWAY_PORT. Vendors reach it under ONBOARD_PUBLIC_URL, and
+    signatures are checked against that URL.
+    """
+    import uvicorn
+
+    from engine.vault import Vault, load_keys
+    from gateway.app import create_app
+    from models.db import make_engine
+    from settings import get_settings
+    from tasks.logs import configure_logging
+
+    settings = get_settings()
+    configure_logging(settings)
+    app = create_app(
+        make_engine(settings.resolved_database_url), Vault(load_keys(settings)), settings, _CeleryWake()
+    )
+    config = uvicorn.Config(
+        app,
+        host=settings.gateway_host,
+        port=settings.gateway_port,
+        http="h11",
+        h11_max_incomplete_event_size=LONGEST_HEADERS,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        # Nothing here believes what a proxy says of the caller.
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+    )
+    # uvicorn stops gracefully and then raises the signal again: that is a clean end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    uvicorn.Server(config).run()
+
+
+@click.command("flower")
+def flower_command() -> None:
+    """Run Flower, the web page that shows workers and tasks. Read-only.
+
+    It listens on ONBOARD_FLOWER_HOST and ONBOARD_FLOWER_PORT; beyond this machine only with ONBOARD_FLOWER_BASIC_AUTH.
+    """
+    from cli.stack.programs import ROOT, python_command
+    from settings import child_environment, get_settings
+
+    settings = get_settings()
+    refuse_open_flower(settings.flower_host, has_password=settings.flower_basic_auth is not None)
+    if settings.flower_basic_auth is not None:
+        # By the environment: everybody on the machine can read a command line.
+        environment = {"FLOWER_BASIC_AUTH": settings.flower_basic_auth.get_secret_value()}
+    else:
+        environment = {"FLOWER_UNAUTHENTICATED_API": "true"}
+    command = [
+        # Celery looks for the app in the working directory first, so that has to be ours.
+        *python_command("celery", "--workdir", str(ROOT), "-A", "tasks", "flower"),
+        f"--address={settings.flower_host}",
+        f"--port={settings.flower_port}",
+        "--read_only=True",
+        "--persistent=False",
+        f"--max_tasks={FLOWER_MAX_TASKS}",
+    ]
+    # The settings of this process were read before the working directory changes.
+    environment["ONBOARD_HOME"] = str(settings.home.absolute())
+    os.execve(sys.executable, command, child_environment(environment))  # noqa: S606  our own program
+
+
+def refuse_open_flower(host: str, *, has_password: bool) -> None:
+    """:raises Exit: Flower would show every onboarding's name and state to the network without a password."""
+    from cli.stack.programs import is_loopback
+
+    if not is_loopback(host) and not has_password:
+        msg = (
+            f"Flower would listen on {host} without a password. Set ONBOARD_FLOWER_BASIC_AUTH=user:password, "
+            "or leave ONBOARD_FLOWER_HOST at 127.0.0.1."
+        )
+        raise Exit(msg, NOT_SET_UP)
+
+
+@click.command(
+    "simulator", add_help_option=False, context_settings={"ignore_unknown_options": True}
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def simulator_command(options: tuple[str, ...]) -> int:
+    """Run the stand-ins for Twilio and AJO. Options are those of ``python -m simulator``."""
+    from simulator.__main__ import parse_options
+    from simulator.server import serve
+
+    return serve(parse_options(list(options)))
+
+
+@click.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to the current version. Safe to repeat, and from several machines at once."""
+    from sqlalchemy.engine import make_url
+
+    from models.db import make_engine
+    from models.migrations import is_current, upgrade
+    from settings import get_settings
+
+    url = get_settings().resolved_database_url
+    engine = make_engine(url)
+    try:
+        if is_current(engine):
+            click.echo(f"{make_url(url).render_as_string()} is at the current version already.")
+        else:
+            upgrade(engine)
+            click.echo(f"{make_url(url).render_as_string()} is at the current version now.")
+    finally:
+        engine.dispose()

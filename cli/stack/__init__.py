@@ -1,0 +1,1 @@
+"""Runs onboard's processes on one machine: the embedded broker, the supervisor, and what ``up`` and ``demo`` share."""

@@ -1,0 +1,114 @@
+"""``onboard up``: everything this mode needs, in the foreground, until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cli.stack.stack import Stack
+
+CHECK_SECONDS = 0.25
+
+
+class StopRequested(BaseException):
+    """Ctrl-C or a signal that asks to end."""
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def ignore_signals(*_: Any) -> None:
+    """From now on the clean-up runs undisturbed: an impatient second Ctrl-C must leave nothing running either."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _request_stop(*_: Any) -> None:
+    ignore_signals()
+    raise StopRequested
+
+
+@contextlib.contextmanager
+def stops_on_signals() -> Iterator[None]:
+    """Within, the first SIGINT, SIGTERM or SIGHUP raises :class:`StopRequested` and later ones are ignored."""
+    before = {number: signal.signal(number, _request_stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@click.command("up")
+@click.option("--simulator", "has_simulator", is_flag=True, help="Also run the simulator, and talk to it only.")
+@click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Worker processes.")
+def up_command(has_simulator: bool, workers: int) -> None:
+    """Start everything this mode needs and keep it running until Ctrl-C.
+
+    \b
+    With no settings:        SQLite and a private broker in the state folder.
+    With ONBOARD_DATABASE_URL and ONBOARD_BROKER_URL: your PostgreSQL and Redis.
+    With --simulator:        stand-ins for Twilio and AJO; nothing real is touched.
+    """
+    from cli.processes import refuse_open_flower
+    from cli.stack.stack import Options, Stack
+    from settings import get_settings
+
+    settings = get_settings()
+    refuse_open_flower(settings.flower_host, has_password=settings.flower_basic_auth is not None)
+    options = Options(
+        overrides={"home": str(settings.home.absolute())},
+        inherits_settings=True,
+        workers=workers,
+        restarts=True,
+        simulator=[] if has_simulator else None,
+    )
+    stack = Stack(options, say=lambda text: click.echo(text, err=True))
+    with stops_on_signals():
+        try:
+            stack.start()
+            _show(stack)
+            while True:
+                stack.supervisor.check()
+                stack.supervisor.pause(CHECK_SECONDS)
+        except StopRequested:
+            click.echo("Stopping …", err=True)
+        finally:
+            ignore_signals()
+            stack.stop()
+    click.echo("Stopped.", err=True)
+
+
+def _show(stack: Stack) -> None:
+    from sqlalchemy.engine import make_url
+
+    from cli.stack.programs import is_loopback
+
+    settings = stack.settings
+    rows = [
+        ("gateway", stack.gateway_url),
+        ("Flower", stack.flower_url),
+        ("database", make_url(settings.resolved_database_url).render_as_string()),
+        ("broker", stack.broker_shown),
+        ("workers", f"{stack.options.workers} x {settings.worker_concurrency} threads"),
+        ("logs", str(stack.supervisor.logs)),
+    ]
+    if settings.public_url is not None:
+        rows.insert(1, ("public URL", settings.resolved_public_url))
+    if stack.simulator_url is not None:
+        rows.insert(2, ("simulator", stack.simulator_url))
+    width = max(len(name) for name, _ in rows)
+    click.echo("onboard is running. Stop it with Ctrl-C.\n")
+    for name, where in rows:
+        click.echo(f"  {name:<{width}}  {where}")
+    click.echo("")
+    if stack.simulator_url is not None:
+        click.echo("Twilio and AJO are simulated: nothing real is touched, and the simulator forgets all when it stops.")
+    elif settings.public_url is None and is_loopback(settings.gateway_host):
+        click.echo("Vendors cannot reach this gateway yet: set ONBOARD_PUBLIC_URL to an address that leads here.")

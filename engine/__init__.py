@@ -1,0 +1,1 @@
+"""The rules of progress: states, claims, the runner, waits. Knows no Celery and no HTTP client."""

@@ -1,0 +1,123 @@
+"""Leases: which worker works on which step, and what happens when a worker vanishes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, insert, or_, select, update
+
+from engine.transitions import append_event, move_step
+from models.states import HELD, StepState
+from models.tables import Attempt, Onboarding, Step
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+# A step whose workers vanish again and again would take every worker down with it.
+LOST_LEASES_BEFORE_PARKING = 5
+# Clocks of two machines differ a little; a retry that arrives this early is on time.
+EARLY_SECONDS = 0.5
+
+
+class LeaseLost(RuntimeError):
+    """Another attempt, or a person, took the step over; whatever this worker still does must not be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one step, proved by its attempt number."""
+
+    onboarding_id: int
+    step_id: int
+    step: str
+    attempt: int
+    failures: int
+
+
+def claim_step(
+    connection: Connection, onboarding_id: int, name: str, *, worker: str, at: datetime, lease_seconds: float
+) -> Lease | None:
+    """Take the step if it is due and nobody has it; None leaves it to whoever decided otherwise."""
+    is_free = exists().where(Onboarding.id == onboarding_id, Onboarding.status.not_in(HELD))
+    is_due = or_(Step.not_before.is_(None), Step.not_before <= at + timedelta(seconds=EARLY_SECONDS))
+    if not move_step(
+        connection,
+        onboarding_id=onboarding_id,
+        name=name,
+        sources=(StepState.READY, StepState.RETRYING),
+        target=StepState.RUNNING,
+        at=at,
+        where=is_free & is_due,
+        due_at=at + timedelta(seconds=lease_seconds),
+        not_before=None,
+        started_at=at,
+        finished_at=None,
+        is_signalled=False,
+        attempt=Step.attempt + 1,
+    ):
+        return None
+    row = connection.execute(
+        select(Step.id, Step.attempt, Step.failures).where(Step.onboarding_id == onboarding_id, Step.name == name)
+    ).one()
+    connection.execute(insert(Attempt).values(step_id=row.id, number=row.attempt, worker=worker, started_at=at))
+    return Lease(onboarding_id, row.id, name, row.attempt, row.failures)
+
+
+def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: float) -> None:
+    """Prove that the lease is still ours and extend it, inside the transaction that writes something.
+
+    :raises LeaseLost: it is not.
+    """
+    statement = (
+        update(Step)
+        .where(Step.id == lease.step_id, Step.state == StepState.RUNNING, Step.attempt == lease.attempt)
+        .values(due_at=at + timedelta(seconds=lease_seconds))
+    )
+    if connection.execute(statement).rowcount != 1:
+        raise LeaseLost(lease.step)
+
+
+def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *, at: datetime) -> bool:
+    """Make a step whose worker went silent ready again, or park it for a person after too many losses."""
+    row = connection.execute(
+        select(Step.id, Step.attempt, Step.lost_leases).where(
+            Step.onboarding_id == onboarding_id,
+            Step.name == name,
+            Step.state == StepState.RUNNING,
+            Step.due_at <= at,
+        )
+    ).one_or_none()
+    if row is None:
+        return False
+    is_poison = row.lost_leases + 1 >= LOST_LEASES_BEFORE_PARKING
+    reason = (
+        f"{row.lost_leases + 1} workers vanished while running {name}; look at the worker's log, then `onboard retry`"
+        if is_poison
+        else "its worker went silent; another one takes over"
+    )
+    freed = move_step(
+        connection,
+        onboarding_id=onboarding_id,
+        name=name,
+        sources=(StepState.RUNNING,),
+        target=StepState.WAITING_PERSON if is_poison else StepState.READY,
+        at=at,
+        reason=reason,
+        fence=row.attempt,
+        where=Step.due_at <= at,
+        lost_leases=row.lost_leases + 1,
+        due_at=None if is_poison else at,
+        **({"waiting_since": at, "waiting_topic": "lost", "waiting_for": "a person"} if is_poison else {}),
+    )
+    if freed:
+        connection.execute(
+            update(Attempt)
+            .where(Attempt.step_id == row.id, Attempt.number == row.attempt)
+            .values(finished_at=at, outcome="lost")
+        )
+        append_event(connection, onboarding_id, "lease:lost", reason, at=at, step=name)
+    return freed

@@ -1,0 +1,359 @@
+"""What a person may ask of an onboarding. Each command is one transaction; what it makes due is returned, not sent."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from engine.context import digest
+from engine.operator_tasks import answer_task
+from engine.transitions import append_event, move_onboarding, move_step, settle_onboarding
+from engine.wake import WakeUp, begin_verification, signal_step
+from models.spec.onboarding import spec_to_json
+from models.states import DONE, OnboardingState, StepState
+from models.tables import Onboarding, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+    from engine.contract import AnySpec, Catalogue
+    from engine.vault import Vault
+
+S = StepState
+O = OnboardingState  # noqa: E741  as in engine.transitions
+
+
+class UnknownOnboarding(LookupError):
+    """No onboarding has this name."""
+
+
+class NotPossible(RuntimeError):
+    """The command makes no sense in the present state; the message says why and what would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What ``start`` did with one spec: created, unchanged, differs (nothing done) or updated."""
+
+    name: str
+    what: str
+    differences: list[str] = field(default_factory=list)
+    reruns: list[str] = field(default_factory=list)
+    wakeups: list[WakeUp] = field(default_factory=list)
+
+
+def make_mark(spec: AnySpec) -> str:
+    """Our fingerprint at the vendors: the same for the same onboarding, also when the database was lost."""
+    identity = f"{spec.ajo.organization_id}|{spec.ajo.sandbox}|{spec.name}"
+    return "onb-" + hashlib.sha256(identity.encode()).hexdigest()[:10]
+
+
+def find(connection: Connection, name: str) -> Row[Any]:
+    """The onboarding's row.
+
+    :raises UnknownOnboarding: there is none.
+    """
+    row = connection.execute(select(Onboarding.__table__).where(Onboarding.name == name)).one_or_none()
+    if row is None:
+        raise UnknownOnboarding(name)
+    return row
+
+
+def start(
+    connection: Connection,
+    catalogue: Catalogue,
+    vault: Vault,
+    spec: AnySpec,
+    secret_values: Mapping[str, str],
+    *,
+    is_update: bool,
+    at: datetime,
+    grace_seconds: float,
+) -> Started:
+    """Create the onboarding, or bring it to a changed spec if ``is_update``; idempotent by name."""
+    stored = spec_to_json(spec)
+    row = connection.execute(
+        select(Onboarding.__table__).where(Onboarding.name == spec.name).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return _create(connection, catalogue, vault, spec, secret_values, at=at, grace_seconds=grace_seconds)
+    changed_secrets = [name for name, value in secret_values.items() if vault.read(connection, row.id, name) != value]
+    differences = list(_differences("", row.spec, stored)) + [f"{name}: another secret" for name in changed_secrets]
+    if not differences:
+        return Started(spec.name, "unchanged")
+    if not is_update:
+        return Started(spec.name, "differs", differences)
+    if stored["channel"] != row.channel or make_mark(spec) != row.mark:
+        msg = f"{spec.name}: channel, organisation and sandbox cannot change; start a new onboarding under another name"
+        raise NotPossible(msg)
+    for name in changed_secrets:
+        vault.write(connection, row.id, name, secret_values[name], at=at)
+    reruns, wakeups = _apply_update(
+        connection,
+        catalogue,
+        row,
+        spec,
+        {name.split(".", maxsplit=1)[0] for name in changed_secrets},
+        at=at,
+        grace_seconds=grace_seconds,
+    )
+    return Started(spec.name, "updated", differences, reruns, wakeups)
+
+
+def _create(
+    connection: Connection,
+    catalogue: Catalogue,
+    vault: Vault,
+    spec: AnySpec,
+    secret_values: Mapping[str, str],
+    *,
+    at: datetime,
+    grace_seconds: float,
+) -> Started:
+    stored = spec_to_json(spec)
+    onboarding_id = connection.execute(
+        insert(Onboarding)
+        .values(
+            name=spec.name,
+            channel=spec.channel,
+            brand=spec.brand,
+            organization_id=spec.ajo.organization_id,
+            sandbox=spec.ajo.sandbox,
+            status=O.RUNNING,
+            mark=make_mark(spec),
+            endpoint_token=secrets.token_urlsafe(24),
+            spec=stored,
+            spec_digest=digest(stored),
+            created_at=at,
+            updated_at=at,
+        )
+        .returning(Onboarding.id)
+    ).scalar_one()
+    due_at = at + timedelta(seconds=grace_seconds)
+    connection.execute(
+        insert(Step),
+        [
+            {
+                "onboarding_id": onboarding_id,
+                "name": step.name,
+                "position": position,
+                "state": S.READY if position == 0 else S.PENDING,
+                "due_at": due_at if position == 0 else None,
+                "inputs_digest": digest(step.inputs(spec)),
+                "attempt": 0,
+                "failures": 0,
+                "lost_leases": 0,
+                "is_signalled": False,
+            }
+            for position, step in enumerate(catalogue.steps)
+        ],
+    )
+    for name, value in secret_values.items():
+        vault.write(connection, onboarding_id, name, value, at=at)
+    append_event(connection, onboarding_id, "onboarding:started", f"{spec.channel} for {spec.brand}", at=at)
+    first = catalogue.steps[0].name
+    return Started(spec.name, "created", wakeups=[WakeUp(onboarding_id, spec.name, first)])
+
+
+def _differences(path: str, old: Any, new: Any) -> Iterable[str]:
+    """Readable differences of two stored specs, one line per leaf. Specs hold no secrets, so values may be shown."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(f"{path}.{key}" if path else key, old.get(key), new.get(key))
+    elif old != new:
+        yield f"{path}: {old!r} -> {new!r}"
+
+
+def _apply_update(
+    connection: Connection,
+    catalogue: Catalogue,
+    row: Row[Any],
+    spec: AnySpec,
+    vendors_with_new_secrets: set[str],
+    *,
+    at: datetime,
+    grace_seconds: float,
+) -> tuple[list[str], list[WakeUp]]:
+    """Store the spec and re-run the steps whose inputs changed, and verification whenever any did."""
+    stored = spec_to_json(spec)
+    connection.execute(
+        update(Onboarding)
+        .where(Onboarding.id == row.id)
+        .values(spec=stored, spec_digest=digest(stored), brand=spec.brand, updated_at=at)
+    )
+    digests = {step.name: digest(step.inputs(spec)) for step in catalogue.steps}
+    known = dict(connection.execute(select(Step.name, Step.inputs_digest).where(Step.onboarding_id == row.id)).all())
+    touched = {
+        step.name
+        for step in catalogue.steps
+        if digests[step.name] != known[step.name] or vendors_with_new_secrets & set(step.inputs(spec))
+    }
+    if not touched:
+        return [], []
+    touched.add(catalogue.steps[-1].name)
+    for name, value in digests.items():
+        connection.execute(
+            update(Step).where(Step.onboarding_id == row.id, Step.name == name).values(inputs_digest=value)
+        )
+    append_event(connection, row.id, "onboarding:updated", "spec changed; touches " + ", ".join(sorted(touched)), at=at)
+    return sorted(touched, key=catalogue.names.index), reopen(
+        connection, catalogue, row, touched, at=at, grace_seconds=grace_seconds
+    )
+
+
+def reopen(
+    connection: Connection, catalogue: Catalogue, row: Row[Any], names: set[str], *, at: datetime, grace_seconds: float
+) -> list[WakeUp]:
+    """Make the first step that has something to do ready and those named after it pending.
+
+    A step that runs right now is cancelled under its worker, whose record will be refused, and starts again.
+    """
+    connection.execute(update(Onboarding).where(Onboarding.id == row.id).values(activated_at=None))
+    states = dict(connection.execute(select(Step.name, Step.state).where(Step.onboarding_id == row.id)).all())
+    wakeups: list[WakeUp] = []
+    for name in catalogue.names:
+        if states[name] in DONE and name not in names:
+            continue
+        if states[name] is S.RUNNING:
+            move_step(connection, onboarding_id=row.id, name=name, sources=(S.RUNNING,), target=S.CANCELLED, at=at)
+            states[name] = S.CANCELLED
+        is_first = not wakeups
+        target = S.READY if is_first else S.PENDING
+        if states[name] is not target:
+            move_step(
+                connection,
+                onboarding_id=row.id,
+                name=name,
+                sources=(states[name],),
+                target=target,
+                at=at,
+                due_at=at + timedelta(seconds=grace_seconds) if is_first else None,
+                not_before=None,
+                failures=0,
+                lost_leases=0,
+                is_signalled=False,
+                finished_at=None,
+                waiting_topic=None,
+                waiting_since=None,
+                waiting_until=None,
+                waiting_for=None,
+            )
+        if is_first:
+            wakeups.append(WakeUp(row.id, row.name, name))
+    return wakeups
+
+
+def retry(
+    connection: Connection, catalogue: Catalogue, name: str, *, at: datetime, grace_seconds: float
+) -> list[WakeUp]:
+    """Try again now, from the first step that is not done; also takes up a cancelled onboarding.
+
+    :raises NotPossible: there is nothing to try again, or it is at work already.
+    """
+    row = find(connection, name)
+    if row.status is O.ACTIVE:
+        raise NotPossible(f"{name} is active; to check it again: `onboard verify {name}`")
+    if row.status is O.PAUSED:
+        raise NotPossible(f"{name} is paused; to let it go on: `onboard resume {name}`")
+    if row.status is O.DEGRADED:
+        return verify(connection, name, sends_message=False, at=at, grace_seconds=grace_seconds)
+    if row.status is O.RUNNING:
+        raise NotPossible(f"{name} is at work already; see `onboard show {name}`")
+    append_event(connection, row.id, "onboarding:retried", "a person asked to try again", at=at)
+    if row.status is O.CANCELLED:
+        move_onboarding(connection, row.id, O.CANCELLED, O.RUNNING, at=at)
+    return reopen(connection, catalogue, row, set(), at=at, grace_seconds=grace_seconds)
+
+
+def cancel(connection: Connection, name: str, *, at: datetime) -> None:
+    """End it. A worker in the middle of a step finishes its call and then finds its lease gone.
+
+    :raises NotPossible: it ended already.
+    """
+    row = find(connection, name)
+    if row.status in {O.CANCELLED, O.REMOVED, O.TEARING_DOWN}:
+        raise NotPossible(f"{name} is {row.status} already")
+    move_onboarding(connection, row.id, row.status, O.CANCELLED, at=at, reason="a person cancelled it")
+    connection.execute(update(Onboarding).where(Onboarding.id == row.id).values(next_verification_at=None))
+    for step in connection.execute(select(Step.name, Step.state).where(Step.onboarding_id == row.id)).all():
+        if step.state not in DONE and step.state is not S.CANCELLED:
+            move_step(
+                connection, onboarding_id=row.id, name=step.name, sources=(step.state,), target=S.CANCELLED, at=at
+            )
+
+
+def pause(connection: Connection, name: str, *, at: datetime) -> None:
+    """Hold it after the step that runs.
+
+    :raises NotPossible: it does not move anyway.
+    """
+    row = find(connection, name)
+    if row.status not in {O.RUNNING, O.WAITING, O.ACTIVE, O.DEGRADED}:
+        raise NotPossible(f"{name} is {row.status}; only a running, waiting, active or degraded one can be paused")
+    move_onboarding(connection, row.id, row.status, O.PAUSED, at=at, reason="a person paused it")
+
+
+def resume(connection: Connection, name: str, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
+    """Let a paused onboarding go on.
+
+    :raises NotPossible: it is not paused.
+    """
+    row = find(connection, name)
+    if row.status is not O.PAUSED:
+        raise NotPossible(f"{name} is {row.status}, not paused")
+    move_onboarding(connection, row.id, O.PAUSED, O.RUNNING if row.activated_at is None else O.ACTIVE, at=at)
+    settle_onboarding(connection, row.id, at=at)
+    due_at = at + timedelta(seconds=grace_seconds)
+    ready = connection.execute(
+        update(Step)
+        .where(Step.onboarding_id == row.id, Step.state.in_([S.READY, S.RETRYING]))
+        .values(due_at=due_at)
+        .returning(Step.name)
+    ).scalars()
+    return [WakeUp(row.id, name, step) for step in ready]
+
+
+def verify(
+    connection: Connection, name: str, *, sends_message: bool, at: datetime, grace_seconds: float
+) -> list[WakeUp]:
+    """Ask for a run of the checks now.
+
+    :raises NotPossible: the onboarding is not active yet, or a run is under way.
+    """
+    row = find(connection, name)
+    if row.status not in {O.ACTIVE, O.DEGRADED}:
+        raise NotPossible(f"{name} is {row.status}; only an active or degraded onboarding can be verified again")
+    if not begin_verification(
+        connection, row.id, trigger="request", sends_message=sends_message, at=at, grace_seconds=grace_seconds
+    ):
+        raise NotPossible(f"a verification of {name} is under way; see `onboard show {name}`")
+    return [WakeUp(row.id, name, "verification")]
+
+
+def confirm(
+    connection: Connection,
+    name: str,
+    key: str,
+    *,
+    values: Mapping[str, str],
+    by: str,
+    at: datetime,
+    grace_seconds: float,
+) -> list[WakeUp]:
+    """Record that a person did an operator task and wake the step that waits for it.
+
+    :raises engine.operator_tasks.UnknownTask: there is no such open task.
+    :raises engine.operator_tasks.MissingValues: something was not brought back.
+    """
+    row = find(connection, name)
+    step = answer_task(connection, row.id, key, values=values, by=by, at=at)
+    is_ready = signal_step(connection, row.id, step, at=at, grace_seconds=grace_seconds)
+    return [WakeUp(row.id, name, step)] if is_ready else []

@@ -1,0 +1,281 @@
+"""What a step sees: its declaration, its vendors, its memory. Every write proves the lease in the same transaction.
+
+Nothing here keeps a transaction open while a vendor is called: each method opens a short one of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import Row, select, update
+
+from engine import operator_tasks
+from engine.claim import hold
+from engine.contract import Finding, Suspend, Wait
+from engine.transitions import append_event
+from engine.upsert import upsert
+from models.db import reader
+from models.spec.onboarding import spec_from_json
+from models.states import CheckState, Provenance, ResourceState
+from models.tables import ChecklistItem, Onboarding, Resource, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine
+
+    from engine.claim import Lease
+    from engine.contract import AnySpec, Catalogue
+    from engine.vault import Vault
+    from providers.ajo.client import AjoClient
+    from providers.twilio.client import TwilioClient
+    from settings import Settings
+
+
+class Vendors(Protocol):
+    """The clients of one onboarding, made on first use with its own credentials."""
+
+    @property
+    def twilio(self) -> TwilioClient: ...
+    @property
+    def ajo(self) -> AjoClient: ...
+    def twilio_by_key(self, key_sid: str, key_secret: str) -> TwilioClient: ...
+
+
+def digest(value: Any) -> str:
+    """A stable fingerprint of plain JSON data."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every run of every step shares in one process."""
+
+    db: Engine
+    vault: Vault
+    settings: Settings
+    catalogue: Catalogue
+    make_vendors: Callable[[Settings, AnySpec, Callable[[str], str]], Vendors]
+    now: Callable[[], datetime]
+    worker: str
+
+
+class StepContext:
+    """One run of one step."""
+
+    def __init__(self, shop: Workshop, lease: Lease) -> None:
+        self.shop = shop
+        self.lease = lease
+        self.settings = shop.settings
+        self.now = shop.now
+        with reader(shop.db).begin() as connection:
+            row = connection.execute(select(Onboarding.__table__).where(Onboarding.id == lease.onboarding_id)).one()
+            waiting_topic = select(Step.waiting_topic).where(Step.id == lease.step_id)
+            self.waiting_topic: str | None = connection.execute(waiting_topic).scalar_one()
+            """What the step waited for until now; None when it starts afresh."""
+        self.name: str = row.name
+        self.mark: str = row.mark
+        self.endpoint_token: str = row.endpoint_token
+        self.spec: AnySpec = spec_from_json(row.spec)
+        self.vendors = shop.make_vendors(shop.settings, self.spec, self.secret)
+
+    # -- time ---------------------------------------------------------------------------------------------------
+    def scaled(self, **duration: float) -> timedelta:
+        """A polling interval, shortened by ``ONBOARD_WAIT_SCALE`` against the simulator; at least a quarter second."""
+        seconds = timedelta(**duration).total_seconds() * self.settings.wait_scale
+        return timedelta(seconds=max(seconds, 0.25))
+
+    # -- memory -------------------------------------------------------------------------------------------------
+    def write(self, work: Callable[[Connection], object]) -> None:
+        """Run ``work`` in one transaction that also proves and extends the lease.
+
+        :raises engine.claim.LeaseLost: somebody else took over; nothing was written.
+        """
+        with self.shop.db.begin() as connection:
+            hold(connection, self.lease, at=self.now(), lease_seconds=self.settings.lease_seconds)
+            work(connection)
+
+    def read(self, statement: Any) -> Sequence[Row[Any]]:
+        with reader(self.shop.db).begin() as connection:
+            return connection.execute(statement).all()
+
+    def log(self, kind: str, text: str) -> None:
+        self.write(lambda connection: self._append(connection, kind, text))
+
+    def _append(self, connection: Connection, kind: str, text: str) -> None:
+        append_event(connection, self.lease.onboarding_id, kind, text, at=self.now(), step=self.lease.step)
+
+    # -- secrets ------------------------------------------------------------------------------------------------
+    def secret(self, name: str) -> str:
+        """A secret of this onboarding in clear.
+
+        :raises Suspend: it is missing, so a person has to run ``start --update``.
+        """
+        value = self.find_secret(name)
+        if value is None:
+            raise Suspend(
+                self.person_wait(
+                    f"the secret {name} is not stored; run `onboard start FILE --update` where it can be read"
+                )
+            )
+        return value
+
+    def find_secret(self, name: str) -> str | None:
+        with reader(self.shop.db).begin() as connection:
+            return self.shop.vault.read(connection, self.lease.onboarding_id, name)
+
+    def keep_secret(self, name: str, value: str) -> None:
+        self.write(
+            lambda connection: self.shop.vault.write(connection, self.lease.onboarding_id, name, value, at=self.now())
+        )
+
+    # -- resources ----------------------------------------------------------------------------------------------
+    def resource(self, kind: str) -> Row[Any] | None:
+        rows = self.read(
+            select(Resource.__table__).where(Resource.onboarding_id == self.lease.onboarding_id, Resource.kind == kind)
+        )
+        return rows[0] if rows else None
+
+    def external_id(self, kind: str) -> str:
+        """The vendor's id of a resource that an earlier step made sure of.
+
+        :raises Suspend: it is not recorded; the earlier step has to run again.
+        """
+        row = self.resource(kind)
+        if row is None or row.external_id is None:
+            raise Suspend(self.person_wait(f"no {kind.replace('_', ' ')} is recorded; run `onboard retry {self.name}`"))
+        return str(row.external_id)
+
+    def intend(self, kind: str, *, vendor: str, name: str) -> None:
+        """Commit that we are about to create this: what a crash leaves behind can then be told as ours."""
+
+        def work(connection: Connection) -> None:
+            values: dict[str, Any] = {
+                "vendor": vendor,
+                "name": name,
+                "step": self.lease.step,
+                "state": ResourceState.INTENDED,
+                "external_id": None,
+                "provenance": None,
+                "declared_by": None,
+                "details": {},
+                "intended_at": self.now(),
+                "present_at": None,
+                "seen_at": None,
+            }
+            upsert(connection, Resource, key={"onboarding_id": self.lease.onboarding_id, "kind": kind}, values=values)
+            self._append(
+                connection, "resource:intended", f"about to create {kind.replace('_', ' ')} {name} at {vendor}"
+            )
+
+        self.write(work)
+
+    def record(
+        self,
+        kind: str,
+        *,
+        vendor: str,
+        name: str,
+        external_id: str,
+        provenance: Provenance,
+        details: Mapping[str, Any] | None = None,
+        declared_by: str | None = None,
+    ) -> None:
+        """Commit that this exists. Says so in the event log only when it is news."""
+        known = self.resource(kind)
+        is_news = known is None or known.external_id != external_id or known.state is not ResourceState.PRESENT
+
+        def work(connection: Connection) -> None:
+            values: dict[str, Any] = {
+                "vendor": vendor,
+                "name": name,
+                "step": self.lease.step,
+                "state": ResourceState.PRESENT,
+                "external_id": external_id,
+                "details": dict(details or {}),
+                "seen_at": self.now(),
+            }
+            if is_news:
+                values |= {"provenance": provenance, "declared_by": declared_by, "present_at": self.now()}
+                values |= {"intended_at": known.intended_at if known else self.now()}
+                text = f"{provenance} {kind.replace('_', ' ')} {name} ({external_id}) at {vendor}"
+                self._append(connection, f"resource:{provenance}", text)
+            key = {"onboarding_id": self.lease.onboarding_id, "kind": kind}
+            if is_news:
+                upsert(connection, Resource, key=key, values=values)
+            else:
+                connection.execute(update(Resource).filter_by(**key).values(**values))
+
+        self.write(work)
+
+    # -- checklist and people -----------------------------------------------------------------------------------
+    def check(self, key: str, title: str, *, by: str, is_met: bool | None, detail: str | None = None) -> None:
+        """Record one checklist item; ``is_met`` None means still open."""
+        state = CheckState.OPEN if is_met is None else CheckState.MET if is_met else CheckState.UNMET
+        self.write(
+            lambda connection: upsert(
+                connection,
+                ChecklistItem,
+                key={"onboarding_id": self.lease.onboarding_id, "key": key},
+                values={
+                    "title": title,
+                    "checked_by": by,
+                    "state": state,
+                    "detail": detail,
+                    "updated_at": self.now(),
+                },
+            )
+        )
+
+    def person_wait(self, reason: str, *, topic: str = "person", look_again: timedelta | None = None) -> Wait:
+        return Wait(
+            topic=topic,
+            reason=reason,
+            who="a person",
+            look_again=look_again or self.scaled(hours=6),
+            at_most=timedelta(days=365),
+            needs_person=True,
+        )
+
+    def ask_person(
+        self, key: str, *, title: str, place: str, fields: Sequence[Mapping[str, str]], bring_back: Sequence[str]
+    ) -> operator_tasks.Answer:
+        """What a person brought back for this task.
+
+        :param fields: ``{"label", "value"}``, or ``{"label", "secret"}`` naming a stored secret.
+        :raises Suspend: the task is still open (it is opened, or opened again when what is wanted has changed).
+        """
+        answer: list[operator_tasks.Answer | None] = []
+        self.write(
+            lambda connection: answer.append(
+                operator_tasks.open_task(
+                    connection,
+                    onboarding_id=self.lease.onboarding_id,
+                    step=self.lease.step,
+                    key=key,
+                    title=title,
+                    place=place,
+                    fields=fields,
+                    bring_back=bring_back,
+                    at=self.now(),
+                )
+            )
+        )
+        if answer[0] is None:
+            how = f"see `onboard tasks {self.name}`, then `onboard done {self.name} {key}`"
+            raise Suspend(self.person_wait(f"{title}: {how}", topic=key))
+        return answer[0]
+
+    def observe_all(self) -> list[Finding]:
+        """The findings of every other step that applies; what verification looks at."""
+        return [
+            finding
+            for step in self.shop.catalogue.steps
+            if step.name != self.lease.step and step.skip_reason(self.spec) is None
+            for finding in step.observe(self)
+        ]

@@ -1,0 +1,110 @@
+"""What a step is and what it may answer. ``tasks.steps`` holds the five; the engine receives them as a catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.context import StepContext
+    from models.spec.onboarding import MmsSpec, RcsSpec, SmsSpec
+
+    AnySpec = RcsSpec | SmsSpec | MmsSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step reached its goal."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do until time passes, a vendor moves or a person acts. Costs a row, no worker.
+
+    :param topic: a short key of what is waited for; the clock runs on while it stays the same.
+    :param reason: one sentence: what is waited for, and how far it is.
+    :param who: who can end it (``Twilio and the carriers``, ``a person in the Twilio Console``).
+    :param look_again: when to look next; scaled by ``ONBOARD_WAIT_SCALE``.
+    :param at_most: after this a person is asked to look.
+    """
+
+    topic: str
+    reason: str
+    who: str
+    look_again: timedelta
+    at_most: timedelta
+    needs_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Final until somebody changes something; ``reason`` ends with what to do."""
+
+    reason: str
+
+
+Outcome = Done | Wait | Failed
+
+
+class Suspend(Exception):
+    def __init__(self, outcome: Wait | Failed) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference between what is declared and what is there."""
+
+    subject: str
+    problem: str
+    cure: str
+    severity: str = "error"
+
+    def as_json(self) -> dict[str, str]:
+        return {"severity": self.severity, "subject": self.subject, "problem": self.problem, "cure": self.cure}
+
+
+class StepDefinition(Protocol):
+    """One of the five steps. Stateless: everything it knows comes from the context."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def owns(self) -> tuple[str, ...]:
+        """Resource kinds that this step may create or adopt."""
+
+    def skip_reason(self, spec: AnySpec) -> str | None:
+        """Why the step does not apply to this channel; None when it does."""
+
+    def inputs(self, spec: AnySpec) -> dict[str, Any]:
+        """The part of the spec that this step depends on: when it changes, the step runs again."""
+
+    def observe(self, ctx: StepContext) -> list[Finding]:
+        """Compare what is there with what is declared. Reads only."""
+
+    def act(self, ctx: StepContext) -> Outcome:
+        """Observe, then find, adopt or create until the goal holds. Safe to repeat from the top at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The steps in their order."""
+
+    steps: tuple[StepDefinition, ...]
+    by_name: dict[str, StepDefinition] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {step.name: step for step in self.steps})
+
+    @property
+    def names(self) -> list[str]:
+        return [step.name for step in self.steps]
+
+    def from_step(self, name: str) -> Sequence[StepDefinition]:
+        return self.steps[self.names.index(name) :]

@@ -1,0 +1,250 @@
+"""What arrives from Twilio: stored once, applied to the message it speaks of, queued for AJO.
+
+The gateway calls :func:`receive` and answers; a task calls :func:`take_due` and :func:`settle_event`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import or_, select, update
+
+from engine.retry import next_delay
+from engine.transitions import append_event
+from engine.upsert import insert_new
+from engine.wake import signal_step
+from models.states import ForwardState
+from models.tables import Message, Onboarding, Resource, WebhookEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+    from engine.context import StepContext
+
+# Callbacks arrive out of order; a message's status only moves up this ladder (docs/vendors.md: inference).
+STATUS_RANK = {
+    "intended": 0,
+    "accepted": 1,
+    "scheduled": 1,
+    "queued": 2,
+    "sending": 3,
+    "sent": 4,
+    "partially_delivered": 5,
+    "delivered": 6,
+    "undelivered": 6,
+    "failed": 6,
+    "canceled": 6,
+    "read": 7,
+}
+# Message id of the event that the webhook step sends through the gateway; Twilio's begin with SM or MM.
+PROBE_PREFIX = "probe-"
+# AJO is asked again for a day; then a person decides.
+PARK_AFTER = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The onboarding behind an unguessable gateway path."""
+
+    onboarding_id: int
+    name: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What an arrived event calls for, once its transaction has committed."""
+
+    is_new: bool
+    wakes_verification: bool = False
+    needs_forwarding: bool = False
+
+
+def find_endpoint(connection: Connection, token: str) -> Endpoint | None:
+    row = connection.execute(
+        select(Onboarding.id, Onboarding.name, Onboarding.channel).where(Onboarding.endpoint_token == token)
+    ).one_or_none()
+    return Endpoint(row.id, row.name, row.channel) if row else None
+
+
+def status_rank(status: str) -> int:
+    """Higher is later; a word we do not know ranks as ``sent``, so that it neither blocks nor ends anything."""
+    return STATUS_RANK.get(status, 4)
+
+
+def dedupe_key(kind: str, params: Mapping[str, str]) -> str:
+    """What makes two deliveries the same event: the message and, for a status, the status and its error."""
+    sid = params.get("MessageSid") or params.get("SmsSid", "")
+    if kind == "inbound":
+        return f"inbound:{sid}"
+    status = params.get("MessageStatus") or params.get("SmsStatus", "")
+    return f"status:{sid}:{status}:{params.get('ErrorCode', '')}"
+
+
+def receive(
+    connection: Connection,
+    endpoint: Endpoint,
+    kind: str,
+    params: Mapping[str, str],
+    *,
+    at: datetime,
+    grace_seconds: float,
+) -> Received:
+    """Store one verified event and apply it, all in the caller's transaction; a duplicate changes nothing."""
+    sid = params.get("MessageSid") or params.get("SmsSid", "")
+    key = dedupe_key(kind, params)
+    if len(key) > 120:
+        key = f"{kind}:{hashlib.sha256(key.encode()).hexdigest()}"
+    needs_forwarding = _has_ajo_webhook(connection, endpoint.onboarding_id, kind)
+    values: dict[str, Any] = {
+        "onboarding_id": endpoint.onboarding_id,
+        "kind": kind,
+        "message_sid": sid[:40],
+        "dedupe_key": key,
+        "payload": dict(params),
+        "received_at": at,
+        "forward_tries": 0,
+        "forward_state": ForwardState.PENDING if needs_forwarding else ForwardState.NOT_NEEDED,
+        # The gateway sends the task's message at once; the tick covers for a lost one.
+        "forward_due_at": at + timedelta(seconds=grace_seconds) if needs_forwarding else None,
+    }
+    if not insert_new(connection, WebhookEvent, key=["onboarding_id", "dedupe_key"], values=values):
+        return Received(is_new=False)
+    is_news = kind == "status" and apply_callback(connection, endpoint.onboarding_id, params, at=at)
+    wakes = is_news and signal_step(
+        connection, endpoint.onboarding_id, "verification", at=at, grace_seconds=grace_seconds
+    )
+    return Received(is_new=True, wakes_verification=wakes, needs_forwarding=needs_forwarding)
+
+
+def _has_ajo_webhook(connection: Connection, onboarding_id: int, kind: str) -> bool:
+    resource_kind = "ajo_inbound_webhook" if kind == "inbound" else "ajo_feedback_webhook"
+    found = select(Resource.id).where(
+        Resource.onboarding_id == onboarding_id, Resource.kind == resource_kind, Resource.external_id.isnot(None)
+    )
+    return connection.execute(found).first() is not None
+
+
+def apply_callback(connection: Connection, onboarding_id: int, params: Mapping[str, str], *, at: datetime) -> bool:
+    """Move the message a status callback speaks of; False when it is not ours or this is old news."""
+    error = params.get("ErrorCode", "")
+    return record_status(
+        connection,
+        onboarding_id,
+        params.get("MessageSid") or params.get("SmsSid", ""),
+        params.get("MessageStatus") or params.get("SmsStatus", ""),
+        sender=params.get("From"),
+        error_code=int(error) if error.isdigit() else None,
+        at=at,
+    )
+
+
+def record_status(
+    connection: Connection,
+    onboarding_id: int,
+    sid: str,
+    status: str,
+    *,
+    sender: str | None,
+    error_code: int | None,
+    at: datetime,
+) -> bool:
+    """Move one of our messages forward. False when it is not ours, or the news is older than what is known."""
+    row = connection.execute(
+        select(Message.id, Message.status).where(Message.onboarding_id == onboarding_id, Message.sid == sid)
+    ).one_or_none()
+    if row is None or status_rank(status) <= status_rank(row.status):
+        return False
+    values: dict[str, Any] = {"status": status, "updated_at": at, "error_code": error_code}
+    if sender:
+        # The prefix of From is the only documented evidence of the transport.
+        values["transport"] = "rcs" if sender.startswith("rcs:") else "sms"
+    connection.execute(update(Message).where(Message.id == row.id, Message.status == row.status).values(**values))
+    text = f"message {sid} is {status}" + (f" (error {error_code})" if error_code else "")
+    append_event(connection, onboarding_id, f"message:{status}"[:40], text, at=at, step="verification")
+    return True
+
+
+def take_due(
+    connection: Connection, onboarding_id: int, *, at: datetime, lease_seconds: float, limit: int = 50
+) -> Sequence[Row[Any]]:
+    """Events to forward now, oldest first, at most one per message: the next one waits for its answer.
+
+    Each row taken is hidden from other takers for ``lease_seconds``.
+    """
+    waiting = (
+        select(WebhookEvent.__table__)
+        .where(WebhookEvent.onboarding_id == onboarding_id, WebhookEvent.forward_state == ForwardState.PENDING)
+        .order_by(WebhookEvent.id)
+        .limit(limit * 4)
+        .with_for_update(skip_locked=True)
+    )
+    taken: dict[str, Row[Any]] = {}
+    for row in connection.execute(waiting).all():
+        taken.setdefault(row.message_sid, row)
+    ready = [row for row in taken.values() if row.forward_tries == 0 or row.forward_due_at <= at][:limit]
+    hide = (
+        update(WebhookEvent)
+        .where(
+            WebhookEvent.forward_state == ForwardState.PENDING,
+            or_(WebhookEvent.forward_tries == 0, WebhookEvent.forward_due_at <= at),
+        )
+        .values(forward_due_at=at + timedelta(seconds=lease_seconds), forward_tries=WebhookEvent.forward_tries + 1)
+    )
+    return [row for row in ready if connection.execute(hide.where(WebhookEvent.id == row.id)).rowcount == 1]
+
+
+def client_reference(connection: Connection, sid: str) -> str:
+    """The reference AJO knows the message by; the SID itself where we did not send it for AJO."""
+    found = connection.execute(select(Message.client_reference).where(Message.sid == sid)).scalar_one_or_none()
+    return found or sid
+
+
+def settle_event(
+    connection: Connection,
+    row: Row[Any],
+    *,
+    error: str | None,
+    is_final: bool,
+    base_seconds: float,
+    at: datetime,
+    grace_seconds: float,
+) -> bool:
+    """Record how forwarding went. True when the webhook step waited for this event and is ready now."""
+    if error is None:
+        values: dict[str, Any] = {
+            "forward_state": ForwardState.FORWARDED,
+            "forwarded_at": at,
+            "forward_due_at": None,
+            "forward_error": None,
+        }
+    elif is_final or at - row.received_at > PARK_AFTER:
+        values = {"forward_state": ForwardState.PARKED, "forward_due_at": None, "forward_error": error}
+        append_event(
+            connection, row.onboarding_id, "event:parked", f"{row.kind} event of {row.message_sid}: {error}", at=at
+        )
+    else:
+        delay = next_delay(row.forward_tries + 1, base_seconds=base_seconds, asked=None)
+        values = {"forward_due_at": at + delay, "forward_error": error}
+    connection.execute(update(WebhookEvent).where(WebhookEvent.id == row.id).values(**values))
+    return row.message_sid.startswith(PROBE_PREFIX) and signal_step(
+        connection, row.onboarding_id, "webhook", at=at, grace_seconds=grace_seconds
+    )
+
+
+def find_probes(ctx: StepContext, sid_prefix: str) -> Sequence[Row[Any]]:
+    """The stored probe events of the webhook step, oldest first."""
+    return ctx.read(
+        select(WebhookEvent.forward_state, WebhookEvent.forward_error)
+        .where(
+            WebhookEvent.onboarding_id == ctx.lease.onboarding_id,
+            WebhookEvent.message_sid.startswith(sid_prefix, autoescape=True),
+        )
+        .order_by(WebhookEvent.id)
+    )

@@ -1,0 +1,250 @@
+"""One attempt at one step, start to finish: claim, run, record. The heart of the product; keep it readable aloud."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from engine.claim import Lease, LeaseLost, claim_step
+from engine.context import StepContext, Workshop
+from engine.contract import Done, Failed, Outcome, Suspend, Wait
+from engine.retry import FAILURES_BEFORE_GIVING_UP, LONGEST_BROKER_DELAY_SECONDS, next_delay
+from engine.transitions import move_step
+from models.states import DONE, StepState
+from models.tables import Attempt, Step
+from providers.errors import Misconfigured, NeedsPerson, Refused, Retryable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from providers.errors import OnboardingError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The step is done: the chain's next link may run."""
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Deliver the same message again in ``seconds``; short enough for the broker."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The chain ends here; the database knows how it goes on."""
+
+
+Next = GoOn | TryAgain | Stop
+
+
+def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
+    """Claim the step, run it, record what came of it, and say what the carrier shall do.
+
+    A step that is done already lets the chain go on (a redelivered message); one that somebody else works on, or
+    that waits, ends the chain: whoever decided that has seen to its continuation.
+    """
+    settings = shop.settings
+    with shop.db.begin() as connection:
+        lease = claim_step(
+            connection, onboarding_id, name, worker=shop.worker, at=shop.now(), lease_seconds=settings.lease_seconds
+        )
+        if lease is None:
+            state = connection.execute(
+                select(Step.state).where(Step.onboarding_id == onboarding_id, Step.name == name)
+            ).scalar_one_or_none()
+            return GoOn() if state in DONE else Stop()
+    try:
+        outcome = _attempt(shop, lease)
+        with shop.db.begin() as connection:
+            return _record(connection, shop, lease, outcome)
+    except LeaseLost:
+        log.warning("step %s of onboarding %s was taken over while it ran", name, onboarding_id)
+        return Stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A passing failure."""
+
+    error: Retryable
+
+
+def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
+    """Run the step; every way it can end becomes a value."""
+    try:
+        ctx = StepContext(shop, lease)
+        step = shop.catalogue.by_name[lease.step]
+        skip = step.skip_reason(ctx.spec)
+        return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
+    except Suspend as suspension:
+        return suspension.outcome
+    except Retryable as error:
+        return _Again(error)
+    except NeedsPerson as error:
+        return Wait(
+            topic="vendor",
+            reason=f"{error.message}: {error.cure}",
+            who="a person",
+            look_again=timedelta(hours=6),
+            at_most=timedelta(days=365),
+            needs_person=True,
+        )
+    except Refused as error:
+        return Failed(f"{error.message}: {error.cure}")
+    except Misconfigured as error:
+        return Failed(f"{error} Then run `onboard retry`.")
+    except LeaseLost:
+        raise
+    except Exception as error:
+        # A defect of ours must not loop for ever nor vanish; the worker's log has the traceback.
+        log.exception("step %s of onboarding %s broke", lease.step, lease.onboarding_id)
+        return Failed(
+            f"internal error ({type(error).__name__}) in {lease.step}; see the worker's log, then `onboard retry`"
+        )
+
+
+def _record(connection: Connection, shop: Workshop, lease: Lease, outcome: Outcome | _Again) -> Next:
+    """Write the outcome, if the lease is still ours, and what it makes possible, in one transaction."""
+    now = shop.now()
+    match outcome:
+        case Done(note=note):
+            target = StepState.SKIPPED if note.startswith("skipped: ") else StepState.SUCCEEDED
+            _move(connection, lease, target, now, reason=note or None, finished_at=now, failures=0, lost_leases=0)
+            return _open_next(connection, shop, lease, now)
+        case Wait():
+            return _record_wait(connection, lease, outcome, now)
+        case Failed(reason=reason):
+            _move(connection, lease, StepState.FAILED, now, reason=reason, finished_at=now)
+            return Stop()
+        case _Again(error=error):
+            return _record_retry(connection, shop, lease, error, now)
+
+
+def _record_wait(connection: Connection, lease: Lease, wait: Wait, now: datetime) -> Next:
+    row = connection.execute(
+        select(Step.waiting_since, Step.waiting_topic, Step.is_signalled).where(Step.id == lease.step_id)
+    ).one()
+    if row.is_signalled:
+        # What it waits for arrived while it ran: look again at once instead of sleeping over it.
+        _move(connection, lease, StepState.READY, now, reason=wait.reason, due_at=now)
+        return TryAgain(0)
+    since = row.waiting_since if row.waiting_since and row.waiting_topic == wait.topic else now
+    is_overdue = not wait.needs_person and now >= since + wait.at_most
+    _move(
+        connection,
+        lease,
+        StepState.WAITING_PERSON if wait.needs_person or is_overdue else StepState.WAITING_VENDOR,
+        now,
+        reason=f"overdue: {wait.reason}" if is_overdue else wait.reason,
+        due_at=now + wait.look_again,
+        failures=0,
+        lost_leases=0,
+        where=Step.is_signalled.is_(False),
+        waiting_since=since,
+        waiting_topic=wait.topic,
+        waiting_until=since + wait.at_most,
+        waiting_for=wait.who,
+    )
+    return Stop()
+
+
+def _record_retry(connection: Connection, shop: Workshop, lease: Lease, error: Retryable, now: datetime) -> Next:
+    failures = lease.failures + 1
+    if failures > FAILURES_BEFORE_GIVING_UP:
+        reason = f"{error.message}; gave up after {failures} tries. When the vendor is well again: `onboard retry`"
+        _move(
+            connection,
+            lease,
+            StepState.WAITING_PERSON,
+            now,
+            reason=reason,
+            error=error,
+            waiting_since=now,
+            waiting_topic="gave up",
+            waiting_for="a person",
+            failures=0,
+        )
+        return Stop()
+    settings = shop.settings
+    delay = next_delay(failures, base_seconds=settings.retry_base_seconds, asked=error.after)
+    seconds = delay.total_seconds()
+    is_short = seconds <= LONGEST_BROKER_DELAY_SECONDS
+    # The broker carries a short delay; the database takes over if its message gets lost.
+    due_at = now + delay + timedelta(seconds=settings.wake_grace_seconds if is_short else 0)
+    _move(
+        connection,
+        lease,
+        StepState.RETRYING,
+        now,
+        reason=f"{error.message}; try {failures + 1} in {seconds:.1f} s",
+        error=error,
+        failures=failures,
+        due_at=due_at,
+        not_before=now + delay,
+    )
+    return TryAgain(seconds) if is_short else Stop()
+
+
+def _open_next(connection: Connection, shop: Workshop, lease: Lease, now: datetime) -> Next:
+    """Make the next step that is not done ready. Its wake-up is the chain's next link; the sweep covers for a lost one."""
+    states = dict(
+        connection.execute(select(Step.name, Step.state).where(Step.onboarding_id == lease.onboarding_id)).all()
+    )
+    # An update re-runs single steps, so what follows may be done already.
+    following = [step.name for step in shop.catalogue.from_step(lease.step) if states[step.name] not in DONE]
+    if following:
+        move_step(
+            connection,
+            onboarding_id=lease.onboarding_id,
+            name=following[0],
+            sources=(StepState.PENDING,),
+            target=StepState.READY,
+            at=now,
+            due_at=now + timedelta(seconds=shop.settings.wake_grace_seconds),
+        )
+    return GoOn()
+
+
+def _move(
+    connection: Connection,
+    lease: Lease,
+    target: StepState,
+    now: datetime,
+    *,
+    error: OnboardingError | None = None,
+    reason: str | None = None,
+    **columns: Any,
+) -> None:
+    """Apply the step's own move under the fence and close the attempt.
+
+    :raises LeaseLost: the step was cancelled or taken over; the transaction must be rolled back.
+    """
+    if not move_step(
+        connection,
+        onboarding_id=lease.onboarding_id,
+        name=lease.step,
+        sources=(StepState.RUNNING,),
+        target=target,
+        at=now,
+        fence=lease.attempt,
+        reason=reason,
+        **columns,
+    ):
+        raise LeaseLost(lease.step)
+    request_id = error.context.request_id if error is not None and error.context is not None else None
+    connection.execute(
+        update(Attempt)
+        .where(Attempt.step_id == lease.step_id, Attempt.number == lease.attempt)
+        .values(finished_at=now, outcome=target.value, message=reason, request_id=request_id)
+    )

@@ -1,0 +1,193 @@
+"""The legal moves of steps and onboardings, and the only functions that apply them.
+
+Each move appends its event in the same transaction. A move that the table does not know is a programming error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from models.states import DONE, UNDER_WAY, OnboardingState, StepState
+from models.tables import Event, Onboarding, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+S = StepState
+O = OnboardingState  # noqa: E741  the table below is read as a table
+
+STEP_MOVES: dict[StepState, frozenset[StepState]] = {
+    S.PENDING: frozenset({S.READY, S.CANCELLED}),
+    # A ready step that an update made superfluous goes back to pending.
+    S.READY: frozenset({S.RUNNING, S.PENDING, S.CANCELLED}),
+    # running -> ready: its wake-up arrived while it ran, or its lease was lost and another worker takes over.
+    S.RUNNING: frozenset(
+        {S.SUCCEEDED, S.SKIPPED, S.READY, S.RETRYING, S.WAITING_VENDOR, S.WAITING_PERSON, S.FAILED, S.CANCELLED}
+    ),
+    S.RETRYING: frozenset({S.READY, S.RUNNING, S.PENDING, S.CANCELLED}),
+    S.WAITING_VENDOR: frozenset({S.READY, S.PENDING, S.CANCELLED}),
+    S.WAITING_PERSON: frozenset({S.READY, S.PENDING, S.CANCELLED}),
+    # A finished step starts again when its part of the spec changed, and verification on schedule.
+    S.SUCCEEDED: frozenset({S.READY, S.PENDING}),
+    S.SKIPPED: frozenset({S.READY, S.PENDING}),
+    S.FAILED: frozenset({S.READY, S.PENDING, S.CANCELLED}),
+    # Only `retry` takes a cancelled onboarding up again.
+    S.CANCELLED: frozenset({S.READY, S.PENDING}),
+}
+
+# A look at what is waited for (ready, running) does not end the wait; these do.
+SETTLED = frozenset({S.PENDING, S.SUCCEEDED, S.SKIPPED, S.FAILED, S.CANCELLED})
+
+ONBOARDING_MOVES: dict[OnboardingState, frozenset[OnboardingState]] = {
+    O.DRAFT: frozenset({O.RUNNING, O.CANCELLED}),
+    O.RUNNING: frozenset({O.WAITING, O.PAUSED, O.ACTIVE, O.DEGRADED, O.FAILED, O.CANCELLED, O.TEARING_DOWN}),
+    O.WAITING: frozenset({O.RUNNING, O.PAUSED, O.ACTIVE, O.DEGRADED, O.FAILED, O.CANCELLED, O.TEARING_DOWN}),
+    O.PAUSED: frozenset({O.RUNNING, O.WAITING, O.ACTIVE, O.DEGRADED, O.FAILED, O.CANCELLED, O.TEARING_DOWN}),
+    # active -> running: an update touches it.
+    O.ACTIVE: frozenset({O.DEGRADED, O.RUNNING, O.WAITING, O.PAUSED, O.CANCELLED, O.TEARING_DOWN}),
+    O.DEGRADED: frozenset({O.ACTIVE, O.RUNNING, O.WAITING, O.PAUSED, O.CANCELLED, O.TEARING_DOWN}),
+    O.FAILED: frozenset({O.RUNNING, O.WAITING, O.CANCELLED, O.TEARING_DOWN}),
+    O.CANCELLED: frozenset({O.RUNNING, O.TEARING_DOWN}),
+    O.TEARING_DOWN: frozenset({O.REMOVED, O.FAILED}),
+    O.REMOVED: frozenset({O.RUNNING}),
+}
+
+
+class IllegalMove(RuntimeError):
+    """A move that the tables above do not allow."""
+
+
+def append_event(
+    connection: Connection,
+    onboarding_id: int,
+    kind: str,
+    text: str,
+    *,
+    at: datetime,
+    step: str | None = None,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Record what happened. ``text`` is for people; it must hold no secret."""
+    connection.execute(
+        insert(Event).values(
+            onboarding_id=onboarding_id, at=at, kind=kind, step=step, text=text[:2000], details=details or {}
+        )
+    )
+
+
+def move_step(
+    connection: Connection,
+    *,
+    onboarding_id: int,
+    name: str,
+    sources: Iterable[StepState],
+    target: StepState,
+    at: datetime,
+    reason: str | None = None,
+    fence: int | None = None,
+    where: Any = None,
+    **columns: Any,
+) -> bool:
+    """Move one step by conditional update, append its event and settle the onboarding's own status.
+
+    :param sources: the states it may be in; each must be a legal origin of ``target``.
+    :param fence: only if this is still the current attempt (the fence against late workers).
+    :param where: a further SQL condition, checked in the same statement.
+    :return: False when the step was not in such a state, or belongs to a newer attempt: somebody else decided.
+    """
+    origins = list(sources)
+    for origin in origins:
+        if target not in STEP_MOVES[origin]:
+            msg = f"step {name}: {origin} -> {target}"
+            raise IllegalMove(msg)
+    statement = update(Step).where(Step.onboarding_id == onboarding_id, Step.name == name, Step.state.in_(origins))
+    if fence is not None:
+        statement = statement.where(Step.attempt == fence)
+    if where is not None:
+        statement = statement.where(where)
+    values: dict[str, Any] = {"state": target, "due_at": None, **columns}
+    if reason is not None or target not in {S.READY, S.RUNNING}:
+        # A step that looks again keeps saying what it waits for.
+        values["reason"] = reason
+    if target in SETTLED:
+        values |= {"waiting_since": None, "waiting_until": None, "waiting_for": None, "waiting_topic": None}
+    if connection.execute(statement.values(**values)).rowcount != 1:
+        return False
+    text = reason or f"{name} is {target.value.replace('_', ' ')}"
+    append_event(connection, onboarding_id, f"step:{target}", text, at=at, step=name)
+    settle_onboarding(connection, onboarding_id, at=at)
+    return True
+
+
+def derive_status(states: dict[str, StepState], *, is_looking: bool, was_active: bool) -> OnboardingState:
+    """What the five steps amount to. Once active, a run of the last step alone does not end that.
+
+    :param is_looking: the step under way only looks again at what it waits for.
+
+    An update clears ``activated_at``: what was changed is not active before it has been verified again.
+    """
+    rechecking = was_active and all(state in DONE for name, state in states.items() if name != "verification")
+    if rechecking:
+        return O.DEGRADED if states["verification"] in {S.FAILED, S.WAITING_PERSON} else O.ACTIVE
+    if all(state in DONE for state in states.values()):
+        return O.ACTIVE
+    if any(state is S.FAILED for state in states.values()):
+        return O.FAILED
+    if any(state in UNDER_WAY for state in states.values()) and not is_looking:
+        return O.RUNNING
+    return O.WAITING
+
+
+def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetime) -> None:
+    """Bring the onboarding's status in line with its steps, unless a person holds or ended it."""
+    row = connection.execute(
+        select(Onboarding.status, Onboarding.activated_at).where(Onboarding.id == onboarding_id)
+    ).one()
+    if row.status in {O.PAUSED, O.CANCELLED, O.TEARING_DOWN, O.REMOVED}:
+        return
+    steps = connection.execute(
+        select(Step.name, Step.state, Step.reason, Step.waiting_topic)
+        .where(Step.onboarding_id == onboarding_id)
+        .order_by(Step.position)
+    ).all()
+    states = {step.name: step.state for step in steps}
+    is_looking = any(step.waiting_topic for step in steps)
+    target = derive_status(states, is_looking=is_looking, was_active=row.activated_at is not None)
+    reason = next((step.reason for step in steps if step.state not in DONE and step.reason), None)
+    if row.status is O.DEGRADED and target is O.ACTIVE and states["verification"] not in DONE:
+        # Degraded stays until a check has passed, not only begun.
+        return
+    move_onboarding(connection, onboarding_id, row.status, target, at=at, reason=reason)
+
+
+def move_onboarding(
+    connection: Connection,
+    onboarding_id: int,
+    source: OnboardingState,
+    target: OnboardingState,
+    *,
+    at: datetime,
+    reason: str | None = None,
+) -> bool:
+    """Move the onboarding itself. False when it is no longer in ``source``."""
+    values: dict[str, Any] = {"reason": None if target is O.ACTIVE else reason, "updated_at": at}
+    if source is target:
+        connection.execute(update(Onboarding).where(Onboarding.id == onboarding_id).values(**values))
+        return True
+    if target not in ONBOARDING_MOVES[source]:
+        msg = f"onboarding {onboarding_id}: {source} -> {target}"
+        raise IllegalMove(msg)
+    values["status"] = target
+    if target is O.ACTIVE and source is not O.PAUSED:
+        values["activated_at"] = at
+    statement = update(Onboarding).where(Onboarding.id == onboarding_id, Onboarding.status == source)
+    if connection.execute(statement.values(**values)).rowcount != 1:
+        return False
+    text = f"{source.value} -> {target.value}" + (f": {reason}" if reason and target is not O.ACTIVE else "")
+    append_event(connection, onboarding_id, f"onboarding:{target}", text, at=at)
+    return True

@@ -1,0 +1,102 @@
+"""Secrets at rest: Fernet encryption and the rows that hold the ciphertext. The only place that decrypts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import select, update
+
+from engine.upsert import upsert
+from models.tables import Secret
+from providers.errors import Misconfigured
+from providers.redaction import register_secret
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from settings import Settings
+
+KEY_FILE = "secret.key"
+
+
+def new_key() -> str:
+    """A fresh key in the form ``ONBOARD_SECRET_KEYS`` takes."""
+    return Fernet.generate_key().decode()
+
+
+def load_keys(settings: Settings) -> list[str]:
+    """The keys from the settings, or the key file of embedded mode, made on first use.
+
+    :raises Misconfigured: with a shared database each machine would otherwise make a key of its own.
+    """
+    if settings.secret_keys:
+        return [key.get_secret_value() for key in settings.secret_keys]
+    if not settings.is_sqlite:
+        msg = (
+            "ONBOARD_SECRET_KEYS is not set: with a shared database every process needs the same key. "
+            "Run `onboard secrets new-key` once and set it everywhere."
+        )
+        raise Misconfigured(msg)
+    return [_key_file(settings.home / KEY_FILE)]
+
+
+def _key_file(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(new_key())
+    return path.read_text().strip()
+
+
+class Vault:
+    """Encrypts with the first key, decrypts with any."""
+
+    def __init__(self, keys: list[str]) -> None:
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            msg = "ONBOARD_SECRET_KEYS holds a value that is not a Fernet key. Make one by `onboard secrets new-key`."
+            raise Misconfigured(msg) from None
+
+    def write(self, connection: Connection, onboarding_id: int, name: str, value: str, *, at: datetime) -> None:
+        upsert(
+            connection,
+            Secret,
+            key={"onboarding_id": onboarding_id, "name": name},
+            values={"ciphertext": self._fernet.encrypt(value.encode()), "updated_at": at},
+        )
+
+    def read(self, connection: Connection, onboarding_id: int, name: str) -> str | None:
+        """The secret in clear, or None when there is none. Registers it for redaction.
+
+        :raises Misconfigured: no key fits.
+        """
+        ciphertext = connection.execute(
+            select(Secret.ciphertext).where(Secret.onboarding_id == onboarding_id, Secret.name == name)
+        ).scalar_one_or_none()
+        if ciphertext is None:
+            return None
+        try:
+            value = self._fernet.decrypt(ciphertext).decode()
+        except InvalidToken:
+            msg = "a stored secret cannot be decrypted: ONBOARD_SECRET_KEYS lacks the key it was written with."
+            raise Misconfigured(msg) from None
+        register_secret(value)
+        return value
+
+    def rotate(self, connection: Connection) -> int:
+        """Encrypt every stored secret anew with the first key; the number of rows."""
+        rows = connection.execute(select(Secret.id, Secret.ciphertext)).all()
+        for row in rows:
+            connection.execute(
+                update(Secret).where(Secret.id == row.id).values(ciphertext=self._fernet.rotate(row.ciphertext))
+            )
+        return len(rows)

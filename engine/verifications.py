@@ -1,0 +1,136 @@
+"""The memory of verification runs: which one is open, its messages, its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row, insert, select, update
+
+from engine.inbox import apply_callback, record_status
+from engine.wake import schedule_verification
+from models.states import VerificationState
+from models.tables import Message, Verification, WebhookEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from engine.context import StepContext
+    from engine.contract import Finding
+
+OPEN = (VerificationState.PENDING, VerificationState.RUNNING)
+
+
+def open_run(ctx: StepContext) -> Row[Any]:
+    """The newest unfinished run; the first one of an onboarding is made here and always sends a message."""
+    onboarding_id = ctx.lease.onboarding_id
+
+    def work(connection: Connection) -> None:
+        newest = connection.execute(
+            select(Verification.id)
+            .where(Verification.onboarding_id == onboarding_id, Verification.state.in_(OPEN))
+            .order_by(Verification.id.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        if newest is None:
+            connection.execute(
+                insert(Verification).values(
+                    onboarding_id=onboarding_id,
+                    trigger="first",
+                    sends_message=True,
+                    findings=[],
+                    state=VerificationState.RUNNING,
+                    requested_at=ctx.now(),
+                    started_at=ctx.now(),
+                )
+            )
+            return
+        mine = update(Verification).where(Verification.onboarding_id == onboarding_id)
+        connection.execute(
+            mine.where(Verification.id == newest, Verification.state == VerificationState.PENDING).values(
+                state=VerificationState.RUNNING, started_at=ctx.now()
+            )
+        )
+        # A run that was overtaken by a newer request will never end by itself.
+        overtaken = {"severity": "error", "subject": "run", "problem": "a newer run replaced it", "cure": ""}
+        connection.execute(
+            mine.where(Verification.id < newest, Verification.state.in_(OPEN)).values(
+                state=VerificationState.FAILED, finished_at=ctx.now(), findings=[overtaken]
+            )
+        )
+
+    ctx.write(work)
+    return ctx.read(
+        select(Verification.__table__)
+        .where(Verification.onboarding_id == onboarding_id, Verification.state == VerificationState.RUNNING)
+        .order_by(Verification.id.desc())
+        .limit(1)
+    )[0]
+
+
+def close_run(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_passed: bool) -> None:
+    """Store the result and set the next due time."""
+
+    def work(connection: Connection) -> None:
+        connection.execute(
+            update(Verification)
+            .where(Verification.id == run_id)
+            .values(
+                state=VerificationState.PASSED if is_passed else VerificationState.FAILED,
+                finished_at=ctx.now(),
+                findings=[finding.as_json() for finding in findings],
+            )
+        )
+        schedule_verification(connection, ctx.lease.onboarding_id, ctx.spec.verification.every, at=ctx.now())
+
+    ctx.write(work)
+
+
+def messages_of(ctx: StepContext, run_id: int) -> Sequence[Row[Any]]:
+    return ctx.read(select(Message.__table__).where(Message.verification_id == run_id).order_by(Message.id))
+
+
+def intend_message(ctx: StepContext, *, run_id: int, recipient: str, reference: str, body: str) -> None:
+    """Commit that we are about to send; the row's reference stands in the body, so a crash can be cleared up."""
+    ctx.write(
+        lambda connection: connection.execute(
+            insert(Message).values(
+                onboarding_id=ctx.lease.onboarding_id,
+                verification_id=run_id,
+                client_reference=reference,
+                recipient=recipient,
+                body=body,
+                status="intended",
+                created_at=ctx.now(),
+                updated_at=ctx.now(),
+            )
+        )
+    )
+
+
+def message_accepted(ctx: StepContext, message_id: int, *, sid: str, status: str) -> None:
+    """Twilio has it. Callbacks that were faster than this commit are applied now."""
+
+    def work(connection: Connection) -> None:
+        connection.execute(
+            update(Message).where(Message.id == message_id).values(sid=sid, status=status, updated_at=ctx.now())
+        )
+        early = select(WebhookEvent.payload).where(
+            WebhookEvent.onboarding_id == ctx.lease.onboarding_id,
+            WebhookEvent.message_sid == sid,
+            WebhookEvent.kind == "status",
+        )
+        for payload in connection.execute(early.order_by(WebhookEvent.id)).scalars():
+            apply_callback(connection, ctx.lease.onboarding_id, payload, at=ctx.now())
+
+    ctx.write(work)
+
+
+def message_polled(ctx: StepContext, sid: str, status: str, *, sender: str | None, error_code: int | None) -> None:
+    """What Twilio answered when asked; the fallback where a callback got lost."""
+    ctx.write(
+        lambda connection: record_status(
+            connection, ctx.lease.onboarding_id, sid, status, sender=sender, error_code=error_code, at=ctx.now()
+        )
+    )

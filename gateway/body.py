@@ -1,0 +1,57 @@
+"""Reads a request's form within bounds, before anything is known about who sent it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+FORM = "application/x-www-form-urlencoded"
+# Twilio's longest form is a few kilobytes.
+LARGEST_BODY = 64 * 1024
+MOST_FIELDS = 500
+# A sender that trickles must not hold a connection for ever.
+READ_SECONDS = 10
+
+
+class BodyRefused(Exception):
+    """The body is not one we read; ``status`` says why to the sender."""
+
+    def __init__(self, status: int, answer: str) -> None:
+        super().__init__(answer)
+        self.status = status
+        self.answer = answer
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form body.
+
+    :raises BodyRefused: too large (413), no form (415), too slow (408) or unreadable (400).
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise BodyRefused(415, f"send {FORM}")
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            body = await _read_bounded(request)
+    except TimeoutError:
+        raise BodyRefused(408, "the body did not arrive in time") from None
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise BodyRefused(400, "the body is not a readable form") from None
+
+
+async def _read_bounded(request: Request) -> bytes:
+    """The raw body. The declared length is only a hint: what counts is what arrives."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > LARGEST_BODY:
+        raise BodyRefused(413, f"the body is larger than {LARGEST_BODY} bytes")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise BodyRefused(413, f"the body is larger than {LARGEST_BODY} bytes")
+    return bytes(body)

@@ -1,0 +1,125 @@
+"""Finds whose event it is, proves that Twilio sent it, stores it. Synchronous: runs in a worker thread."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.clock import now
+from engine.inbox import find_endpoint, receive
+from models.db import reader
+from providers.errors import Misconfigured
+from providers.twilio.signature import is_genuine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, Engine
+
+    from engine.inbox import Endpoint, Received
+    from engine.vault import Vault
+    from settings import Settings
+
+log = logging.getLogger(__name__)
+
+AUTH_TOKEN = "twilio.auth_token"  # noqa: S105  the name under which the vault keeps it
+# A burst of callbacks decrypts once; a token changed by `start --update` is believed this soon.
+TOKEN_SECONDS = 5.0
+
+
+class Refused(Exception):
+    """The event is not taken; ``status`` and ``answer`` go to the sender, the reason went to the log."""
+
+    def __init__(self, status: int, answer: str) -> None:
+        super().__init__(answer)
+        self.status = status
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One event that is stored now, or was stored before."""
+
+    endpoint: Endpoint
+    received: Received
+
+
+def mask_number(address: str) -> str:
+    """A phone number with all but its last four digits hidden; a sender id stays readable."""
+    return re.sub(r"\d(?=\d{4})", "*", address)
+
+
+class Receiver:
+    """Takes Twilio's events for every onboarding. One per process; safe in threads."""
+
+    def __init__(self, db: Engine, vault: Vault, settings: Settings) -> None:
+        self._db = db
+        self._vault = vault
+        self._settings = settings
+        self._tokens: dict[int, tuple[float, str]] = {}
+
+    def take(self, kind: str, token: str, target: str, form: Mapping[str, str], signature: str) -> Taken:
+        """Check and store one event.
+
+        :param target: path and query as they were called; the host is ours to say, never the request's.
+        :raises Refused: unknown address (404), not genuine (403), no message (400), or we cannot tell now (503).
+        """
+        sid = form.get("MessageSid") or form.get("SmsSid", "")
+        with reader(self._db).begin() as connection:
+            endpoint = find_endpoint(connection, token)
+            if endpoint is None:
+                log.info("404 %s event %.42r: no onboarding has this address", kind, sid)
+                raise Refused(404, "there is nothing here")
+            auth_token = self._auth_token(connection, endpoint)
+        # Until the signature is checked, what the form says is shown as %r: it could hold line breaks.
+        url = self._settings.resolved_public_url + target
+        if not signature or not is_genuine(auth_token, url, form, signature):
+            log.warning(
+                "403 %s event %.42r for %s: the signature does not fit %s. If Twilio calls another URL, set ONBOARD_PUBLIC_URL to it; "
+                "if the account's auth token was changed, run `onboard start FILE --update`",
+                kind,
+                sid,
+                endpoint.name,
+                url,
+            )
+            raise Refused(403, "the signature does not fit")
+        if not sid:
+            log.warning("400 %s event for %s names no message", kind, endpoint.name)
+            raise Refused(400, "MessageSid is missing")
+        with self._db.begin() as connection:
+            received = receive(
+                connection, endpoint, kind, form, at=now(), grace_seconds=self._settings.wake_grace_seconds
+            )
+        _log_taken(kind, endpoint, sid, form, is_new=received.is_new)
+        return Taken(endpoint, received)
+
+    def _auth_token(self, connection: Connection, endpoint: Endpoint) -> str:
+        until, value = self._tokens.get(endpoint.onboarding_id, (0.0, ""))
+        if time.monotonic() < until:
+            return value
+        try:
+            found = self._vault.read(connection, endpoint.onboarding_id, AUTH_TOKEN)
+        except Misconfigured as error:
+            log.error("503 for %s: %s", endpoint.name, error)  # noqa: TRY400  the sentence says it all
+            raise Refused(503, "try again") from None
+        if found is None:
+            log.error("503 for %s: no Twilio auth token is stored; run `onboard start FILE --update`", endpoint.name)
+            raise Refused(503, "try again")
+        self._tokens[endpoint.onboarding_id] = (time.monotonic() + TOKEN_SECONDS, found)
+        return found
+
+
+def _log_taken(kind: str, endpoint: Endpoint, sid: str, form: Mapping[str, str], *, is_new: bool) -> None:
+    log.info(
+        "%s %s: %s %s from %s to %s%s",
+        endpoint.name,
+        sid,
+        kind,
+        form.get("MessageStatus") or form.get("SmsStatus", ""),
+        mask_number(form.get("From", "?")),
+        mask_number(form.get("To", "?")),
+        "" if is_new else " (known already)",
+    )

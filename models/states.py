@@ -1,0 +1,78 @@
+"""Every status word that is stored. Legal moves between them: ``engine.transitions``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OnboardingState(StrEnum):
+    DRAFT = "draft"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    ACTIVE = "active"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TEARING_DOWN = "tearing_down"
+    REMOVED = "removed"
+
+
+class StepState(StrEnum):
+    PENDING = "pending"
+    READY = "ready"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    WAITING_VENDOR = "waiting_vendor"
+    WAITING_PERSON = "waiting_person"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+DONE = frozenset({StepState.SUCCEEDED, StepState.SKIPPED})
+WAITING = frozenset({StepState.WAITING_VENDOR, StepState.WAITING_PERSON})
+UNDER_WAY = frozenset({StepState.READY, StepState.RUNNING, StepState.RETRYING})
+
+# No step is claimed while its onboarding is in one of these.
+HELD = frozenset(
+    {OnboardingState.PAUSED, OnboardingState.CANCELLED, OnboardingState.TEARING_DOWN, OnboardingState.REMOVED}
+)
+
+
+class Provenance(StrEnum):
+    CREATED = "created"
+    ADOPTED = "adopted"
+    DECLARED = "declared"
+
+
+class ResourceState(StrEnum):
+    INTENDED = "intended"
+    PRESENT = "present"
+    GONE = "gone"
+
+
+class CheckState(StrEnum):
+    OPEN = "open"
+    MET = "met"
+    UNMET = "unmet"
+
+
+class OperatorTaskState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+
+
+class VerificationState(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class ForwardState(StrEnum):
+    NOT_NEEDED = "not_needed"
+    PENDING = "pending"
+    FORWARDED = "forwarded"
+    PARKED = "parked"

@@ -1,0 +1,29 @@
+"""What is remembered: one table per file. Importing this package registers all of them on ``Base.metadata``."""
+
+from models.tables.attempt import Attempt
+from models.tables.base import Base
+from models.tables.checklist_item import ChecklistItem
+from models.tables.event import Event
+from models.tables.message import Message
+from models.tables.onboarding import Onboarding
+from models.tables.operator_task import OperatorTask
+from models.tables.resource import Resource
+from models.tables.secret import Secret
+from models.tables.step import Step
+from models.tables.verification import Verification
+from models.tables.webhook_event import WebhookEvent
+
+__all__ = [
+    "Attempt",
+    "Base",
+    "ChecklistItem",
+    "Event",
+    "Message",
+    "Onboarding",
+    "OperatorTask",
+    "Resource",
+    "Secret",
+    "Step",
+    "Verification",
+    "WebhookEvent",
+]

@@ -1,0 +1,1 @@
+"""Other people's APIs: one folder per vendor, one shared HTTP layer, one error vocabulary. Knows no onboarding."""

@@ -1,0 +1,90 @@
+"""What Twilio's API tells, as values. Unknown status words are kept as they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    sid: str
+    status: str
+    type: str
+    friendly_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    sid: str
+    phone_number: str
+    capabilities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    sid: str
+    friendly_name: str
+    inbound_request_url: str | None
+    status_callback: str | None
+    use_inbound_webhook_on_number: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PoolNumber:
+    sid: str
+    phone_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSender:
+    sid: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierStatus:
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountryStatus:
+    country: str
+    status: str
+    carriers: tuple[CarrierStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RcsSender:
+    sid: str
+    sender_id: str
+    status: str
+    profile: dict[str, Any] = field(default_factory=dict)
+    webhook: dict[str, Any] = field(default_factory=dict)
+    countries: tuple[CountryStatus, ...] = ()
+    offline_reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    sid: str
+    friendly_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    sid: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    sid: str
+    to: str
+    sender: str | None
+    status: str
+    body: str
+    error_code: int | None
+    date_created: datetime | None

@@ -1,0 +1,119 @@
+"""The only reader of the environment.
+
+Every setting is named ``ONBOARD_<FIELD>``. With none set, everything is embedded: SQLite and a private broker
+below :attr:`Settings.home`, all of it on loopback. This module imports nothing of ours and is imported by every room.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _default_home() -> Path:
+    """The state folder: ``$XDG_STATE_HOME/onboard``, by default ``~/.local/state/onboard``."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"  # noqa: TID251  this is the reader
+    return Path(base) / "onboard"
+
+
+class Settings(BaseSettings):
+    """All settings; the text of each field is what ``onboard settings`` and the README print."""
+
+    model_config = SettingsConfigDict(env_prefix="ONBOARD_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default_factory=_default_home, description="State folder of embedded mode: database, broker, keys, logs."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL (postgresql+psycopg://…). Empty: SQLite in the state folder."
+    )
+    broker_url: SecretStr | None = Field(None, description="Celery broker URL (redis://…). Empty: the embedded broker.")
+    secret_keys: Annotated[list[SecretStr], NoDecode] = Field(
+        default_factory=list,
+        description="Comma-separated Fernet keys; the first encrypts, all decrypt. Empty: a key file in the state folder (SQLite only).",
+    )
+    public_url: str | None = Field(
+        None, description="URL under which vendors reach the gateway. Empty: the local gateway."
+    )
+    gateway_host: str = Field("127.0.0.1", description="Address the gateway listens on.")
+    gateway_port: int = Field(8700, description="Port of the gateway (`up` and `demo` take a free one if it is taken).")
+    flower_port: int = Field(5555, description="Port of Flower (`up` and `demo` take a free one if it is taken).")
+    flower_basic_auth: SecretStr | None = Field(
+        None, description="user:password for Flower. Needed when it listens beyond loopback."
+    )
+    flower_host: str = Field("127.0.0.1", description="Address Flower listens on.")
+
+    twilio_api_url: str = Field("https://api.twilio.com", description="Twilio REST API 2010-04-01.")
+    twilio_messaging_url: str = Field("https://messaging.twilio.com", description="Twilio Messaging v1 and v2.")
+    twilio_iam_url: str = Field("https://iam.twilio.com", description="Twilio IAM v1 (restricted keys).")
+    twilio_monitor_url: str = Field("https://monitor.twilio.com", description="Twilio Monitor v1 (alerts).")
+    adobe_ims_url: str = Field("https://ims-na1.adobelogin.com", description="Adobe IMS (OAuth tokens).")
+    adobe_platform_url: str = Field("https://platform.adobe.io", description="Adobe Experience Platform gateway.")
+    ajo_automation_url: str | None = Field(
+        None, description="Your own automation in front of AJO (docs/automation.md). Empty: only the guided driver."
+    )
+
+    worker_concurrency: int = Field(8, ge=1, le=64, description="Threads of one worker process.")
+    http_timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for a vendor's answer to one call.")
+    lease_seconds: float = Field(
+        120.0, gt=0, description="How long a step may be silent before another worker may take it over."
+    )
+    tick_seconds: float = Field(5.0, gt=0, description="How often beat looks for due work.")
+    sweep_seconds: float = Field(30.0, gt=0, description="How often beat looks for lost work.")
+    wake_grace_seconds: float = Field(
+        60.0, gt=0, description="How long a wake-up message may be under way before it counts as lost."
+    )
+    retry_base_seconds: float = Field(2.0, gt=0, description="First retry delay; doubles each time, with jitter.")
+    wait_scale: float = Field(
+        1.0, gt=0, description="Multiplies every polling interval. 1 in production, small against the simulator."
+    )
+    log_level: str = Field("INFO", description="Log level of every process.")
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+    @property
+    def resolved_database_url(self) -> str:
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / 'onboard.sqlite3'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.resolved_database_url.startswith("sqlite")
+
+    @property
+    def is_embedded_broker(self) -> bool:
+        return self.broker_url is None
+
+    @property
+    def resolved_public_url(self) -> str:
+        return (self.public_url or f"http://{self.gateway_host}:{self.gateway_port}").rstrip("/")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once: a later change of the environment is not seen on purpose."""
+    return Settings()
+
+
+def read_reference_variable(name: str) -> str | None:
+    """The value of the environment variable a spec names by ``${env:NAME}``; None when it is not set."""
+    return os.environ.get(name)  # noqa: TID251  this is the reader
+
+
+def child_environment(overrides: dict[str, str]) -> dict[str, str]:
+    """This process's environment with ``overrides`` on top, for the processes that ``up`` and ``demo`` start."""
+    return {**os.environ, **overrides, "PYTHONUNBUFFERED": "1"}  # noqa: TID251  this is the reader
+
+
+def is_interactive() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,102 @@
+"""What docs/automation.md demands of each kind of object: a client's mistake is refused by its name."""
+
+import re
+from collections.abc import Callable
+
+from simulator.objects import Json
+from simulator.web import ProblemError
+
+_CREDENTIAL = frozenset(
+    (
+        *("name", "vendor", "channel_type"),
+        *("account_sid", "auth_token", "message_sid", "inbound_number"),
+        *("provider_app_id", "provider_name", "provider_url", "auth", "headers"),
+        *("payload_template", "message_id_path", "webhook_ids"),
+    )
+)
+_WEBHOOK = frozenset(
+    ("name", "vendor", "type", "sender", "keywords", "default_reply", "payload_template"),
+)
+_CONFIGURATION = frozenset(
+    (
+        *("name", "channel", "message_type", "credential_id", "sender"),
+        *("subdomain", "execution_field", "dataset", "marketing_actions"),
+    )
+)
+_ANSWER_ONLY = frozenset(("id", "url", "status", "status_reason"))
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_PLACEHOLDERS = ("{{fromNumber}}", "{{toNumber}}", "{{message}}")
+
+Exists = Callable[[str, str], bool]
+"""Whether an object of this kind with this id is in the same sandbox."""
+
+
+def _require(fields: Json, *names: str) -> None:
+    for name in names:
+        if not isinstance(fields.get(name), str) or not fields[name]:
+            raise ProblemError(400, f"{name} is missing")
+
+
+def _choose(fields: Json, name: str, *choices: str | None) -> None:
+    if fields.get(name) not in choices:
+        raise ProblemError(400, f"{name} must be one of {', '.join(str(c) for c in choices if c)}")
+
+
+def _known(fields: Json, names: frozenset[str]) -> None:
+    unknown = sorted(fields.keys() - names - _ANSWER_ONLY)
+    if unknown:
+        raise ProblemError(400, f"{unknown[0]} is not a known field")
+
+
+def check_credential(fields: Json, exists: Exists) -> None:
+    _known(fields, _CREDENTIAL)
+    _require(fields, "name")
+    _choose(fields, "vendor", "twilio", "custom")
+    _choose(fields, "channel_type", None, "SMS", "MMS", "RCS")
+    if fields["vendor"] == "twilio":
+        _require(fields, "account_sid", "auth_token")
+    else:
+        _require(fields, "provider_url", "payload_template")
+        for placeholder in _PLACEHOLDERS:
+            if placeholder not in fields["payload_template"]:
+                raise ProblemError(400, f"payload_template lacks {placeholder}")
+    for webhook_id in fields.get("webhook_ids") or []:
+        if not exists("webhook", webhook_id):
+            raise ProblemError(400, f"webhook_ids: {webhook_id} does not exist")
+
+
+def check_webhook(fields: Json, exists: Exists) -> None:  # noqa: ARG001 - one shape for all three checks
+    _known(fields, _WEBHOOK)
+    _require(fields, "name")
+    _choose(fields, "vendor", "custom")
+    _choose(fields, "type", "inbound", "feedback")
+    if fields["type"] == "feedback" and (fields.get("keywords") or fields.get("default_reply")):
+        raise ProblemError(400, "keywords and default_reply belong to an inbound webhook")
+
+
+def check_configuration(fields: Json, exists: Exists) -> None:
+    _known(fields, _CONFIGURATION)
+    _require(fields, "name", "credential_id", "sender")
+    if not _NAME.fullmatch(fields["name"]):
+        raise ProblemError(400, "name must start with a letter and hold only letters, digits, '_', '.' and '-'")
+    _choose(fields, "channel", "sms")
+    _choose(fields, "message_type", "marketing", "transactional")
+    if not exists("credential", fields["credential_id"]):
+        raise ProblemError(400, f"credential_id: {fields['credential_id']} does not exist")
+
+
+CHECKS: dict[str, Callable[[Json, Exists], None]] = {
+    "credential": check_credential,
+    "webhook": check_webhook,
+    "channel_configuration": check_configuration,
+}
+
+
+def shown(kind: str, fields: Json) -> Json:
+    """The fields without their secrets, which are write-only."""
+    if kind != "credential":
+        return fields
+    body = {name: value for name, value in fields.items() if name != "auth_token"}
+    if isinstance(body.get("auth"), dict):
+        body["auth"] = {name: value for name, value in body["auth"].items() if name != "token"}
+    return body

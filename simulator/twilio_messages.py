@@ -1,0 +1,188 @@
+"""Twilio messages: create from a form, fetch, list, delete."""
+
+import re
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from simulator import routing, twilio_auth
+from simulator.lifecycle import error_text, play
+from simulator.objects import Account, Json, Message, Service
+from simulator.twilio_accounts import V2010
+from simulator.twilio_auth import authorize
+from simulator.web import (
+    Form,
+    TwilioError,
+    is_callable_url,
+    iso8601,
+    not_found,
+    one,
+    page_v2010,
+    read_form,
+    rfc2822,
+    world_of,
+)
+from simulator.world import World
+
+_MAX_BODY = 1600
+_MAX_MEDIA = 10
+_SEGMENT = 160
+_CONTENT_SID = re.compile(r"HX[0-9a-fA-F]{32}")
+
+
+def message_json(message: Message) -> Json:
+    uri = f"/2010-04-01/Accounts/{message.account_sid}/Messages/{message.sid}"
+    return {
+        "sid": message.sid,
+        "account_sid": message.account_sid,
+        "messaging_service_sid": message.service_sid,
+        "to": message.to,
+        "from": message.from_,
+        "body": message.body,
+        "status": message.status,
+        "direction": message.direction,
+        "num_segments": str(max(1, -(-len(message.body) // _SEGMENT))),
+        "num_media": str(len(message.media)),
+        "error_code": message.error_code,
+        "error_message": error_text(message.error_code),
+        "price": None,
+        "price_unit": "USD",
+        "api_version": "2010-04-01",
+        "date_created": rfc2822(message.created_at),
+        "date_updated": rfc2822(message.updated_at),
+        "date_sent": rfc2822(message.sent_at),
+        "uri": f"{uri}.json",
+        "subresource_uris": {"media": f"{uri}/Media.json"},
+    }
+
+
+def _check_content(form: Form) -> None:
+    """Refuse a message that says nothing, says too much, or cannot be reported on."""
+    body, content, media = one(form, "Body"), one(form, "ContentSid"), form.get("MediaUrl", [])
+    callback = one(form, "StatusCallback")
+    if not (body or content or media):
+        raise TwilioError(400, 21602, "Message body is required")
+    if len(body or "") > _MAX_BODY:
+        raise TwilioError(400, 21617, f"The message body is longer than {_MAX_BODY} characters")
+    if content and not _CONTENT_SID.fullmatch(content):
+        raise TwilioError(400, 21655, f"The ContentSid {content} is invalid")
+    if len(media) > _MAX_MEDIA:
+        raise TwilioError(400, 21623, f"A message carries at most {_MAX_MEDIA} media files")
+    if not all(is_callable_url(url) for url in media):
+        raise TwilioError(400, 21620, "A media URL is invalid")
+    if callback and not is_callable_url(callback):
+        raise TwilioError(400, 21609, f"The StatusCallback URL {callback} is invalid")
+
+
+def _service_of(world: World, account: Account, form: Form) -> Service | None:
+    """The service that a message goes through; None when it has a plain From."""
+    from_ = one(form, "From") or ""
+    sid = one(form, "MessagingServiceSid") or (from_ if from_.startswith("MG") else None)
+    if sid is None:
+        return None
+    service = world.services.get(sid)
+    if service is None or service.account_sid != account.sid:
+        raise TwilioError(400, 21701, f"The Messaging Service {sid} does not exist")
+    return service
+
+
+def _check_fallback(world: World, form: Form, service: Service | None) -> None:
+    if one(form, "FallbackFrom") is None:
+        return
+    if service is None:
+        raise TwilioError(400, 21666, "FallbackFrom needs a MessagingServiceSid")
+    if all(sender.service_sid != service.sid for sender in world.senders.values()):
+        raise TwilioError(400, 21667, "FallbackFrom needs an RCS sender in the Messaging Service")
+
+
+async def create_message(request: Request) -> Response:
+    account = authorize(request, twilio_auth.MESSAGES)
+    world = world_of(request)
+    form = await read_form(request)
+    to, from_ = one(form, "To"), one(form, "From")
+    if to is None:
+        raise TwilioError(400, 21604, "A 'To' phone number is required")
+    routing.handset_of(to)
+    service = _service_of(world, account, form)
+    if service is None and from_ is None:
+        raise TwilioError(400, 21603, "A 'From' number or a MessagingServiceSid is required")
+    _check_content(form)
+    _check_fallback(world, form, service)
+    routing.refuse_opted_out(world, to, service.sid if service else str(from_))
+    media = form.get("MediaUrl", [])
+    if service is not None:
+        journey = routing.from_service(world, service, to, has_media=bool(media))
+    else:
+        journey = routing.from_address(world, account, str(from_), to, has_media=bool(media))
+    message = Message(
+        sid=world.new_sid("MM" if media else "SM"),
+        account_sid=account.sid,
+        to=to,
+        body=one(form, "Body") or "",
+        status="accepted" if service else "queued",
+        # A service chooses its sender only after it has accepted the message.
+        from_=None if service else journey.from_,
+        service_sid=service.sid if service else None,
+        media=media,
+        status_callback=one(form, "StatusCallback"),
+    )
+    message.history.append({"status": message.status, "at": message.created_at.isoformat()})
+    world.messages[message.sid] = message
+    world.record("message", message.sid, to, account.sid)
+    answer = JSONResponse(message_json(message), 201)
+    world.spawn(play(world, message, journey))
+    return answer
+
+
+def _is_within(moment: datetime, name: str, bound: str) -> bool:
+    """Whether a time meets one of the three DateSent filters; a bound may lack the time of day."""
+    text = str(iso8601(moment))[: len(bound)]
+    if name == "DateSent<":
+        return text <= bound
+    return text >= bound if name == "DateSent>" else text == bound
+
+
+async def list_messages(request: Request) -> Response:
+    account = authorize(request, twilio_auth.MESSAGES)
+    query = request.query_params
+    dates = [(name, query[name]) for name in ("DateSent", "DateSent<", "DateSent>") if name in query]
+    found = [
+        message_json(message)
+        for message in reversed(world_of(request).messages.values())
+        if message.account_sid == account.sid
+        and query.get("To") in (None, message.to)
+        and query.get("From") in (None, message.from_)
+        and all(_is_within(message.sent_at or message.created_at, name, bound) for name, bound in dates)
+    ]
+    return page_v2010(request, "messages", found)
+
+
+def _message(request: Request, account: Account) -> Message:
+    message = world_of(request).messages.get(request.path_params["sid"])
+    if message is None or message.account_sid != account.sid:
+        raise not_found(request.url.path)
+    return message
+
+
+async def fetch_message(request: Request) -> Response:
+    return JSONResponse(message_json(_message(request, authorize(request, twilio_auth.MESSAGES))))
+
+
+async def delete_message(request: Request) -> Response:
+    message = _message(request, authorize(request, twilio_auth.MESSAGES))
+    world = world_of(request)
+    del world.messages[message.sid]
+    world.record_removal(message.sid)
+    return Response(status_code=204)
+
+
+_ALL = V2010 + "/{account_sid}/Messages"
+
+ROUTES = [
+    Route(_ALL + ".json", create_message, methods=["POST"]),
+    Route(_ALL + ".json", list_messages),
+    Route(_ALL + "/{sid}.json", fetch_message),
+    Route(_ALL + "/{sid}.json", delete_message, methods=["DELETE"]),
+]

@@ -1,0 +1,65 @@
+"""The five steps as five Celery tasks, and the chain that carries an onboarding through them.
+
+Each link runs its step through ``engine.runner``. What the runner answers decides about the chain: go on, deliver
+this link again in a moment, or end here because the database knows when to go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from celery import chain
+
+from engine.runner import GoOn, Stop, TryAgain, run_step
+from tasks.celery import app
+from tasks.names import STEP_TASKS
+from tasks.process import workshop
+from tasks.steps import CATALOGUE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.wake import WakeUp
+
+log = logging.getLogger(__name__)
+
+
+def _define(step: str) -> Any:
+    # max_retries=None: the engine decides when to give up, and records it.
+    @app.task(name=STEP_TASKS[step], bind=True, max_retries=None)
+    def run(self: Any, onboarding_id: int) -> None:
+        match run_step(workshop(), onboarding_id, step):
+            case GoOn():
+                return
+            case Stop():
+                # Cut the tail: a resume builds the chain of what remains anew.
+                self.request.chain = None
+            case TryAgain(seconds=seconds):
+                raise self.retry(countdown=seconds)
+
+    return run
+
+
+LINKS = {step: _define(step) for step in CATALOGUE.names}
+
+
+def send(wakeups: Iterable[WakeUp]) -> int:
+    """Send the chain of the remaining steps for each; the number that could be sent.
+
+    Call after commit only. A failure is no loss: the sweep finds what was not woken.
+    """
+    sent = 0
+    with app.producer_pool.acquire(block=True) as producer:
+        for wakeup in wakeups:
+            shown = f"({wakeup.name!r},)"
+            links = [
+                LINKS[step.name].si(wakeup.onboarding_id).set(argsrepr=shown)
+                for step in CATALOGUE.from_step(wakeup.step)
+            ]
+            try:
+                chain(*links, app=app).apply_async(producer=producer)
+                sent += 1
+            except app.connection_for_write().connection_errors as error:
+                log.warning("%s could not be woken now (%s); the sweep will", wakeup.name, type(error).__name__)
+    return sent

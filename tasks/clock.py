@@ -1,0 +1,30 @@
+"""What beat triggers. Two beats do no harm; none is only slow."""
+
+from __future__ import annotations
+
+from engine import wake
+from tasks import names
+from tasks.celery import app
+from tasks.chain import send
+from tasks.inbox import send_forwards
+from tasks.process import workshop
+
+
+@app.task(name=names.TICK)
+def tick() -> None:
+    """Wake what is due by its own clock, and forwards whose message got lost."""
+    shop = workshop()
+    with shop.db.begin() as connection:
+        wakeups = wake.tick(connection, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds)
+        forwards = wake.due_forwards(connection, at=shop.now())
+    send(wakeups)
+    send_forwards(forwards)
+
+
+@app.task(name=names.SWEEP)
+def sweep() -> None:
+    """Take over from vanished workers and wake what was never woken."""
+    shop = workshop()
+    with shop.db.begin() as connection:
+        wakeups = wake.sweep(connection, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds)
+    send(wakeups)

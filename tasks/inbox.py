@@ -1,0 +1,88 @@
+"""Carries stored events on to AJO: one task per onboarding, in order per message, until delivered or parked."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from engine import inbox
+from engine.wake import WakeUp
+from models.db import reader
+from models.spec.onboarding import spec_from_json
+from models.tables import Onboarding, Resource
+from providers.ajo.templates import feedback_event, inbound_event
+from providers.ajo.webhook import post_event
+from providers.errors import OnboardingError, Retryable
+from tasks import names
+from tasks.celery import app
+from tasks.chain import send
+from tasks.process import workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Row
+
+    from engine.context import Workshop
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name=names.FORWARD)
+def forward(onboarding_id: int) -> None:
+    """Forward everything due for this onboarding, then look once more: a message's next event may be due now."""
+    shop = workshop()
+    while True:
+        with shop.db.begin() as connection:
+            rows = inbox.take_due(
+                connection, onboarding_id, at=shop.now(), lease_seconds=shop.settings.wake_grace_seconds
+            )
+        if not rows:
+            return
+        wakeups = [wakeup for row in rows if (wakeup := _forward_one(shop, row))]
+        send(wakeups)
+
+
+def _forward_one(shop: Workshop, row: Row[Any]) -> WakeUp | None:
+    with reader(shop.db).begin() as connection:
+        onboarding = connection.execute(
+            select(Onboarding.name, Onboarding.id, Onboarding.spec).where(Onboarding.id == row.onboarding_id)
+        ).one()
+        kind = "ajo_inbound_webhook" if row.kind == "inbound" else "ajo_feedback_webhook"
+        url = connection.execute(
+            select(Resource.details).where(Resource.onboarding_id == row.onboarding_id, Resource.kind == kind)
+        ).scalar_one()["url"]
+        reference = inbox.client_reference(connection, row.message_sid)
+    error, is_final = None, False
+    if row.kind == "inbound":
+        sender = spec_from_json(onboarding.spec).sender
+        body = inbound_event(row.payload, received_at=row.received_at, inbound_number=sender)
+    else:
+        body = feedback_event(row.payload, reference)
+    try:
+        post_event(url, body, shop.settings)
+    except OnboardingError as failure:
+        error, is_final = failure.message, not isinstance(failure, Retryable)
+        log.warning("event %s of %s was not taken by AJO: %s", row.dedupe_key, onboarding.name, failure.message)
+    with shop.db.begin() as connection:
+        wakes = inbox.settle_event(
+            connection,
+            row,
+            error=error,
+            is_final=is_final,
+            base_seconds=shop.settings.retry_base_seconds,
+            at=shop.now(),
+            grace_seconds=shop.settings.wake_grace_seconds,
+        )
+    return WakeUp(onboarding.id, onboarding.name, "webhook") if wakes else None
+
+
+def send_forwards(due: Iterable[tuple[int, str]]) -> None:
+    """Send one forwarding message per onboarding; a failure is no loss, the tick tries again."""
+    for onboarding_id, name in due:
+        try:
+            forward.apply_async((onboarding_id,), argsrepr=f"({name!r},)")
+        except app.connection_for_write().connection_errors as error:
+            log.warning("forwarding for %s could not be woken now (%s)", name, type(error).__name__)

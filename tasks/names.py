@@ -1,0 +1,21 @@
+"""Every task and queue name, once. They are stored in brokers and shown in Flower: never rename one."""
+
+from __future__ import annotations
+
+STEP_TASKS = {
+    "registration": "onboard.registration",
+    "webhook": "onboard.webhook",
+    "credential": "onboard.credential",
+    "channel": "onboard.channel",
+    "verification": "onboard.verification",
+}
+TICK = "clock.tick"
+SWEEP = "clock.sweep"
+FORWARD = "inbox.forward"
+
+STEPS_QUEUE = "steps"
+INBOX_QUEUE = "inbox"
+CLOCK_QUEUE = "clock"
+QUEUES = (STEPS_QUEUE, INBOX_QUEUE, CLOCK_QUEUE)
+
+ROUTES = {"onboard.*": {"queue": STEPS_QUEUE}, "inbox.*": {"queue": INBOX_QUEUE}, "clock.*": {"queue": CLOCK_QUEUE}}

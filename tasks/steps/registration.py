@@ -1,0 +1,66 @@
+"""Step 1: the account, the messaging service with its numbers and, for RCS, an approved sender in its pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.contract import Done, Failed, Finding, Outcome, Suspend
+from models.spec.onboarding import RcsSpec
+from tasks.steps import kinds, messaging_service, rcs_sender
+
+if TYPE_CHECKING:
+    from engine.context import StepContext
+    from engine.contract import AnySpec
+
+
+class Registration:
+    name = "registration"
+    owns = (kinds.MESSAGING_SERVICE, kinds.RCS_SENDER)
+
+    def skip_reason(self, spec: AnySpec) -> str | None:  # noqa: ARG002  applies to every channel
+        return None
+
+    def inputs(self, spec: AnySpec) -> dict[str, Any]:
+        inputs = {"channel": spec.channel, "twilio": spec.twilio.model_dump(mode="json")}
+        return inputs | ({"rcs": spec.rcs.model_dump(mode="json")} if isinstance(spec, RcsSpec) else {})
+
+    def observe(self, ctx: StepContext) -> list[Finding]:
+        findings = messaging_service.observe(ctx)
+        return findings + (rcs_sender.observe(ctx, ctx.spec) if isinstance(ctx.spec, RcsSpec) else [])
+
+    def act(self, ctx: StepContext) -> Outcome:
+        _check_account(ctx)
+        service_sid = messaging_service.ensure(ctx)
+        messaging_service.ensure_numbers(ctx, service_sid)
+        if isinstance(ctx.spec, RcsSpec):
+            rcs_sender.ensure_launched(ctx, ctx.spec)
+            rcs_sender.ensure_in_pool(ctx, service_sid)
+        return Done()
+
+
+def _check_account(ctx: StepContext) -> None:
+    account = ctx.vendors.twilio.fetch_account()
+    is_active = account.status == "active"
+    ctx.check(
+        "account.active",
+        "The Twilio account is active",
+        by="program",
+        is_met=is_active,
+        detail=f"status {account.status}",
+    )
+    if not is_active:
+        raise Suspend(
+            Failed(
+                f"the Twilio account is {account.status}: reactivate it in the Twilio Console, then `onboard retry {ctx.name}`"
+            )
+        )
+    is_full = account.type == "Full"
+    ctx.check(
+        "account.full", "The Twilio account is upgraded", by="program", is_met=is_full, detail=f"type {account.type}"
+    )
+    if not is_full:
+        raise Suspend(
+            Failed(
+                f"the Twilio account is of type {account.type}: upgrade it in the Twilio Console, then `onboard retry {ctx.name}`"
+            )
+        )

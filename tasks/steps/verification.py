@@ -1,0 +1,196 @@
+"""Step 5: the proof. All earlier steps' objects are as declared, and a test message reaches each handset."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from engine import verifications
+from engine.contract import Done, Failed, Finding, Outcome, Wait
+from engine.endpoints import status_url
+from engine.inbox import status_rank
+from models.spec.onboarding import RcsSpec
+from providers.errors import NeedsPerson, Refused
+from providers.twilio.errors import delivery_decision
+from tasks.steps import kinds
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+    from engine.context import StepContext
+    from engine.contract import AnySpec
+    from providers.twilio.client import TwilioClient
+
+DEAD_ENDS = frozenset({"undelivered", "failed", "canceled"})
+# Twilio lists a message a moment after accepting it. Before this age, one that is not listed may still turn up.
+LISTING_DELAY = timedelta(seconds=30)
+
+
+class Verification:
+    name = "verification"
+    owns = ()
+
+    def skip_reason(self, spec: AnySpec) -> str | None:  # noqa: ARG002  applies to every channel
+        return None
+
+    def inputs(self, spec: AnySpec) -> dict[str, Any]:
+        # When and how often is no reason to send a test message again.
+        return {"verification": spec.verification.model_dump(mode="json", exclude={"every", "send_on_schedule"})}
+
+    def observe(self, ctx: StepContext) -> list[Finding]:  # noqa: ARG002  owns nothing outside
+        return []
+
+    def act(self, ctx: StepContext) -> Outcome:
+        run = verifications.open_run(ctx)
+        findings = _check_objects(ctx)
+        if not _are_errors(findings) and run.sends_message:
+            outcome = _prove_delivery(ctx, run)
+            if isinstance(outcome, Wait):
+                return outcome
+            findings += outcome
+        errors = _are_errors(findings)
+        verifications.close_run(ctx, run.id, findings, is_passed=not errors)
+        if errors:
+            return Failed("; ".join(f"{finding.subject} {finding.problem}: {finding.cure}" for finding in errors))
+        return Done()
+
+
+def _are_errors(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+def _check_objects(ctx: StepContext) -> list[Finding]:
+    """Compare everything with what is declared; what a vendor refuses to show is a finding, not a crash."""
+    try:
+        return ctx.observe_all()
+    except (NeedsPerson, Refused) as error:
+        return [Finding("vendor", error.message, error.cure)]
+
+
+def _prove_delivery(ctx: StepContext, run: Row[Any]) -> Wait | list[Finding]:
+    """Send to each handset, follow each message, and judge it; a Wait while any is still under way."""
+    twilio = _sending_client(ctx)
+    findings: list[Finding] = []
+    waits: list[str] = []
+    for recipient in ctx.spec.verification.to:
+        tries = [row for row in verifications.messages_of(ctx, run.id) if row.recipient == recipient]
+        verdict = _follow(ctx, twilio, run, recipient, tries)
+        if isinstance(verdict, Finding):
+            findings.append(verdict)
+        elif verdict is not None:
+            waits.append(verdict)
+    if waits:
+        return Wait(
+            topic=f"delivery-{run.id}",
+            reason="; ".join(waits),
+            who="the handset and its carrier",
+            look_again=ctx.scaled(seconds=15),
+            at_most=ctx.spec.verification.within * 2,
+        )
+    return findings
+
+
+def _sending_client(ctx: StepContext) -> TwilioClient:
+    """RCS is sent with the bridge's own key, so that the key is proved too."""
+    if not isinstance(ctx.spec, RcsSpec):
+        return ctx.vendors.twilio
+    return ctx.vendors.twilio_by_key(ctx.external_id(kinds.API_KEY), ctx.secret(kinds.API_KEY_SECRET))
+
+
+def _follow(
+    ctx: StepContext, twilio: TwilioClient, run: Row[Any], recipient: str, tries: list[Row[Any]]
+) -> Finding | str | None:
+    """None when the handset has it, a sentence while it is under way, a finding when it will not arrive."""
+    if not tries:
+        return _send(ctx, twilio, run, recipient, number=1)
+    message = tries[-1]
+    if message.sid is None:
+        return _clear_up(ctx, twilio, message, number=len(tries))
+    if status_rank(message.status) < _required_rank(ctx) and message.status not in DEAD_ENDS:
+        seen = twilio.fetch_message(message.sid)
+        verifications.message_polled(ctx, seen.sid, seen.status, sender=seen.sender, error_code=seen.error_code)
+        message = next(row for row in verifications.messages_of(ctx, run.id) if row.id == message.id)
+    if message.status in DEAD_ENDS:
+        return _judge_failure(ctx, twilio, run, message, number=len(tries))
+    if status_rank(message.status) >= _required_rank(ctx):
+        return _judge_transport(ctx, message)
+    if ctx.now() >= tries[0].created_at + ctx.spec.verification.within:
+        problem = f"is {message.status} after {_minutes(ctx.spec.verification.within)}, not {ctx.spec.verification.required_status}"
+        cure = f"check that the handset is on and reachable, then `onboard retry {ctx.name}`"
+        return Finding(f"test message {message.sid} to {recipient}", problem, cure)
+    return f"test message {message.sid} to {recipient} is {message.status}"
+
+
+def _minutes(duration: timedelta) -> str:
+    return f"{duration.total_seconds() / 60:g} min"
+
+
+def _required_rank(ctx: StepContext) -> int:
+    return status_rank(ctx.spec.verification.required_status)
+
+
+def _send(ctx: StepContext, twilio: TwilioClient, run: Row[Any], recipient: str, *, number: int) -> Finding | str:
+    """Commit the intent, send, record the SID. An unclear failure leaves the intent for :func:`_clear_up`."""
+    reference = f"{ctx.mark}-{run.id}-{secrets.token_hex(3)}"
+    body = f"{ctx.spec.verification.message} ({reference})"
+    verifications.intend_message(ctx, run_id=run.id, recipient=recipient, reference=reference, body=body)
+    row = verifications.messages_of(ctx, run.id)[-1]
+    return _post(ctx, twilio, row, number=number)
+
+
+def _post(ctx: StepContext, twilio: TwilioClient, row: Row[Any], *, number: int) -> Finding | str:
+    is_rcs = isinstance(ctx.spec, RcsSpec)
+    try:
+        accepted = twilio.send_message(
+            # rcs: in front of the number forces RCS; without it Twilio would quietly fall back to SMS.
+            to=f"rcs:{row.recipient}" if is_rcs else row.recipient,
+            service_sid=ctx.external_id(kinds.MESSAGING_SERVICE),
+            body=row.body,
+            media_url=ctx.spec.verification.media_url,
+            status_callback=status_url(ctx.settings.resolved_public_url, ctx.endpoint_token),
+        )
+    except Refused as error:
+        return Finding(f"test message to {row.recipient}", f"was refused: {error.message}", error.cure)
+    verifications.message_accepted(ctx, row.id, sid=accepted.sid, status=accepted.status)
+    return f"test message {accepted.sid} to {row.recipient} is {accepted.status} (try {number})"
+
+
+def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Row[Any], *, number: int) -> Finding | str:
+    """The intent is there, the SID is not: look the message up by the reference in its body before sending again."""
+    is_rcs = isinstance(ctx.spec, RcsSpec)
+    to = f"rcs:{message.recipient}" if is_rcs else message.recipient
+    for seen in twilio.list_messages(to=to, sent_after=message.created_at - timedelta(days=1)):
+        if message.client_reference in seen.body:
+            verifications.message_accepted(ctx, message.id, sid=seen.sid, status=seen.status)
+            return f"test message {seen.sid} to {message.recipient} is {seen.status} (found again)"
+    if ctx.now() < message.created_at + max(LISTING_DELAY * ctx.settings.wait_scale, timedelta(seconds=1)):
+        return f"whether the test message to {message.recipient} was taken is being looked up"
+    return _post(ctx, twilio, message, number=number)
+
+
+def _judge_failure(
+    ctx: StepContext, twilio: TwilioClient, run: Row[Any], message: Row[Any], *, number: int
+) -> Finding | str:
+    """A failed message: send once more where that can help, else say what to do."""
+    decision = delivery_decision(message.error_code or 0)
+    if decision.kind == "retry" and number <= ctx.spec.verification.retries:
+        if ctx.now() < message.updated_at + ctx.scaled(minutes=1):
+            return f"test message to {message.recipient} is {message.status} ({message.error_code}); sending again soon"
+        return _send(ctx, twilio, run, message.recipient, number=number + 1)
+    code = f" with error {message.error_code}" if message.error_code else ""
+    return Finding(
+        f"test message {message.sid} to {message.recipient}",
+        f"is {message.status}{code}, {decision.sentence}",
+        decision.cure,
+    )
+
+
+def _judge_transport(ctx: StepContext, message: Row[Any]) -> Finding | None:
+    if isinstance(ctx.spec, RcsSpec) and message.transport != "rcs":
+        return Finding(
+            f"test message {message.sid} to {message.recipient}",
+            "arrived, but not over RCS",
+            f"check the sender's approval for this handset's carrier, then `onboard retry {ctx.name}`",
+        )
+    return None

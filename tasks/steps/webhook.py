@@ -1,0 +1,214 @@
+"""Step 2 (RCS): events find their way. Twilio's to the gateway, the gateway's to AJO, and a probe passes through."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from engine.context import digest
+from engine.contract import Done, Failed, Finding, Outcome, Suspend, Wait
+from engine.endpoints import inbound_url, status_url
+from engine.inbox import PROBE_PREFIX, find_probes
+from models.spec.onboarding import RcsSpec
+from models.states import ForwardState
+from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE
+from providers.errors import NeedsPerson
+from providers.twilio.probe import post_callback
+from tasks.steps import ajo_objects, kinds, rcs_sender
+from tasks.steps.ajo_objects import AjoObject
+
+if TYPE_CHECKING:
+    from engine.context import StepContext
+    from engine.contract import AnySpec
+    from models.spec.ajo import Webhooks
+
+TOPIC = "probe"
+PLACE = "Journey Optimizer > Administration > Channels > SMS settings > SMS Webhooks > Create"
+
+
+class Webhook:
+    name = "webhook"
+    owns = (kinds.INBOUND_WEBHOOK, kinds.FEEDBACK_WEBHOOK)
+
+    def skip_reason(self, spec: AnySpec) -> str | None:
+        return None if isinstance(spec, RcsSpec) else "AJO offers no webhooks for vendor Twilio"
+
+    def inputs(self, spec: AnySpec) -> dict[str, Any]:
+        if not isinstance(spec, RcsSpec) or spec.ajo.webhooks is None:
+            return {}
+        return {
+            "ajo": {"webhooks": spec.ajo.webhooks.model_dump(mode="json"), "driver": spec.ajo.driver},
+            "sender": spec.sender,
+        }
+
+    def observe(self, ctx: StepContext) -> list[Finding]:
+        findings = _observe_service(ctx) + _observe_sender(ctx)
+        for wanted in wanted_webhooks(ctx):
+            findings += ajo_objects.observe(ctx, wanted)
+        return findings
+
+    def act(self, ctx: StepContext) -> Outcome:
+        if _observe_service(ctx):
+            ctx.vendors.twilio.update_service(
+                ctx.external_id(kinds.MESSAGING_SERVICE), use_inbound_webhook_on_number=False, **_service_urls(ctx)
+            )
+        _require_sender_urls(ctx)
+        for wanted in wanted_webhooks(ctx):
+            ajo_objects.ensure(ctx, wanted)
+        _prove_passage(ctx)
+        return Done()
+
+
+def _service_urls(ctx: StepContext) -> dict[str, str]:
+    public_url = ctx.settings.resolved_public_url
+    return {
+        "inbound_request_url": inbound_url(public_url, ctx.endpoint_token),
+        "status_callback": status_url(public_url, ctx.endpoint_token),
+    }
+
+
+def _observe_service(ctx: StepContext) -> list[Finding]:
+    service = ctx.vendors.twilio.fetch_service(ctx.external_id(kinds.MESSAGING_SERVICE))
+    actual = {"inbound_request_url": service.inbound_request_url, "status_callback": service.status_callback}
+    findings = [
+        Finding(
+            f"messaging service {service.sid}",
+            f"{field} is {actual[field]}, not {wanted}",
+            f"`onboard retry {ctx.name}`",
+        )
+        for field, wanted in _service_urls(ctx).items()
+        if actual[field] != wanted
+    ]
+    if service.use_inbound_webhook_on_number:
+        problem = "each number's own webhook wins over the service's"
+        findings.append(Finding(f"messaging service {service.sid}", problem, f"`onboard retry {ctx.name}`"))
+    return findings
+
+
+def _observe_sender(ctx: StepContext) -> list[Finding]:
+    sender = ctx.vendors.twilio.fetch_sender(ctx.external_id(kinds.RCS_SENDER))
+    cure = "set it in the Twilio Console (the sender's Configuration tab)"
+    return [
+        Finding(f"RCS sender {sender.sender_id}", f"{field} is {sender.webhook.get(field)}, not {wanted}", cure)
+        for field, wanted in rcs_sender.webhook_body(ctx).items()
+        if sender.webhook.get(field) != wanted
+    ]
+
+
+def _require_sender_urls(ctx: StepContext) -> None:
+    """Twilio documents changing a sender for WhatsApp only, so on an adopted RCS sender a person sets the webhooks."""
+    findings = _observe_sender(ctx)
+    if findings:
+        what = "; ".join(finding.problem for finding in findings)
+        reason = f"the RCS sender reports elsewhere ({what}): {findings[0].cure}"
+        raise Suspend(ctx.person_wait(reason, topic="sender-webhook", look_again=ctx.scaled(minutes=15)))
+
+
+def wanted_webhooks(ctx: StepContext) -> list[AjoObject]:
+    """The two AJO webhooks of a custom provider: inbound with its keywords, feedback without."""
+    webhooks = ctx.spec.ajo.webhooks
+    assert webhooks is not None  # noqa: S101  the spec demands them for RCS
+    sender = ctx.spec.sender
+    common = {"vendor": "custom", "sender": sender}
+    inbound = {
+        **common,
+        "name": webhooks.inbound_name,
+        "type": "inbound",
+        "payload_template": INBOUND_TEMPLATE,
+        "keywords": webhooks.keywords.model_dump(),
+        "default_reply": webhooks.default_reply,
+    }
+    feedback = {**common, "name": webhooks.feedback_name, "type": "feedback", "payload_template": FEEDBACK_TEMPLATE}
+    return [
+        AjoObject(
+            kind=kinds.INBOUND_WEBHOOK,
+            collection="webhooks",
+            name=webhooks.inbound_name,
+            body=inbound,
+            title=f"Create the inbound webhook {webhooks.inbound_name}",
+            place=PLACE,
+            fields=_inbound_fields(webhooks, sender),
+            bring_back=("url",),
+        ),
+        AjoObject(
+            kind=kinds.FEEDBACK_WEBHOOK,
+            collection="webhooks",
+            name=webhooks.feedback_name,
+            body=feedback,
+            title=f"Create the feedback webhook {webhooks.feedback_name}",
+            place=PLACE,
+            fields=_common_fields(webhooks.feedback_name, "Feedback", sender, FEEDBACK_TEMPLATE),
+            bring_back=("url",),
+        ),
+    ]
+
+
+def _common_fields(name: str, kind: str, sender: str, template: str) -> list[dict[str, str]]:
+    return [
+        {"label": "Name", "value": name},
+        {"label": "SMS vendor", "value": "Custom"},
+        {"label": "Type", "value": kind},
+        {"label": "Sender Phone Number", "value": sender},
+        {"label": "Payload", "value": template},
+    ]
+
+
+def _inbound_fields(webhooks: Webhooks, sender: str) -> list[dict[str, str]]:
+    words = webhooks.keywords
+    return [
+        *_common_fields(webhooks.inbound_name, "Inbound", sender, INBOUND_TEMPLATE),
+        {"label": "Opt-In keywords", "value": ", ".join(words.opt_in)},
+        {"label": "Opt-Out keywords", "value": ", ".join(words.opt_out)},
+        {"label": "Help keywords", "value": ", ".join(words.help)},
+        {"label": "Default Reply Message", "value": webhooks.default_reply or "(leave empty)"},
+    ]
+
+
+def _prove_passage(ctx: StepContext) -> None:
+    """Send one signed callback to our own public address and wait until AJO's feedback webhook has taken it.
+
+    One probe per set of addresses is enough; one that AJO refused is repeated when a person retries.
+
+    :raises Suspend: until AJO has answered, or for good when it refused.
+    """
+    feedback = ctx.resource(kinds.FEEDBACK_WEBHOOK)
+    url = status_url(ctx.settings.resolved_public_url, ctx.endpoint_token)
+    prefix = PROBE_PREFIX + digest([url, feedback.details.get("url") if feedback is not None else None])[:20]
+    probes = find_probes(ctx, prefix)
+    is_waiting_for_it = ctx.waiting_topic == TOPIC
+    if not probes or (probes[-1].forward_state is ForwardState.PARKED and not is_waiting_for_it):
+        _send_probe(ctx, url, f"{prefix}-{len(probes) + 1}")
+        probes = find_probes(ctx, prefix)
+    if not probes or probes[-1].forward_state is ForwardState.PENDING:
+        error = probes[-1].forward_error if probes else None
+        raise Suspend(
+            Wait(
+                topic=TOPIC,
+                reason="a probe event is on its way through the gateway to AJO"
+                + (f" (last: {error})" if error else ""),
+                who="the gateway and AJO",
+                look_again=ctx.scaled(minutes=1),
+                at_most=timedelta(hours=1),
+            )
+        )
+    if probes[-1].forward_state is not ForwardState.FORWARDED:
+        raise Suspend(
+            Failed(
+                f"AJO's feedback webhook refused the probe event ({probes[-1].forward_error}): check the webhook's URL and "
+                f"payload in AJO, then `onboard retry {ctx.name}`"
+            )
+        )
+
+
+def _send_probe(ctx: StepContext, url: str, sid: str) -> None:
+    params = {
+        "AccountSid": ctx.spec.twilio.account_sid,
+        "MessageSid": sid,
+        "MessageStatus": "sent",
+        "From": ctx.spec.sender,
+        "To": ctx.spec.verification.to[0],
+    }
+    try:
+        post_callback(url, params, ctx.secret(kinds.AUTH_TOKEN), ctx.settings)
+    except NeedsPerson as error:
+        raise Suspend(ctx.person_wait(f"{error.message}: {error.cure}", topic="gateway")) from None

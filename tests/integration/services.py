@@ -1,0 +1,203 @@
+"""Real servers and real processes for tests: each starts on a free port and ends with its test."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
+
+
+def eventually(probe: Callable[[], T | None], *, within: float, what: str, every: float = 0.05) -> T:
+    """The first truthy answer of ``probe``; fails the test after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = probe()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within} s: {what}")
+        time.sleep(every)  # noqa: TID251  the one place that may: it has a deadline
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def require(found: object, what: str) -> None:
+    """Skip with a reason, or fail where CI promised that the server is there."""
+    if found:
+        return
+    if os.environ.get("ONBOARD_TESTS_REQUIRE_SERVERS"):
+        pytest.fail(f"{what} is required here but not installed")
+    pytest.skip(f"{what} is not installed")
+
+
+class Process:
+    """A child process with its output in a file."""
+
+    def __init__(self, argv: list[str], *, log: Path, env: Mapping[str, str] | None = None, **options: Any) -> None:
+        self.argv, self.log, self.env, self.options = argv, log, env, options
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self.child = subprocess.Popen(
+                self.argv, stdout=output, stderr=output, env=dict(self.env) if self.env else None, **self.options
+            )
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        if self.child.poll() is None:
+            self.child.send_signal(number)
+        self.child.wait(timeout=20)
+
+    def stop(self) -> None:
+        try:
+            self.kill(signal.SIGTERM)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+class RedisServer(Process):
+    """A private Redis with an append-only file, so that it survives SIGKILL as the real one would."""
+
+    def __init__(self, folder: Path) -> None:
+        binary = shutil.which("redis-server") or shutil.which("valkey-server")
+        require(binary, "redis-server")
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec --maxmemory-policy noeviction"
+        super().__init__([str(binary), *options.split(), "--dir", str(folder), "--save", ""], log=folder / "redis.log")
+
+    def start(self) -> None:
+        super().start()
+        eventually(self.ping, within=10, what="redis answers")
+
+    def ping(self) -> bool:
+        return self.command("PING").startswith(b"+PONG")
+
+    def command(self, line: str) -> bytes:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+            connection.sendall(line.encode() + b"\r\n")
+            return connection.recv(65536)
+        return b""
+
+
+class PostgresServer:
+    """A private PostgreSQL cluster; as root it runs under the postgres user."""
+
+    def __init__(self, folder: Path) -> None:
+        binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        require(binaries, "postgresql")
+        self.folder, self.port = folder, free_port()
+        self.options: dict[str, Any] = {"cwd": folder}
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("postgres")
+            self.options |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            # pytest's folders are closed to other users.
+            for parent in [folder, *folder.parents]:
+                if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
+                    parent.chmod(parent.stat().st_mode | 0o011)
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        bin_folder = binaries[-1].parent
+        initdb = f"{bin_folder}/initdb -D data -U postgres -A trust -E UTF8 --no-locale --no-sync --no-instructions"
+        subprocess.run(initdb.split(), check=True, stdout=subprocess.DEVNULL, **self.options)
+        settings = "-c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c shared_buffers=32MB"
+        serve = f"{bin_folder}/postgres -D data -k {folder} -p {self.port} {settings} -c max_connections=200"
+        self.process = Process(serve.split(), log=folder / "postgres.log", **self.options)
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+        eventually(self.answers, within=20, what="postgres answers")
+
+    def answers(self) -> bool:
+        import psycopg
+
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres").close()
+            return True
+        return False
+
+    def new_database(self, name: str) -> str:
+        import psycopg
+
+        dsn = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def stop(self) -> None:
+        self.process.kill(signal.SIGINT)
+
+
+class Simulator(Process):
+    """The stand-ins for both vendors, with short times."""
+
+    def __init__(self, folder: Path, **seconds: float) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        times = {"review": 0.6, "message": 0.2, "activation": 0.3} | seconds
+        options = [part for name, value in times.items() for part in (f"--{name}-seconds", str(value))]
+        argv = [sys.executable, "-m", "simulator", "--port", str(self.port), *options]
+        super().__init__(argv, log=folder / "simulator.log", cwd=ROOT)
+        eventually(lambda: fetch(f"{self.url}/_sim/healthz"), within=20, what="the simulator answers")
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        return fetch(f"{self.url}/_sim/ledger") or {}
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return fetch(f"{self.url}/_sim/{path}", body)
+
+    def live(self, kind: str) -> int:
+        return int(self.ledger["counts"].get(kind, {}).get("live", 0))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "ONBOARD_TWILIO_API_URL": f"{self.url}/api.twilio.com",
+            "ONBOARD_TWILIO_MESSAGING_URL": f"{self.url}/messaging.twilio.com",
+            "ONBOARD_TWILIO_IAM_URL": f"{self.url}/iam.twilio.com",
+            "ONBOARD_TWILIO_MONITOR_URL": f"{self.url}/monitor.twilio.com",
+            "ONBOARD_ADOBE_IMS_URL": f"{self.url}/ims-na1.adobelogin.com",
+            "ONBOARD_ADOBE_PLATFORM_URL": f"{self.url}/platform.adobe.io",
+            "ONBOARD_AJO_AUTOMATION_URL": f"{self.url}/automation",
+        }
+
+
+def fetch(url: str, body: Mapping[str, Any] | None = None) -> Any:
+    """GET, or POST of JSON; None when nobody answers."""
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5) as answer:
+        text = answer.read()
+        return json.loads(text) if text else {}
+    return None
+
+
+@contextlib.contextmanager
+def running(*processes: Process) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for process in reversed(processes):
+            process.stop()

@@ -1,0 +1,312 @@
+"""Messages: which way they go, how they end, and what Twilio's signed callbacks say of it."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from twilio.request_validator import RequestValidator
+
+from tests.integration.simulator_fixture import (
+    ACCOUNT,
+    HANDSET,
+    NUMBER,
+    TOKEN,
+    Callback,
+    Simulator,
+    Site,
+    callback_site,
+    check_contract,
+    running_simulator,
+    until,
+)
+
+AGENT = "rcs:brand_agent"
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Simulator]:
+    with running_simulator("--review-seconds", "0.2", "--message-seconds", "0.2") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(process: Simulator) -> Simulator:
+    process.control("POST", "reset")
+    return process
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with callback_site() as running:
+        yield running
+
+
+def sms_service(sim: Simulator, **form: str) -> str:
+    service = sim.new_service(**form)
+    assert sim.attach(service, PhoneNumberSid=sim.number_sid()).status_code == 201
+    return service
+
+
+def end_of(sim: Simulator, sid: str, status: str) -> dict[str, object]:
+    until(lambda: sim.message(sid)["status"] == status)
+    return dict(sim.message(sid))
+
+
+def history_of(sim: Simulator, sid: str) -> list[str]:
+    (entry,) = [message for message in sim.ledger()["messages"] if message["sid"] == sid]
+    return [step["status"] for step in entry["history"]]
+
+
+def is_genuine(site: Site, callback: Callback, token: str = TOKEN) -> bool:
+    signature = callback.headers["X-Twilio-Signature"]
+    fields = callback.fields if callback.method != "GET" else {}
+    return bool(RequestValidator(token).validate(site.url + callback.path, fields, signature))
+
+
+def test_an_sms_goes_from_accepted_to_delivered(sim: Simulator) -> None:
+    service = sms_service(sim)
+    created = sim.send(HANDSET, MessagingServiceSid=service)
+    assert created.status_code == 201
+    body = created.json()
+    assert (body["status"], body["from"], body["messaging_service_sid"]) == ("accepted", None, service)
+    check_contract("twilio_api_v2010.json", "api.v2010.account.message", body)
+    assert end_of(sim, body["sid"], "delivered")["from"] == NUMBER
+    assert history_of(sim, body["sid"]) == ["accepted", "queued", "sending", "sent", "delivered"]
+
+
+def test_rcs_comes_first_where_the_pool_has_an_online_sender(sim: Simulator) -> None:
+    sid = sim.send(HANDSET, MessagingServiceSid=sim.rcs_service()).json()["sid"]
+    assert end_of(sim, sid, "read")["from"] == AGENT
+    assert history_of(sim, sid)[-2:] == ["delivered", "read"]
+
+
+def test_before_launch_others_get_sms_and_testers_get_rcs(sim: Simulator) -> None:
+    service = sms_service(sim)
+    sender = sim.new_sender(AGENT)
+    sim.control("POST", f"senders/{sender['sid']}/review", {"status": "DRAFT"})
+    sim.attach(service, Sid=sender["sid"])
+    sms = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
+    assert end_of(sim, sms, "delivered")["from"] == NUMBER
+    forced = sim.send(f"rcs:{HANDSET}", MessagingServiceSid=service).json()["sid"]
+    assert end_of(sim, forced, "failed")["error_code"] == 63035
+    sim.control("POST", "testers", {"sender_id": AGENT, "phone_number": HANDSET})
+    tested = sim.send(f"rcs:{HANDSET}", MessagingServiceSid=service).json()["sid"]
+    assert end_of(sim, tested, "read")["from"] == AGENT
+
+
+def test_a_picture_makes_an_mms_and_needs_a_number_that_can(sim: Simulator) -> None:
+    media = {"MediaUrl": "https://media.example/a.png"}
+    sid = sim.send(HANDSET, MessagingServiceSid=sms_service(sim), **media).json()["sid"]
+    assert sid.startswith("MM")
+    assert end_of(sim, sid, "delivered")["num_media"] == "1"
+    number = {"phone_number": "+14155559998", "capabilities": {"mms": False}}
+    account = "AC" + "c" * 32
+    sim.control("POST", "accounts", {"sid": account, "auth_token": "t", "numbers": [number]})
+    path = f"/api.twilio.com/2010-04-01/Accounts/{account}/Messages.json"
+    form = {"To": HANDSET, "From": "+14155559998", **media}
+    assert sim.call("POST", path, auth=(account, "t"), data=form).json()["code"] == 21606
+
+
+@pytest.mark.parametrize(
+    ("to", "form", "code"),
+    [
+        ("nonsense", {}, 21211),
+        ("+14155550610", {}, 21610),
+        ("+14155550408", {}, 21408),
+        (HANDSET, {"MessagingServiceSid": "MG" + "0" * 32}, 21701),
+        (HANDSET, {"MessagingServiceSid": "", "From": "+14155559999"}, 21606),
+        (HANDSET, {"MessagingServiceSid": ""}, 21603),
+        (HANDSET, {"Body": ""}, 21602),
+        (HANDSET, {"Body": "x" * 1601}, 21617),
+        (HANDSET, {"StatusCallback": "http://under_score.example/"}, 21609),
+        (HANDSET, {"MessagingServiceSid": "", "From": AGENT}, 21910),
+        (HANDSET, {"FallbackFrom": NUMBER}, 21667),
+    ],
+)
+def test_a_bad_message_is_refused_with_the_vendors_code(
+    sim: Simulator, to: str, form: dict[str, str], code: int
+) -> None:
+    response = sim.send(to, **{"MessagingServiceSid": sms_service(sim), **form})
+    assert (response.status_code, response.json()["code"]) == (400, code)
+    assert sim.ledger()["messages"] == []
+
+
+def test_an_empty_pool_sends_nothing(sim: Simulator) -> None:
+    assert sim.send(HANDSET, MessagingServiceSid=sim.new_service()).json()["code"] == 21703
+
+
+def test_json_is_read_as_an_empty_form(sim: Simulator) -> None:
+    response = sim.call("POST", sim.messages_url(), json={"To": HANDSET, "From": NUMBER, "Body": "x"})
+    assert (response.status_code, response.json()["code"]) == (400, 21604)
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "code", "from_"),
+    [
+        ("+14155553035", "failed", 63035, AGENT),
+        ("+14155553036", "delivered", None, NUMBER),
+        ("rcs:+14155553036", "undelivered", 63036, AGENT),
+        ("+14155553106", "delivered", None, NUMBER),
+        ("rcs:+14155553106", "undelivered", 63106, AGENT),
+        ("+14155550003", "undelivered", 30003, AGENT),
+        ("+14155550007", "undelivered", 30007, AGENT),
+    ],
+)
+def test_the_magic_recipients_end_as_promised(
+    sim: Simulator, to: str, status: str, code: int | None, from_: str
+) -> None:
+    sid = sim.send(to, MessagingServiceSid=sim.rcs_service()).json()["sid"]
+    message = end_of(sim, sid, status)
+    assert (message["error_code"], message["from"]) == (code, from_)
+    assert (message["error_message"] is None) == (code is None)
+
+
+def test_the_recipient_that_hangs_never_leaves_sent(sim: Simulator) -> None:
+    service = sms_service(sim)
+    hung = sim.send("+14155559999", MessagingServiceSid=service).json()["sid"]
+    end_of(sim, hung, "sent")
+    later = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
+    end_of(sim, later, "delivered")
+    assert history_of(sim, hung)[-1] == "sent"
+
+
+def test_status_callbacks_are_signed_forms_and_never_tell_the_first_status(sim: Simulator, site: Site) -> None:
+    service = sim.rcs_service(StatusCallback=f"{site.url}/service?x=1&y=2")
+    sid = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
+    until(lambda: "read" in site.statuses(sid))
+    assert site.statuses(sid) == ["queued", "sending", "sent", "delivered", "read"]
+    assert all(is_genuine(site, callback) for callback in site.received)
+    assert not any(is_genuine(site, callback, "other token") for callback in site.received)
+    delivered, read = site.received[-2:]
+    assert delivered.path == "/service?x=1&y=2"
+    assert delivered.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+    assert (delivered.fields["From"], delivered.fields["ChannelPrefix"]) == (AGENT, "rcs")
+    assert (delivered.fields["EventType"], read.fields["EventType"]) == ("DELIVERED", "READ")
+    assert delivered.headers["I-Twilio-Idempotency-Token"] != read.headers["I-Twilio-Idempotency-Token"]
+
+
+def test_the_messages_own_callback_goes_before_the_services(sim: Simulator, site: Site) -> None:
+    service = sms_service(sim, StatusCallback=f"{site.url}/service")
+    own = f"{site.url}/own"
+    sid = sim.send("+14155550007", MessagingServiceSid=service, StatusCallback=own).json()["sid"]
+    until(lambda: "undelivered" in site.statuses(sid))
+    assert {callback.path for callback in site.received} == {"/own"}
+    assert site.received[-1].fields["ErrorCode"] == "30007"
+    assert "ChannelPrefix" not in site.received[-1].fields
+
+
+def test_the_silent_recipient_is_delivered_without_a_callback(sim: Simulator, site: Site) -> None:
+    service = sms_service(sim, StatusCallback=site.url)
+    silent = sim.send("+14155558888", MessagingServiceSid=service).json()["sid"]
+    end_of(sim, silent, "delivered")
+    loud = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
+    until(lambda: "delivered" in site.statuses(loud))
+    assert site.statuses(silent) == []
+
+
+def test_the_disorderly_recipient_reports_twice_and_backwards(sim: Simulator, site: Site) -> None:
+    service = sms_service(sim, StatusCallback=site.url)
+    sid = sim.send("+14155557777", MessagingServiceSid=service).json()["sid"]
+    order = ["delivered", "sent", "sending", "queued"]
+    until(lambda: len(site.statuses(sid)) == 8)
+    assert site.statuses(sid) == [status for status in order for _ in range(2)]
+
+
+def test_by_default_a_failed_callback_is_lost_and_leaves_an_alert(sim: Simulator, site: Site) -> None:
+    site.answers = [500]
+    sid = sim.send(HANDSET, From=NUMBER, StatusCallback=site.url).json()["sid"]
+    until(lambda: "delivered" in site.statuses(sid))
+    until(lambda: [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [False, True, True])
+    assert site.statuses(sid) == ["sending", "sent", "delivered"]
+    lost = sim.ledger()["callbacks"][0]
+    assert lost["attempts"] == [{"http_status": 500}]
+    (alert,) = sim.call("GET", "/monitor.twilio.com/v1/Alerts", params={"LogLevel": "error"}).json()["alerts"]
+    assert (alert["error_code"], alert["resource_sid"]) == ("11200", sid)
+    check_contract("twilio_monitor_v1.json", "monitor.v1.alert", alert)
+
+
+def test_connection_overrides_make_it_try_again_with_the_same_token(sim: Simulator, site: Site) -> None:
+    site.answers = [500, 404]
+    callback = f"{site.url}/cb#rc=5&rp=all"
+    sim.send(HANDSET, From=NUMBER, StatusCallback=callback)
+    until(lambda: [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [True] * 3)
+    tokens = [c.headers["I-Twilio-Idempotency-Token"] for c in site.received]
+    assert (len(tokens), len(set(tokens))) == (5, 3)
+    assert all(is_genuine(site, received) for received in site.received)
+
+
+def test_by_default_a_callback_is_tried_twice_when_nobody_listens(sim: Simulator) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        sim.send(HANDSET, From=NUMBER, StatusCallback=url)
+        callbacks = until(lambda: [c for c in sim.ledger()["callbacks"] if len(c["attempts"]) > 1])
+    assert len(callbacks[0]["attempts"]) == 2
+    assert "ConnectError" in callbacks[0]["attempts"][0]["error"]
+
+
+def test_a_reply_reaches_the_senders_webhook_with_its_button(sim: Simulator, site: Site) -> None:
+    service = sim.new_service(InboundRequestUrl=f"{site.url}/service")
+    sender = sim.online_sender(AGENT, webhook={"callback_url": f"{site.url}/sender", "callback_method": "POST"})
+    sim.attach(service, Sid=sender)
+    body = {"to": AGENT, "from": HANDSET, "body": "Yes please", "button_payload": "yes-1"}
+    answer = sim.control("POST", "inbound", body)
+    (callback,) = site.received
+    assert answer["delivered_to"] == f"{site.url}/sender"
+    assert is_genuine(site, callback)
+    assert callback.fields["From"] == f"rcs:{HANDSET}"
+    assert (callback.fields["Body"], callback.fields["ButtonPayload"]) == ("Yes please", "yes-1")
+    assert (callback.fields["SmsStatus"], callback.fields["MessagingServiceSid"]) == ("received", service)
+    assert sim.message(answer["sid"])["direction"] == "inbound"
+
+
+@pytest.mark.parametrize(("use_number", "path"), [("false", "/service"), ("true", "/number")])
+def test_a_reply_to_a_number_goes_where_the_service_says(
+    sim: Simulator, site: Site, use_number: str, path: str
+) -> None:
+    sms_service(sim, InboundRequestUrl=f"{site.url}/service", UseInboundWebhookOnNumber=use_number)
+    number = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers/{sim.number_sid()}.json"
+    sim.call("POST", number, data={"SmsUrl": f"{site.url}/number"})
+    sim.control("POST", "inbound", {"to": NUMBER, "from": HANDSET, "body": "hi"})
+    assert [callback.path for callback in site.received] == [path]
+
+
+def test_a_refused_reply_goes_to_the_fallback(sim: Simulator, site: Site) -> None:
+    site.answers = [500]
+    sms_service(sim, InboundRequestUrl=f"{site.url}/in", FallbackUrl=f"{site.url}/fallback", FallbackMethod="GET")
+    answer = sim.control("POST", "inbound", {"to": NUMBER, "from": HANDSET, "body": "a b&c"})
+    first, second = site.received
+    assert (first.path, second.method) == ("/in", "GET")
+    assert answer["delivered_to"] == f"{site.url}/fallback"
+    assert "Body=a+b%26c" in second.path
+    assert is_genuine(site, second)
+
+
+def test_stop_ends_all_messages_until_start(sim: Simulator, site: Site) -> None:
+    service = sms_service(sim, InboundRequestUrl=site.url)
+    sim.control("POST", "inbound", {"to": NUMBER, "from": HANDSET, "body": " stop "})
+    assert site.received[-1].fields["OptOutType"] == "STOP"
+    assert sim.send(HANDSET, MessagingServiceSid=service).json()["code"] == 21610
+    sim.control("POST", "inbound", {"to": NUMBER, "from": HANDSET, "body": "START"})
+    assert sim.send(HANDSET, MessagingServiceSid=service).status_code == 201
+
+
+def test_messages_are_found_by_recipient_and_date(sim: Simulator) -> None:
+    first = sim.send(HANDSET, From=NUMBER).json()["sid"]
+    second = sim.send("+14155551111", From=NUMBER).json()["sid"]
+
+    def found(**params: str) -> list[str]:
+        return [m["sid"] for m in sim.call("GET", sim.messages_url(), params=params).json()["messages"]]
+
+    assert found() == [second, first]
+    assert found(To=HANDSET) == [first]
+    assert found(**{"To": HANDSET, "DateSent>": "2020-01-01"}) == [first]
+    assert found(**{"To": HANDSET, "DateSent<": "2020-01-01T00:00:00Z"}) == []
+
+
+def test_the_same_message_to_the_same_handset_shows_as_a_duplicate(sim: Simulator) -> None:
+    service = sim.rcs_service()
+    sim.send(HANDSET, MessagingServiceSid=service)
+    sim.send(f"rcs:{HANDSET}", MessagingServiceSid=service)
+    (duplicate,) = sim.ledger()["duplicates"]
+    assert (duplicate["kind"], duplicate["to"], duplicate["count"]) == ("message", HANDSET, 2)
