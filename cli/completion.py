@@ -15,13 +15,10 @@ def completion_command(shell: str) -> None:
     zsh:   onboard completion zsh  >> ~/.zshrc
     fish:  onboard completion fish > ~/.config/fish/completions/onboard.fish
     """
-    from click.shell_completion import BashComplete, get_completion_class
+    from click.shell_completion import get_completion_class
 
     from cli.main import cli
 
-    if shell == "bash":
-        # click runs `bash` to see whether it is recent enough; printing the script needs no bash.
-        BashComplete._check_version = staticmethod(lambda: None)  # type: ignore[method-assign]
     completer = get_completion_class(shell)
     assert completer is not None  # noqa: S101  click knows the three choices
     click.echo(completer(cli, {}, "onboard", "_ONBOARD_COMPLETE").source())

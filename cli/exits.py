@@ -22,7 +22,7 @@ class Exit(click.ClickException):
 
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(message)
-        self.exit_code = code
+        self.exit_code = code  # type: ignore[misc]  # click declares it per class, ours differ per failure
 
 
 def run(command: click.Command, argv: Sequence[str] | None) -> int:

@@ -102,9 +102,7 @@ def gateway_command() -> None:
 
     settings = get_settings()
     configure_logging(settings)
-    app = create_app(
-        make_engine(settings.resolved_database_url), Vault(load_keys(settings)), settings, _CeleryWake()
-    )
+    app = create_app(make_engine(settings.resolved_database_url), Vault(load_keys(settings)), settings, _CeleryWake())
     config = uvicorn.Config(
         app,
         host=settings.gateway_host,
@@ -168,9 +166,7 @@ def refuse_open_flower(host: str, *, has_password: bool) -> None:
         raise Exit(msg, NOT_SET_UP)
 
 
-@click.command(
-    "simulator", add_help_option=False, context_settings={"ignore_unknown_options": True}
-)
+@click.command("simulator", add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def simulator_command(options: tuple[str, ...]) -> int:
     """Run the stand-ins for Twilio and AJO. Options are those of ``python -m simulator``."""

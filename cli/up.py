@@ -109,6 +109,8 @@ def _show(stack: Stack) -> None:
         click.echo(f"  {name:<{width}}  {where}")
     click.echo("")
     if stack.simulator_url is not None:
-        click.echo("Twilio and AJO are simulated: nothing real is touched, and the simulator forgets all when it stops.")
+        click.echo(
+            "Twilio and AJO are simulated: nothing real is touched, and the simulator forgets all when it stops."
+        )
     elif settings.public_url is None and is_loopback(settings.gateway_host):
         click.echo("Vendors cannot reach this gateway yet: set ONBOARD_PUBLIC_URL to an address that leads here.")

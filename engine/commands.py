@@ -256,6 +256,8 @@ def retry(
 ) -> list[WakeUp]:
     """Try again now, from the first step that is not done; also takes up a cancelled onboarding.
 
+    A degraded one goes through all its steps: each mends what it owns and can mend.
+
     :raises NotPossible: there is nothing to try again, or it is at work already.
     """
     row = find(connection, name)
@@ -263,14 +265,13 @@ def retry(
         raise NotPossible(f"{name} is active; to check it again: `onboard verify {name}`")
     if row.status is O.PAUSED:
         raise NotPossible(f"{name} is paused; to let it go on: `onboard resume {name}`")
-    if row.status is O.DEGRADED:
-        return verify(connection, name, sends_message=False, at=at, grace_seconds=grace_seconds)
     if row.status is O.RUNNING:
         raise NotPossible(f"{name} is at work already; see `onboard show {name}`")
     append_event(connection, row.id, "onboarding:retried", "a person asked to try again", at=at)
     if row.status is O.CANCELLED:
         move_onboarding(connection, row.id, O.CANCELLED, O.RUNNING, at=at)
-    return reopen(connection, catalogue, row, set(), at=at, grace_seconds=grace_seconds)
+    again = set(catalogue.names) if row.status is O.DEGRADED else set()
+    return reopen(connection, catalogue, row, again, at=at, grace_seconds=grace_seconds)
 
 
 def cancel(connection: Connection, name: str, *, at: datetime) -> None:

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from engine.context import StepContext
     from engine.contract import Finding
 
+# A row of a table, as steps see it without knowing the database library.
+Record = Row[Any]
+
 OPEN = (VerificationState.PENDING, VerificationState.RUNNING)
 
 
-def open_run(ctx: StepContext) -> Row[Any]:
+def open_run(ctx: StepContext) -> Record:
     """The newest unfinished run; the first one of an onboarding is made here and always sends a message."""
     onboarding_id = ctx.lease.onboarding_id
 
@@ -87,7 +90,7 @@ def close_run(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_
     ctx.write(work)
 
 
-def messages_of(ctx: StepContext, run_id: int) -> Sequence[Row[Any]]:
+def messages_of(ctx: StepContext, run_id: int) -> Sequence[Record]:
     return ctx.read(select(Message.__table__).where(Message.verification_id == run_id).order_by(Message.id))
 
 

@@ -32,17 +32,21 @@ log = logging.getLogger(__name__)
 
 @app.task(name=names.FORWARD)
 def forward(onboarding_id: int) -> None:
-    """Forward everything due for this onboarding, then look once more: a message's next event may be due now."""
-    shop = workshop()
+    send(forward_due(workshop(), onboarding_id))
+
+
+def forward_due(shop: Workshop, onboarding_id: int) -> list[WakeUp]:
+    """Forward everything due for this onboarding, in order per message; the steps that this made ready."""
+    wakeups: list[WakeUp] = []
     while True:
         with shop.db.begin() as connection:
             rows = inbox.take_due(
                 connection, onboarding_id, at=shop.now(), lease_seconds=shop.settings.wake_grace_seconds
             )
         if not rows:
-            return
-        wakeups = [wakeup for row in rows if (wakeup := _forward_one(shop, row))]
-        send(wakeups)
+            return wakeups
+        # A message's next event may be due once this one is settled, so look again.
+        wakeups += [wakeup for row in rows if (wakeup := _forward_one(shop, row))]
 
 
 def _forward_one(shop: Workshop, row: Row[Any]) -> WakeUp | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import settings as settings_module
 from cli.stack.child import Program
@@ -33,10 +33,10 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
 def make_settings(overrides: Mapping[str, str], *, inherits_settings: bool) -> Settings:
     """The settings of a stack; without ``inherits_settings``, defaults and ``overrides`` whatever the environment says."""
-    if inherits_settings:
-        return Settings(**overrides)
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
-    return Settings(**(defaults | dict(overrides)))
+    values: dict[str, Any] = {}
+    if not inherits_settings:
+        values = {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
+    return Settings(**(values | dict(overrides)))
 
 
 def make_environment(overrides: Mapping[str, str], *, inherits_settings: bool) -> dict[str, str]:

@@ -16,10 +16,9 @@ from providers.twilio.errors import delivery_decision
 from tasks.steps import kinds
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
-
     from engine.context import StepContext
     from engine.contract import AnySpec
+    from engine.verifications import Record
     from providers.twilio.client import TwilioClient
 
 DEAD_ENDS = frozenset({"undelivered", "failed", "canceled"})
@@ -68,7 +67,7 @@ def _check_objects(ctx: StepContext) -> list[Finding]:
         return [Finding("vendor", error.message, error.cure)]
 
 
-def _prove_delivery(ctx: StepContext, run: Row[Any]) -> Wait | list[Finding]:
+def _prove_delivery(ctx: StepContext, run: Record) -> Wait | list[Finding]:
     """Send to each handset, follow each message, and judge it; a Wait while any is still under way."""
     twilio = _sending_client(ctx)
     findings: list[Finding] = []
@@ -99,7 +98,7 @@ def _sending_client(ctx: StepContext) -> TwilioClient:
 
 
 def _follow(
-    ctx: StepContext, twilio: TwilioClient, run: Row[Any], recipient: str, tries: list[Row[Any]]
+    ctx: StepContext, twilio: TwilioClient, run: Record, recipient: str, tries: list[Record]
 ) -> Finding | str | None:
     """None when the handset has it, a sentence while it is under way, a finding when it will not arrive."""
     if not tries:
@@ -130,7 +129,7 @@ def _required_rank(ctx: StepContext) -> int:
     return status_rank(ctx.spec.verification.required_status)
 
 
-def _send(ctx: StepContext, twilio: TwilioClient, run: Row[Any], recipient: str, *, number: int) -> Finding | str:
+def _send(ctx: StepContext, twilio: TwilioClient, run: Record, recipient: str, *, number: int) -> Finding | str:
     """Commit the intent, send, record the SID. An unclear failure leaves the intent for :func:`_clear_up`."""
     reference = f"{ctx.mark}-{run.id}-{secrets.token_hex(3)}"
     body = f"{ctx.spec.verification.message} ({reference})"
@@ -139,7 +138,7 @@ def _send(ctx: StepContext, twilio: TwilioClient, run: Row[Any], recipient: str,
     return _post(ctx, twilio, row, number=number)
 
 
-def _post(ctx: StepContext, twilio: TwilioClient, row: Row[Any], *, number: int) -> Finding | str:
+def _post(ctx: StepContext, twilio: TwilioClient, row: Record, *, number: int) -> Finding | str:
     is_rcs = isinstance(ctx.spec, RcsSpec)
     try:
         accepted = twilio.send_message(
@@ -156,7 +155,7 @@ def _post(ctx: StepContext, twilio: TwilioClient, row: Row[Any], *, number: int)
     return f"test message {accepted.sid} to {row.recipient} is {accepted.status} (try {number})"
 
 
-def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Row[Any], *, number: int) -> Finding | str:
+def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Record, *, number: int) -> Finding | str:
     """The intent is there, the SID is not: look the message up by the reference in its body before sending again."""
     is_rcs = isinstance(ctx.spec, RcsSpec)
     to = f"rcs:{message.recipient}" if is_rcs else message.recipient
@@ -170,7 +169,7 @@ def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Row[Any], *, numb
 
 
 def _judge_failure(
-    ctx: StepContext, twilio: TwilioClient, run: Row[Any], message: Row[Any], *, number: int
+    ctx: StepContext, twilio: TwilioClient, run: Record, message: Record, *, number: int
 ) -> Finding | str:
     """A failed message: send once more where that can help, else say what to do."""
     decision = delivery_decision(message.error_code or 0)
@@ -186,7 +185,7 @@ def _judge_failure(
     )
 
 
-def _judge_transport(ctx: StepContext, message: Row[Any]) -> Finding | None:
+def _judge_transport(ctx: StepContext, message: Record) -> Finding | None:
     if isinstance(ctx.spec, RcsSpec) and message.transport != "rcs":
         return Finding(
             f"test message {message.sid} to {message.recipient}",

@@ -172,6 +172,11 @@ class Simulator(Process):
         return int(self.ledger["counts"].get(kind, {}).get("live", 0))
 
     @property
+    def faults(self) -> list[dict[str, Any]]:
+        answer = fetch(f"{self.url}/_sim/faults")
+        return answer["faults"] if isinstance(answer, dict) else answer
+
+    @property
     def settings(self) -> dict[str, str]:
         return {
             "ONBOARD_TWILIO_API_URL": f"{self.url}/api.twilio.com",

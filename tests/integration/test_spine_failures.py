@@ -1,0 +1,185 @@
+"""What goes wrong at the vendors, one thing at a time, over real HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.factories import rcs_part, spec_data
+from tests.integration.house import AUTH_TOKEN
+
+FAULTS = {
+    "429 with Retry-After": {"action": "status", "status": 429, "code": 20429, "retry_after": 0.2},
+    "500": {"action": "status", "status": 500},
+    "a dropped connection": {"action": "reset"},
+    "a slow answer": {"action": "delay", "seconds": 0.9},
+    "an answer that got lost after the work was done": {"action": "reply_lost"},
+}
+COMMON_CALLS = [
+    ("GET", r"/Accounts/AC\w+\.json$"),
+    ("GET", r"/v1/Services$"),
+    ("POST", r"/v1/Services$"),
+    ("GET", r"/v1/Services/MG\w+/PhoneNumbers$"),
+    ("GET", r"/IncomingPhoneNumbers\.json$"),
+    ("POST", r"/v1/Services/MG\w+/PhoneNumbers$"),
+    ("POST", r"/ims/token/v3$"),
+    ("GET", r"/automation/credentials$"),
+    ("POST", r"/automation/credentials$"),
+    ("GET", r"/automation/channel-configurations$"),
+    ("POST", r"/automation/channel-configurations$"),
+    ("GET", r"/metadata/surfaces$"),
+    ("GET", r"/v1/Services/MG\w+$"),
+    ("POST", r"/Messages\.json$"),
+]
+RCS_CALLS = [
+    ("GET", r"/v2/Channels/Senders$"),
+    ("POST", r"/v2/Channels/Senders$"),
+    ("GET", r"/v2/Channels/Senders/XE\w+$"),
+    ("GET", r"/v1/Services/MG\w+/ChannelSenders$"),
+    ("POST", r"/v1/Services/MG\w+/ChannelSenders$"),
+    ("POST", r"/v1/Services/MG\w+$"),
+    ("GET", r"/automation/webhooks$"),
+    ("POST", r"/automation/webhooks$"),
+    ("POST", r"/ajo-webhooks/"),
+    ("GET", r"/Keys\.json$"),
+    ("GET", r"/Keys/SK\w+\.json$"),
+    ("POST", r"/iam\.twilio\.com/v1/Keys$"),
+]
+
+
+@pytest.mark.parametrize("channel", ["sms", "rcs"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_vendor_call_survives(house, channel, fault):
+    calls = COMMON_CALLS + (RCS_CALLS if channel == "rcs" else [])
+    for method, path in calls:
+        house.simulator.post("faults", {"match": {"method": method, "path_regex": path}, "times": 1, **FAULTS[fault]})
+    house.start(channel, f"acme-{channel}")
+    assert house.run_to_end(f"acme-{channel}", within=100).status == "active", house.story()
+    not_hit = [rule["match"] for rule in house.simulator.faults if not rule["hits"]]
+    assert not_hit == []
+    ledger = house.simulator.ledger
+    assert ledger["duplicates"] == []
+    assert {kind: count["live"] for kind, count in ledger["counts"].items()} == expected_objects(channel)
+
+
+def expected_objects(channel):
+    common = {"messaging_service": 1, "credential": 1, "channel_configuration": 1, "message": 1}
+    return common | ({"rcs_sender": 1, "api_key": 1, "webhook": 2} if channel == "rcs" else {})
+
+
+def verification(**changes):
+    return {"verification": spec_data()["verification"] | changes}
+
+
+def test_a_wrong_token_waits_for_a_person_with_the_field_to_correct(house):
+    house.start("sms", "acme", token="0" * 32)
+    house.run_to_end("acme")
+    reason = house.onboarding("acme").reason
+    assert house.waits_for_person("acme")
+    assert "twilio.auth_token" in reason
+    assert "onboard start FILE --update" in reason
+    house.start("sms", "acme", is_update=True, token=AUTH_TOKEN)
+    assert house.run_to_end("acme").status == "active"
+
+
+def test_a_rejected_sender_waits_for_a_person_who_can_take_the_country_out(house):
+    house.start("rcs", "acme", rcs=rcs_part("acme_reject"))
+    house.run_to_end("acme")
+    reason = house.onboarding("acme").reason
+    assert house.waits_for_person("acme")
+    assert "no carrier accepts the sender in US" in reason
+    assert "REJECTED" in reason
+    assert "rcs.countries" in reason
+
+
+def test_a_recipient_who_opted_out_fails_and_is_not_sent_to_again(house):
+    house.start("sms", "acme", **verification(to=["+12125550610"]))
+    assert house.run_to_end("acme").status == "failed"
+    assert "opted out" in house.onboarding("acme").reason
+    assert house.simulator.live("message") == 0
+
+
+def test_a_filtered_message_fails_with_what_to_do(house):
+    house.start("sms", "acme", **verification(to=["+12125550007"]))
+    assert house.run_to_end("acme").status == "failed"
+    assert "the carrier filtered the message" in house.onboarding("acme").reason
+    assert house.last_run("acme").state == "failed"
+
+
+def test_an_unreachable_handset_is_tried_as_often_as_the_spec_says(house):
+    house.start("sms", "acme", **verification(to=["+12125550003"], retries=1))
+    assert house.run_to_end("acme").status == "failed"
+    assert house.simulator.live("message") == 2
+
+
+def test_a_handset_without_rcs_is_no_success_by_sms_fallback(house):
+    house.start("rcs", "acme", **verification(to=["+12125553106"]))
+    assert house.run_to_end("acme").status == "failed"
+    assert "63106" in house.onboarding("acme").reason
+
+
+def test_a_delivery_without_any_callback_is_found_by_asking(house):
+    house.start("sms", "acme", **verification(to=["+12125558888"]))
+    assert house.run_to_end("acme").status == "active"
+
+
+def test_callbacks_out_of_order_and_twice_change_nothing(house):
+    house.start("sms", "acme", **verification(to=["+12125557777"]))
+    assert house.run_to_end("acme").status == "active"
+
+
+def test_a_message_that_never_arrives_fails_after_its_time(house):
+    house.start("sms", "acme", **verification(to=["+12125559999"], within="2s"))
+    assert house.run_to_end("acme").status == "failed"
+    assert "is sent after" in house.onboarding("acme").reason
+
+
+def test_a_failed_channel_configuration_waits_for_a_person_with_adobes_reason(house):
+    ajo = spec_data()["ajo"]
+    ajo["channel_configuration"]["name"] = "acme_fail"
+    house.start("sms", "acme", ajo=ajo)
+    house.run_to_end("acme")
+    assert house.waits_for_person("acme")
+    assert "acme_fail is Failed" in house.onboarding("acme").reason
+
+
+@pytest.mark.parametrize(
+    ("account", "words"), [({"type": "Trial"}, "upgrade it"), ({"status": "suspended"}, "reactivate it")]
+)
+def test_an_account_that_cannot_do_it_fails_with_what_to_do(house, account, words):
+    house.simulator.post("accounts", {"sid": "AC5105a7e0000000000000000000000001", **account})
+    house.start("sms", "acme")
+    assert house.run_to_end("acme").status == "failed"
+    assert words in house.onboarding("acme").reason
+
+
+def test_a_number_that_is_not_owned_fails_with_the_field_to_correct(house):
+    twilio = spec_data()["twilio"] | {"numbers": ["+14155550177"]}
+    house.start("sms", "acme", twilio=twilio)
+    assert house.run_to_end("acme").status == "failed"
+    assert "+14155550177: not owned by the account" in house.onboarding("acme").reason
+    assert "twilio.numbers" in house.onboarding("acme").reason
+
+
+def test_a_foreign_service_of_the_same_name_is_never_taken_silently(house):
+    from providers.twilio.client import TwilioClient
+
+    sid = "AC5105a7e0000000000000000000000001"
+    twilio = TwilioClient(house.settings, account_sid=sid, username=sid, password=AUTH_TOKEN)
+    foreign = twilio.create_service(friendly_name="Acme acme")
+    house.start("sms", "acme")
+    house.run_to_end("acme")
+    assert house.waits_for_person("acme")
+    assert f"`sid: {foreign.sid}`" in house.onboarding("acme").reason
+    adopted = spec_data()["twilio"] | {"messaging_service": {"sid": foreign.sid}}
+    house.start("sms", "acme", is_update=True, twilio=adopted)
+    assert house.run_to_end("acme").status == "active"
+    assert house.resource("acme", "twilio_messaging_service").provenance == "adopted"
+    assert house.simulator.live("messaging_service") == 1
+
+
+def test_a_wrong_public_url_is_found_before_any_message_is_lost(house):
+    house.settings.__dict__["public_url"] = house.simulator.url
+    house.start("rcs", "acme")
+    house.run_to_end("acme")
+    assert house.waits_for_person("acme")
+    assert "ONBOARD_PUBLIC_URL" in house.onboarding("acme").reason

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import OperationalError
+
+import gateway.receiver
+from engine import commands
+from engine.clock import now
+from engine.vault import Vault, new_key
+from engine.wake import WakeUp
+from gateway.app import create_app
+from gateway.receiver import mask_number
+from models.db import make_engine
+from models.states import ForwardState, Provenance, ResourceState
+from models.tables import Base, Message, Onboarding, Resource, WebhookEvent
+from providers.twilio.signature import sign
+from settings import Settings
+from tests.factories import make_spec
+from tests.unit.engine_world import EngineWorld
+
+AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
+PUBLIC_URL = "https://gateway.example.com/onboard"
+SID = "SM" + "0" * 32
+
+
+@dataclass
+class Woken:
+    """Notes what it was asked to send; fails when told to."""
+
+    steps_sent: list[WakeUp] = field(default_factory=list)
+    forwards_sent: list[tuple[int, str]] = field(default_factory=list)
+    fails: bool = False
+
+    def steps(self, wakeups: Any) -> None:
+        if self.fails:
+            raise ConnectionError("no broker")
+        self.steps_sent.extend(wakeups)
+
+    def forwards(self, due: Any) -> None:
+        if self.fails:
+            raise ConnectionError("no broker")
+        self.forwards_sent.extend(due)
+
+
+class InProcess:
+    """Calls an ASGI application without a socket; returns once its background work is done too."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def call() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(call())
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("PUT", path, **options)
+
+    def get(self, path: str) -> httpx.Response:
+        return self.request("GET", path)
+
+
+async def chunks(*parts: bytes) -> Any:
+    for part in parts:
+        yield part
+
+
+class Site:
+    """A gateway with one onboarding called acme, and a Twilio that signs what it sends."""
+
+    def __init__(self, folder: Any, *, auth_token: str | None = AUTH_TOKEN) -> None:
+        self.db = make_engine(f"sqlite:///{folder / 'state.sqlite3'}")
+        Base.metadata.create_all(self.db)
+        self.vault = Vault([new_key()])
+        settings = Settings(public_url=PUBLIC_URL + "/")
+        secrets = {} if auth_token is None else {"twilio.auth_token": auth_token}
+        with self.db.begin() as connection:
+            commands.start(
+                connection,
+                EngineWorld().catalogue,
+                self.vault,
+                make_spec("sms", "acme"),
+                secrets,
+                is_update=False,
+                at=now(),
+                grace_seconds=60,
+            )
+            row = connection.execute(select(Onboarding.id, Onboarding.endpoint_token)).one()
+        self.id, self.token = row.id, row.endpoint_token
+        self.woken = Woken()
+        self.http = InProcess(create_app(self.db, self.vault, settings, self.woken))
+
+    def path(self, kind: str) -> str:
+        return f"/twilio/{self.token}/{kind}"
+
+    def post(self, kind: str = "status", *, signed_url: str | None = None, query: str = "", **form: str) -> Any:
+        fields = {"MessageSid": SID, "From": "+14155550100", "To": "+12125550123"} | form
+        signature = sign(AUTH_TOKEN, signed_url or PUBLIC_URL + self.path(kind) + query, fields)
+        return self.http.post(self.path(kind) + query, data=fields, headers={"X-Twilio-Signature": signature})
+
+    def stored(self) -> list[Any]:
+        with self.db.connect() as connection:
+            return list(connection.execute(select(WebhookEvent.__table__).order_by(WebhookEvent.id)).all())
+
+    def add_message(self) -> None:
+        with self.db.begin() as connection:
+            connection.execute(
+                insert(Message).values(
+                    onboarding_id=self.id,
+                    client_reference="ref-1",
+                    sid=SID,
+                    recipient="+12125550123",
+                    body="hello",
+                    status="queued",
+                    created_at=now(),
+                    updated_at=now(),
+                )
+            )
+
+    def add_ajo_webhook(self, kind: str) -> None:
+        with self.db.begin() as connection:
+            connection.execute(
+                insert(Resource).values(
+                    onboarding_id=self.id,
+                    step="webhook",
+                    vendor="ajo",
+                    kind=kind,
+                    name=kind,
+                    external_id="w-1",
+                    state=ResourceState.PRESENT,
+                    provenance=Provenance.CREATED,
+                    details={},
+                    intended_at=now(),
+                )
+            )
+
+    def let_verification_wait(self) -> None:
+        from sqlalchemy import update
+
+        from models.states import StepState
+        from models.tables import Step
+
+        with self.db.begin() as connection:
+            waiting = update(Step).where(Step.name == "verification").values(state=StepState.WAITING_VENDOR)
+            connection.execute(waiting)
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = Site(tmp_path)
+    yield made
+    made.db.dispose()
+
+
+def test_a_genuine_status_is_stored_and_answered_with_nothing(site):
+    answer = site.post(MessageStatus="sent")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert [(row.kind, row.message_sid, row.payload["MessageStatus"]) for row in site.stored()] == [
+        ("status", SID, "sent")
+    ]
+
+
+def test_a_genuine_inbound_message_is_answered_with_an_empty_reply(site):
+    answer = site.post("inbound", Body="STOP")
+    assert answer.status_code == 200
+    assert answer.text == "<Response/>"
+    assert answer.headers["content-type"].startswith("text/xml")
+    assert site.stored()[0].payload["Body"] == "STOP"
+
+
+def test_a_put_is_taken_like_a_post(site):
+    fields = {"MessageSid": SID, "MessageStatus": "sent"}
+    headers = {"X-Twilio-Signature": sign(AUTH_TOKEN, PUBLIC_URL + site.path("status"), fields)}
+    assert site.http.put(site.path("status"), data=fields, headers=headers).status_code == 204
+
+
+def test_a_wrong_signature_is_refused_and_the_log_names_the_url_that_was_checked(site, caplog):
+    answer = site.post(MessageStatus="sent", signed_url="https://elsewhere.example.com" + site.path("status"))
+    assert answer.status_code == 403
+    assert site.stored() == []
+    assert PUBLIC_URL + site.path("status") in caplog.text
+    assert "acme" in caplog.text
+
+
+def test_a_missing_signature_is_refused(site):
+    assert site.http.post(site.path("status"), data={"MessageSid": SID}).status_code == 403
+    assert site.stored() == []
+
+
+def test_the_host_header_does_not_decide_what_is_checked(site):
+    fields = {"MessageSid": SID, "MessageStatus": "sent"}
+    forged = sign(AUTH_TOKEN, "http://evil.example.com" + site.path("status"), fields)
+    headers = {"X-Twilio-Signature": forged, "Host": "evil.example.com"}
+    assert site.http.post(site.path("status"), data=fields, headers=headers).status_code == 403
+
+
+def test_the_query_is_part_of_what_was_signed(site):
+    assert site.post(MessageStatus="sent", query="?a=b%20c&d=").status_code == 204
+    assert site.post(MessageStatus="sent", signed_url=PUBLIC_URL + site.path("status"), query="?a=b").status_code == 403
+
+
+def test_an_unknown_address_is_not_found(site):
+    answer = site.http.post("/twilio/nobody/status", data={"MessageSid": SID})
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("declares_length", [True, False])
+def test_a_body_that_is_too_large_is_refused(site, declares_length):
+    body = b"Body=" + b"x" * 70_000
+    content = body if declares_length else chunks(body[:35_000], body[35_000:])
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert site.http.post(site.path("status"), content=content, headers=headers).status_code == 413
+
+
+def test_anything_but_a_form_is_refused(site):
+    assert site.http.post(site.path("status"), json={"MessageSid": SID}).status_code == 415
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_other_methods_are_refused(site, method):
+    assert site.http.request(method, site.path("status")).status_code == 405
+
+
+def test_a_body_that_is_no_text_is_refused(site):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert site.http.post(site.path("status"), content=b"\xff\xfe", headers=headers).status_code == 400
+
+
+def test_a_genuine_event_without_a_message_is_refused(site):
+    assert site.post(MessageSid="", MessageStatus="sent").status_code == 400
+    assert site.stored() == []
+
+
+def test_a_duplicate_gets_the_same_answer_and_is_stored_and_woken_once(site):
+    site.add_message()
+    site.let_verification_wait()
+    answers = [site.post(MessageStatus="delivered") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [204, 204, 204]
+    assert len(site.stored()) == 1
+    assert site.woken.steps_sent == [WakeUp(site.id, "acme", "verification")]
+
+
+def test_news_of_our_message_wakes_a_waiting_verification(site):
+    site.add_message()
+    site.let_verification_wait()
+    site.post(MessageStatus="delivered")
+    assert site.woken.steps_sent == [WakeUp(site.id, "acme", "verification")]
+    assert site.woken.forwards_sent == []
+
+
+def test_an_event_is_forwarded_once_ajo_has_a_webhook_for_it(site):
+    site.post("inbound", Body="hello")
+    site.add_ajo_webhook("ajo_inbound_webhook")
+    site.post("inbound", Body="hello", MessageSid="SM" + "1" * 32)
+    assert site.woken.forwards_sent == [(site.id, "acme")]
+    assert [row.forward_state for row in site.stored()] == [ForwardState.NOT_NEEDED, ForwardState.PENDING]
+
+
+def test_a_broker_that_is_away_changes_no_answer_and_loses_nothing(site, caplog):
+    site.woken.fails = True
+    site.add_ajo_webhook("ajo_inbound_webhook")
+    assert site.post("inbound", Body="hello").status_code == 200
+    assert [row.forward_state for row in site.stored()] == [ForwardState.PENDING]
+    assert "acme could not be woken now" in caplog.text
+
+
+def test_a_database_that_is_away_asks_twilio_to_repeat(site, monkeypatch):
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError("insert", {}, Exception("gone"))
+
+    monkeypatch.setattr(gateway.receiver, "receive", fail)
+    assert site.post(MessageStatus="sent").status_code == 503
+
+
+def test_an_onboarding_without_a_stored_token_asks_twilio_to_repeat(tmp_path, caplog):
+    site = Site(tmp_path, auth_token=None)
+    assert site.post(MessageStatus="sent").status_code == 503
+    assert "onboard start FILE --update" in caplog.text
+    site.db.dispose()
+
+
+def test_a_changed_auth_token_is_believed_after_a_few_seconds(site, monkeypatch):
+    time = 1000.0
+    monkeypatch.setattr(gateway.receiver.time, "monotonic", lambda: time)
+    assert site.post(MessageStatus="sent").status_code == 204
+    with site.db.begin() as connection:
+        site.vault.write(connection, site.id, "twilio.auth_token", "another" * 5, at=now())
+    assert site.post(MessageStatus="delivered").status_code == 204
+    time += gateway.receiver.TOKEN_SECONDS + 1
+    assert site.post(MessageStatus="read").status_code == 403
+
+
+def test_the_log_names_onboarding_and_message_and_masks_phone_numbers(site, caplog):
+    caplog.set_level(logging.INFO)
+    site.post(MessageStatus="sent")
+    assert f"acme {SID}: status sent from +*******0100 to +*******0123" in caplog.text
+    assert "12125550123" not in caplog.text
+
+
+def test_what_an_unproven_sender_writes_cannot_forge_log_lines(site, caplog):
+    caplog.set_level(logging.INFO)
+    site.http.post(site.path("status"), data={"MessageSid": "SM1\nINFO forged"})
+    assert "\nINFO forged" not in caplog.text
+    assert "SM1" in caplog.text
+
+
+def test_a_sender_id_stays_readable_when_numbers_are_masked():
+    assert mask_number("rcs:brand_agent") == "rcs:brand_agent"
+    assert mask_number("+12125550123") == "+*******0123"
+
+
+def test_health_asks_no_database(site, monkeypatch):
+    monkeypatch.setattr(site.db, "connect", lambda *_: pytest.fail("the database was asked"))
+    answer = site.http.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cli import processes
+from cli.exits import NOT_SET_UP, Exit
+from cli.main import cli
+from cli.settings import settings_command
+from settings import Settings, get_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings(monkeypatch, tmp_path):
+    monkeypatch.setenv("ONBOARD_HOME", str(tmp_path / "home"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(cli, list(arguments), standalone_mode=False)
+
+
+def test_settings_show_value_source_and_purpose_and_hide_secrets(monkeypatch):
+    monkeypatch.setenv("ONBOARD_DATABASE_URL", "postgresql://u:hunter2@db/onboard")
+    monkeypatch.setenv("ONBOARD_SECRET_KEYS", "first-key,second-key")
+    lines = {line["name"]: line for line in json.loads(run("settings", "--json").output)}
+    assert set(lines) == {"ONBOARD_" + name.upper() for name in Settings.model_fields}
+    assert lines["ONBOARD_DATABASE_URL"] | {"description": ""} == {
+        "name": "ONBOARD_DATABASE_URL",
+        "value": "********",
+        "source": "environment",
+        "description": "",
+    }
+    assert lines["ONBOARD_SECRET_KEYS"]["value"] == "********, ********"
+    assert lines["ONBOARD_GATEWAY_PORT"]["source"] == "default"
+    plain = run("settings").output
+    assert "hunter2" not in plain
+    assert "first-key" not in plain
+    assert "ONBOARD_LOG_LEVEL" in plain
+
+
+def test_the_settings_table_of_the_readme_is_the_same_on_every_machine(monkeypatch):
+    table = CliRunner().invoke(settings_command, ["--markdown"]).output
+    monkeypatch.setenv("ONBOARD_LOG_LEVEL", "DEBUG")
+    assert CliRunner().invoke(settings_command, ["--markdown"]).output == table
+    assert "| `ONBOARD_GATEWAY_PORT` | `8700` |" in table
+    assert "| `ONBOARD_HOME` | `~/.local/state/onboard` |" in table
+    assert len(table.splitlines()) == 2 + len(Settings.model_fields)
+
+
+def test_a_new_key_is_a_key():
+    from cryptography.fernet import Fernet
+
+    output = run("secrets", "new-key").output.strip()
+    assert Fernet(output).decrypt(Fernet(output).encrypt(b"x")) == b"x"
+
+
+def test_rotating_makes_the_first_key_suffice(monkeypatch, tmp_path):
+    from sqlalchemy import select
+
+    from engine.vault import Vault, new_key
+    from models.tables import Onboarding
+    from tests.factories import make_spec
+    from tests.unit.engine_world import EngineWorld
+
+    old, new = new_key(), new_key()
+    monkeypatch.setenv("ONBOARD_DATABASE_URL", f"sqlite:///{tmp_path / 'state.sqlite3'}")
+    monkeypatch.setenv("ONBOARD_SECRET_KEYS", f"{new},{old}")
+    assert run("migrate").exit_code == 0
+    from engine import commands
+    from engine.clock import now
+    from models.db import make_engine
+
+    engine = make_engine(f"sqlite:///{tmp_path / 'state.sqlite3'}")
+    with engine.begin() as connection:
+        options = {"is_update": False, "at": now(), "grace_seconds": 60}
+        secrets = {"twilio.auth_token": "the-token"}
+        commands.start(connection, EngineWorld().catalogue, Vault([old]), make_spec(), secrets, **options)
+    result = run("secrets", "rotate")
+    assert "1 stored secrets" in result.output
+    with engine.begin() as connection:
+        onboarding_id = connection.execute(select(Onboarding.id)).scalar_one()
+        assert Vault([new]).read(connection, onboarding_id, "twilio.auth_token") == "the-token"
+    engine.dispose()
+
+
+def test_migrating_says_what_it_did(tmp_path):
+    assert "at the current version now" in run("migrate").output
+    assert "at the current version already" in run("migrate").output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_calls_our_command(shell):
+    assert "_ONBOARD_COMPLETE" in run("completion", shell).output
+
+
+def test_flower_does_not_listen_beyond_this_machine_without_a_password(monkeypatch):
+    monkeypatch.setenv("ONBOARD_FLOWER_HOST", "0.0.0.0")
+    result = run("flower")
+    assert isinstance(result.exception, Exit)
+    assert result.exception.exit_code == NOT_SET_UP
+    assert "ONBOARD_FLOWER_BASIC_AUTH" in str(result.exception)
+
+
+@pytest.mark.parametrize("password", [None, "jo:secret-word"])
+def test_flowers_password_is_in_its_environment_and_never_on_its_command_line(monkeypatch, password):
+    called = {}
+    monkeypatch.setattr(processes.os, "execve", lambda path, argv, env: called.update(argv=argv, env=env))
+    if password is not None:
+        monkeypatch.setenv("ONBOARD_FLOWER_BASIC_AUTH", password)
+    run("flower")
+    assert called["env"].get("FLOWER_BASIC_AUTH") == password
+    assert called["env"].get("FLOWER_UNAUTHENTICATED_API") == (None if password else "true")
+    assert "--read_only=True" in called["argv"]
+    assert not any("secret-word" in argument for argument in called["argv"])
+
+
+@pytest.mark.parametrize(
+    "command", ["worker", "beat", "gateway", "flower", "migrate", "up", "demo", "doctor", "secrets", "settings"]
+)
+def test_help_loads_nothing_heavy(command):
+    code = (
+        "import sys\n"
+        "from cli.main import cli\n"
+        f"cli.main([{command!r}, '--help'], standalone_mode=False)\n"
+        "heavy = {'celery', 'kombu', 'sqlalchemy', 'httpx', 'starlette', 'redis', 'alembic'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
