@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.exits import FAILED, Exit
-from cli.up import StopRequested, ignore_signals, stops_on_signals
+from cli.stack.signals import StopRequested, StopSignals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.1
 
 # Weeks become seconds; everything else is as in production.
 SETTINGS = {
-    "wait_scale": "0.02",
+    "wait_scale": "0.003",
     "tick_seconds": "0.5",
     "sweep_seconds": "5",
     "wake_grace_seconds": "5",
@@ -69,15 +69,18 @@ def demo_command(keep: bool, home: Path | None) -> None:
         raise click.UsageError(f"{home} is not empty; the demo needs a folder of its own.")
     folder = (home or Path(tempfile.mkdtemp(prefix="onboard-demo-"))).absolute()
     is_kept = keep or home is not None
-    has_succeeded = False
-    with stops_on_signals():
+    with StopSignals() as signals:
         try:
-            has_succeeded = _run(folder)
+            has_succeeded = _run(folder, signals)
+            # Logs are worth keeping when something went wrong, and only then.
+            is_kept = is_kept or not has_succeeded
         except StopRequested:
             raise click.Abort from None
+        except Exception:
+            is_kept = True
+            raise
         finally:
-            ignore_signals()
-            if is_kept or not has_succeeded:
+            if is_kept:
                 click.echo(f"State folder kept: {folder}")
             else:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -85,7 +88,7 @@ def demo_command(keep: bool, home: Path | None) -> None:
         raise Exit(f"not all three onboardings became active; the reasons are above, the logs in {folder / 'logs'}")
 
 
-def _run(folder: Path) -> bool:
+def _run(folder: Path, signals: StopSignals) -> bool:
     """Start everything, onboard, report, end everything. True if all three became active."""
     from cli.stack.report import all_active, print_ledger, print_onboardings
     from cli.stack.stack import Options, Stack
@@ -100,7 +103,7 @@ def _run(folder: Path) -> bool:
         restarts=False,
         simulator=SIMULATOR,
     )
-    stack = Stack(options, say=click.echo)
+    stack = Stack(options, say=click.echo, interrupt=signals.check)
     deadline = begun + TIMEOUT_SECONDS
     try:
         stack.start()
@@ -115,7 +118,6 @@ def _run(folder: Path) -> bool:
         click.echo(f"\nFlower showed the tasks at {stack.flower_url} (it ends with the demo; `onboard up` keeps it).")
         return all_active(stack.settings, names) and is_clean
     finally:
-        ignore_signals()
         stack.stop()
         click.echo(f"All processes have ended. {time.monotonic() - begun:.1f} s in all.")
 
@@ -123,6 +125,8 @@ def _run(folder: Path) -> bool:
 def _start_onboardings(stack: Stack, folder: Path, deadline: float) -> list[str]:
     """What a user would do: write spec files and call ``onboard start``; the onboardings' names."""
     from importlib.resources import files
+
+    from cli.stack.report import onboarding_names
 
     specs = folder / "specs"
     specs.mkdir()
@@ -134,12 +138,6 @@ def _start_onboardings(stack: Stack, folder: Path, deadline: float) -> list[str]
     code = _run_onboard(stack, ["start", *map(str, paths)], deadline)
     if code != 0:
         raise Exit(f"`onboard start` ended with exit code {code}; what it said is above", FAILED)
-    return _names(stack)
-
-
-def _names(stack: Stack) -> list[str]:
-    from cli.stack.report import onboarding_names
-
     return onboarding_names(stack.settings)
 
 

@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cli.stack.stack import Stack
 
 CHECK_SECONDS = 0.25
-
-
-class StopRequested(BaseException):
-    """Ctrl-C or a signal that asks to end."""
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def ignore_signals(*_: Any) -> None:
-    """From now on the clean-up runs undisturbed: an impatient second Ctrl-C must leave nothing running either."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _request_stop(*_: Any) -> None:
-    ignore_signals()
-    raise StopRequested
-
-
-@contextlib.contextmanager
-def stops_on_signals() -> Iterator[None]:
-    """Within, the first SIGINT, SIGTERM or SIGHUP raises :class:`StopRequested` and later ones are ignored."""
-    before = {number: signal.signal(number, _request_stop) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @click.command("up")
@@ -57,6 +24,7 @@ def up_command(has_simulator: bool, workers: int) -> None:
     With --simulator:        stand-ins for Twilio and AJO; nothing real is touched.
     """
     from cli.processes import refuse_open_flower
+    from cli.stack.signals import StopRequested, StopSignals
     from cli.stack.stack import Options, Stack
     from settings import get_settings
 
@@ -69,8 +37,8 @@ def up_command(has_simulator: bool, workers: int) -> None:
         restarts=True,
         simulator=[] if has_simulator else None,
     )
-    stack = Stack(options, say=lambda text: click.echo(text, err=True))
-    with stops_on_signals():
+    with StopSignals() as signals:
+        stack = Stack(options, say=lambda text: click.echo(text, err=True), interrupt=signals.check)
         try:
             stack.start()
             _show(stack)
@@ -80,7 +48,6 @@ def up_command(has_simulator: bool, workers: int) -> None:
         except StopRequested:
             click.echo("Stopping …", err=True)
         finally:
-            ignore_signals()
             stack.stop()
     click.echo("Stopped.", err=True)
 

@@ -91,8 +91,12 @@ def start(
         return Started(spec.name, "unchanged")
     if not is_update:
         return Started(spec.name, "differs", differences)
-    if stored["channel"] != row.channel or make_mark(spec) != row.mark:
-        msg = f"{spec.name}: channel, organisation and sandbox cannot change; start a new onboarding under another name"
+    identity = ("channel", "organisation", "sandbox", "account", "RCS sender")
+    changed = [
+        name for name, old, new in zip(identity, _identity(row.spec), _identity(stored), strict=True) if old != new
+    ]
+    if changed:
+        msg = f"{spec.name}: {' and '.join(changed)} cannot change; start a new onboarding under another name"
         raise NotPossible(msg)
     for name in changed_secrets:
         vault.write(connection, row.id, name, secret_values[name], at=at)
@@ -106,6 +110,18 @@ def start(
         grace_seconds=grace_seconds,
     )
     return Started(spec.name, "updated", differences, reruns, wakeups)
+
+
+def _identity(stored: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes it this onboarding and no other."""
+    ajo, rcs = stored["ajo"], stored.get("rcs") or {}
+    return (
+        stored["channel"],
+        ajo["organization_id"],
+        ajo["sandbox"],
+        stored["twilio"]["account_sid"],
+        rcs.get("sender_id"),
+    )
 
 
 def _create(

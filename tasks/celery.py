@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 from kombu.entity import Exchange, Queue
+from kombu.exceptions import OperationalError
 
 from settings import get_settings
 from tasks import broker_patch, names
@@ -84,6 +85,9 @@ app.conf.update(
     },
     beat_max_loop_interval=min(settings.tick_seconds, 5.0),
 )
+
+# What sending raises while the broker is away: kombu translates most of it, but not all.
+BROKER_ERRORS: tuple[type[Exception], ...] = (OperationalError, *app.connection_for_write().connection_errors)
 
 
 @setup_logging.connect(weak=False)

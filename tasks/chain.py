@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from celery import chain
 
 from engine.runner import GoOn, Stop, TryAgain, run_step
-from tasks.celery import app
+from tasks.celery import BROKER_ERRORS, app
 from tasks.names import STEP_TASKS
 from tasks.process import workshop
 from tasks.steps import CATALOGUE
@@ -60,6 +60,6 @@ def send(wakeups: Iterable[WakeUp]) -> int:
             try:
                 chain(*links, app=app).apply_async(producer=producer)
                 sent += 1
-            except app.connection_for_write().connection_errors as error:
+            except BROKER_ERRORS as error:
                 log.warning("%s could not be woken now (%s); the sweep will", wakeup.name, type(error).__name__)
     return sent

@@ -16,7 +16,7 @@ from providers.ajo.templates import feedback_event, inbound_event
 from providers.ajo.webhook import post_event
 from providers.errors import OnboardingError, Retryable
 from tasks import names
-from tasks.celery import app
+from tasks.celery import BROKER_ERRORS, app
 from tasks.chain import send
 from tasks.process import workshop
 
@@ -88,5 +88,5 @@ def send_forwards(due: Iterable[tuple[int, str]]) -> None:
     for onboarding_id, name in due:
         try:
             forward.apply_async((onboarding_id,), argsrepr=f"({name!r},)")
-        except app.connection_for_write().connection_errors as error:
+        except BROKER_ERRORS as error:
             log.warning("forwarding for %s could not be woken now (%s)", name, type(error).__name__)

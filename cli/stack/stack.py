@@ -45,10 +45,14 @@ class Options:
 
 @dataclass
 class Stack:
-    """Call :meth:`start` once and :meth:`stop` always, both from the main thread."""
+    """Call :meth:`start` once and :meth:`stop` always, both from the main thread.
+
+    :param interrupt: called between any two waits; what it raises ends the wait.
+    """
 
     options: Options
     say: Callable[[str], None]
+    interrupt: Callable[[], None]
     settings: Settings = field(init=False)
     environment: dict[str, str] = field(init=False)
     simulator_url: str | None = field(default=None, init=False)
@@ -58,7 +62,9 @@ class Stack:
         self._ports = Ports()
         self._lock = InstanceLock(self.settings.home)
         self._broker: EmbeddedBroker | None = None
-        self.supervisor = Supervisor(self.settings.home / "logs", restarts=self.options.restarts, say=self.say)
+        self.supervisor = Supervisor(
+            self.settings.home / "logs", restarts=self.options.restarts, say=self.say, interrupt=self.interrupt
+        )
 
     def _use(self, overrides: dict[str, str]) -> None:
         inherits = self.options.inherits_settings

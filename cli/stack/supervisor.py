@@ -31,11 +31,14 @@ class _Restart:
 
 @dataclass
 class Supervisor:
-    """:param restarts: whether a child that dies by itself is started again; otherwise :meth:`check` raises."""
+    """:param restarts: whether a child that dies by itself is started again; otherwise :meth:`check` raises.
+    :param interrupt: asked at every :meth:`check`; what it raises goes to the caller.
+    """
 
     logs: Path
     restarts: bool
     say: Callable[[str], None]
+    interrupt: Callable[[], None] = lambda: None
     first_delay: float = FIRST_DELAY
     children: list[Child] = field(default_factory=list, init=False)
     _restart: dict[str, _Restart] = field(default_factory=dict, init=False)
@@ -55,6 +58,7 @@ class Supervisor:
 
         :raises Exit: one died and ``restarts`` is off; the message ends with its last log lines.
         """
+        self.interrupt()
         for child in self.children:
             restart = self._restart.setdefault(child.program.name, _Restart())
             if restart.at is not None:
@@ -89,7 +93,7 @@ class Supervisor:
             self.pause(0.05)
 
     def pause(self, seconds: float) -> None:
-        """Wait; Ctrl-C and SIGTERM cut it short by their exception."""
+        """Wait a moment between two calls of :meth:`check`."""
         Event().wait(seconds)
 
     def stop(self) -> None:

@@ -27,7 +27,12 @@ class Channel:
 
     def inputs(self, spec: AnySpec) -> dict[str, Any]:
         configuration = spec.ajo.channel_configuration.model_dump(mode="json")
-        return {"ajo": {"channel_configuration": configuration, "driver": spec.ajo.driver}, "sender": spec.sender}
+        ajo = {
+            "channel_configuration": configuration,
+            "credential": spec.ajo.credential.name,
+            "driver": spec.ajo.driver,
+        }
+        return {"ajo": ajo, "sender": spec.sender}
 
     def observe(self, ctx: StepContext) -> list[Finding]:
         name = ctx.spec.ajo.channel_configuration.name

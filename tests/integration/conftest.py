@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.integration.house import House
 from tests.integration.services import PostgresServer, RedisServer, Simulator
+from tests.integration.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -35,5 +37,21 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
 @pytest.fixture
 def house(tmp_path: Path, simulator: Simulator) -> Iterator[House]:
     built = House(tmp_path, simulator)
+    yield built
+    built.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """None means SQLite in the state folder."""
+    if request.param == "sqlite":
+        return None
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database(f"onboard_{uuid.uuid4().hex[:10]}")
+
+
+@pytest.fixture
+def stack(tmp_path: Path, simulator: Simulator, redis: RedisServer, database_url: str | None) -> Iterator[Stack]:
+    built = Stack(tmp_path, simulator, redis, database_url)
     yield built
     built.close()

@@ -55,7 +55,7 @@ class House:
             "database_url": database_url,
             "gateway_port": port,
             "wait_scale": 0.001,
-            "retry_base_seconds": 0.05,
+            "retry_base_seconds": 0.01,
             "wake_grace_seconds": 2,
             "http_timeout_seconds": 0.6,
             **vendors,
@@ -85,7 +85,9 @@ class House:
         self.thread.join(timeout=10)
         self.db.dispose()
 
-    def start(self, channel: str, name: str, *, is_update: bool = False, token: str = AUTH_TOKEN, **overrides: Any) -> Any:
+    def start(
+        self, channel: str, name: str, *, is_update: bool = False, token: str = AUTH_TOKEN, **overrides: Any
+    ) -> Any:
         spec = make_spec(channel, name, **overrides)
         secrets = {"twilio.auth_token": token, "ajo.client_secret": CLIENT_SECRET}
         with self.db.begin() as connection:

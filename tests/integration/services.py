@@ -87,7 +87,9 @@ class RedisServer(Process):
         require(binary, "redis-server")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec --maxmemory-policy noeviction"
+        options = (
+            f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec --maxmemory-policy noeviction"
+        )
         super().__init__([str(binary), *options.split(), "--dir", str(folder), "--save", ""], log=folder / "redis.log")
 
     def start(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from cli.exits import NOT_SET_UP, Exit
 from cli.stack import broker, programs
 from cli.stack.broker import find_server, parse_version, write_private
 from cli.stack.lock import InstanceLock, is_held
+from cli.stack.signals import StopRequested, StopSignals
 from cli.stack.stack import running_stack
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +129,13 @@ def test_every_vendor_setting_points_at_the_simulator():
 )
 def test_only_loopback_counts_as_this_machine(host, is_local):
     assert programs.is_loopback(host) is is_local
+
+
+def test_a_signal_is_noted_at_once_and_raised_only_where_it_is_asked_for():
+    with StopSignals() as signals:
+        signals.check()
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(StopRequested):
+            signals.check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

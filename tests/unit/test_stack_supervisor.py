@@ -14,6 +14,7 @@ import pytest
 from cli.exits import Exit
 from cli.stack.child import Program
 from cli.stack.supervisor import Supervisor
+from settings import child_environment
 
 ROOT = Path(__file__).parents[2]
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
@@ -29,7 +30,7 @@ def until(probe: Any, seconds: float = 15.0) -> Any:
 
 
 def program(name: str, code: str, *, stage: int = 1, stop_seconds: float = 10.0) -> Program:
-    return Program(name, [sys.executable, "-S", "-c", code], dict(os.environ), stage, stop_seconds)
+    return Program(name, [sys.executable, "-S", "-c", code], child_environment({}), stage, stop_seconds)
 
 
 def is_alive(pid: int) -> bool:
@@ -86,7 +87,7 @@ def test_a_child_that_dies_again_and_again_is_started_more_and_more_slowly(make,
 def test_without_restarts_a_dead_child_is_an_error_with_its_last_words(make):
     supervisor = make(restarts=False)
     supervisor.start(program("beat", "print('no such schedule'); raise SystemExit(1)"))
-    with pytest.raises(Exit, match="(?s)beat ended with exit code 1.*no such schedule"):
+    with pytest.raises(Exit, match=r"(?s)beat ended with exit code 1.*no such schedule"):
         until(supervisor.check)
 
 
@@ -105,7 +106,7 @@ def test_stop_ends_later_stages_first(make, tmp_path):
     )
     supervisor = make()
     for name, stage in (("broker", 0), ("beat", 3), ("worker", 2)):
-        ordered = Program(name, [sys.executable, "-S", "-c", code, name], dict(os.environ), stage)
+        ordered = Program(name, [sys.executable, "-S", "-c", code, name], child_environment({}), stage)
         child = supervisor.start(ordered)
         until(child.log_tail)
     supervisor.stop()
