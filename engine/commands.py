@@ -239,7 +239,15 @@ def reopen(
         if states[name] in DONE and name not in names:
             continue
         if states[name] is S.RUNNING:
-            move_step(connection, onboarding_id=row.id, name=name, sources=(S.RUNNING,), target=S.CANCELLED, at=at)
+            move_step(
+                connection,
+                onboarding_id=row.id,
+                name=name,
+                sources=(S.RUNNING,),
+                target=S.CANCELLED,
+                at=at,
+                settles=False,
+            )
             states[name] = S.CANCELLED
         is_first = not wakeups
         target = S.READY if is_first else S.PENDING
@@ -261,9 +269,11 @@ def reopen(
                 waiting_since=None,
                 waiting_until=None,
                 waiting_for=None,
+                settles=False,
             )
         if is_first:
             wakeups.append(WakeUp(row.id, row.name, name))
+    settle_onboarding(connection, row.id, at=at)
     return wakeups
 
 

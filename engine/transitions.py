@@ -91,6 +91,7 @@ def move_step(
     reason: str | None = None,
     fence: int | None = None,
     where: Any = None,
+    settles: bool = True,
     **columns: Any,
 ) -> bool:
     """Move one step by conditional update, append its event and settle the onboarding's own status.
@@ -98,6 +99,7 @@ def move_step(
     :param sources: the states it may be in; each must be a legal origin of ``target``.
     :param fence: only if this is still the current attempt (the fence against late workers).
     :param where: a further SQL condition, checked in the same statement.
+    :param settles: False where several steps move together: the caller settles once they all have.
     :return: False when the step was not in such a state, or belongs to a newer attempt: somebody else decided.
     """
     origins = list(sources)
@@ -120,7 +122,8 @@ def move_step(
         return False
     text = reason or f"{name} is {target.value.replace('_', ' ')}"
     append_event(connection, onboarding_id, f"step:{target}", text, at=at, step=name)
-    settle_onboarding(connection, onboarding_id, at=at)
+    if settles:
+        settle_onboarding(connection, onboarding_id, at=at)
     return True
 
 
