@@ -13,7 +13,7 @@ from engine.claim import Lease, LeaseLost, claim_step
 from engine.context import StepContext, Workshop
 from engine.contract import Done, Failed, Outcome, Suspend, Wait
 from engine.retry import FAILURES_BEFORE_GIVING_UP, LONGEST_BROKER_DELAY_SECONDS, next_delay
-from engine.transitions import move_step
+from engine.transitions import move_step, settle_onboarding
 from models.states import DONE, StepState
 from models.tables import Attempt, Step
 from providers.errors import Misconfigured, NeedsPerson, Refused, Retryable
@@ -120,7 +120,17 @@ def _record(connection: Connection, shop: Workshop, lease: Lease, outcome: Outco
     match outcome:
         case Done(note=note):
             target = StepState.SKIPPED if note.startswith("skipped: ") else StepState.SUCCEEDED
-            _move(connection, lease, target, now, reason=note or None, finished_at=now, failures=0, lost_leases=0)
+            _move(
+                connection,
+                lease,
+                target,
+                now,
+                reason=note or None,
+                finished_at=now,
+                failures=0,
+                lost_leases=0,
+                settles=False,
+            )
             return _open_next(connection, shop, lease, now)
         case Wait():
             return _record_wait(connection, lease, outcome, now)
@@ -212,7 +222,10 @@ def _open_next(connection: Connection, shop: Workshop, lease: Lease, now: dateti
             target=StepState.READY,
             at=now,
             due_at=now + timedelta(seconds=shop.settings.wake_grace_seconds),
+            settles=False,
         )
+    # Once for both moves: between them the onboarding would seem to wait for nothing.
+    settle_onboarding(connection, lease.onboarding_id, at=now)
     return GoOn()
 
 

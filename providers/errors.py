@@ -7,12 +7,14 @@
     +-- Refused            final for this input: repeating the same call gives the same answer
     Misconfigured          this installation is set up wrong; outside the tree, so that no step swallows it
 
-Every message is a sentence that may be shown to people: no secret, no payload (``providers.http`` redacts).
+Every message is a sentence that may be shown to people: no payload, and known secrets are blanked out on the way in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from providers.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class OnboardingError(Exception):
     """A failed call to a vendor. Subclasses say what to do about it."""
 
     def __init__(self, message: str, *, context: CallContext | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = redact(message)
+        super().__init__(self.message)
         self.context = context
 
 

@@ -1,24 +1,17 @@
-"""The one HTTP layer: connections, timeouts, request ids, redaction, and errors turned into decisions.
-
-An ``httpx.Client`` costs about 39 ms of CPU to make (its TLS context), and one shared by many threads contends; so
-each worker thread keeps one client and the process shares one TLS context.
-"""
+"""The one HTTP layer: timeouts, request ids, bounded answers, redaction, and errors turned into decisions."""
 
 from __future__ import annotations
 
 import logging
-import ssl
-import threading
 import time
 import uuid
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from providers.errors import CallContext, OnboardingError, RateLimited, Retryable
+from providers.answers import retry_after
+from providers.connections import thread_client
+from providers.errors import CallContext, Misconfigured, NeedsPerson, OnboardingError, RateLimited, Retryable
 from providers.redaction import redact, register_secret
 
 if TYPE_CHECKING:
@@ -26,38 +19,32 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-USER_AGENT = "onboard/0.1"
 LARGEST_ANSWER_BYTES = 5 * 1024 * 1024
+LONGEST_CONNECT_SECONDS = 10.0
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-
-_local = threading.local()
-
-
-@lru_cache(maxsize=1)
-def _tls_context() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
-
-
-def thread_client() -> httpx.Client:
-    """This thread's client. Redirects are not followed: a vendor that redirects an API call is misconfigured."""
-    client: httpx.Client | None = getattr(_local, "client", None)
-    if client is None or client.is_closed:
-        limits = httpx.Limits(max_connections=10, max_keepalive_connections=10, keepalive_expiry=30)
-        client = httpx.Client(verify=_tls_context(), limits=limits, headers={"User-Agent": USER_AGENT})
-        _local.client = client
-    return client
+# Nothing was sent yet when these are raised.
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# Bodies are handed on decoded, so these no longer say the truth.
+TRANSFER_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 class ReadOnly(RuntimeError):
-    """A client that must not change anything was asked to."""
+    """A client that must not change anything was asked to: a defect of ours."""
+
+
+class _TooLarge(Exception):
+    """The answer went on beyond the limit."""
 
 
 class Http:
-    """Calls to one vendor host.
+    """Calls to one vendor host. Cheap to make, safe in threads: connections belong to the thread.
 
     :param base_url: may carry a path prefix; paths are appended to it.
+    :param auth: user and password; the password is registered for redaction.
     :param classify: decides about a 4xx answer other than 429.
+    :param read_only: refuse everything but reading.
     :param client: only tests give one; else the thread's own is used.
+    :raises Misconfigured: ``base_url`` is no HTTP address.
     """
 
     def __init__(
@@ -73,8 +60,9 @@ class Http:
         client: httpx.Client | None = None,
     ) -> None:
         self.vendor = vendor
-        self.base_url = base_url.rstrip("/")
-        self._timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 10.0))
+        self.base_url = _checked(vendor, base_url)
+        self._seconds = timeout_seconds
+        self._timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, LONGEST_CONNECT_SECONDS))
         self._classify = classify
         self._auth = auth
         self._headers = dict(headers or {})
@@ -82,6 +70,10 @@ class Http:
         self._client = client
         if auth is not None:
             register_secret(auth[1])
+
+    def owns(self, url: str) -> bool:
+        """Whether an absolute URL lies below the base URL, so that our credentials may go there."""
+        return url.startswith(self.base_url) and url[len(self.base_url) :][:1] in {"", "/", "?"}
 
     def request(
         self,
@@ -93,23 +85,30 @@ class Http:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        reads_answer: bool = True,
     ) -> Any:
-        """One call; the JSON of its answer, None when there is no body.
+        """One call; the JSON object of its answer, None when there is no body.
 
-        :param path: below the base URL, or an absolute URL that begins with it (a next page).
+        :param path: below the base URL, or an absolute URL that :meth:`owns` (a next page).
         :param operation: what is being tried, for people: ``create the messaging service``.
+        :param reads_answer: False takes any answer of success, whatever it says.
         :raises OnboardingError: see ``providers.errors``; ``Retryable.ambiguous`` says whether it may have been done.
+        :raises ReadOnly: see ``read_only``.
         """
         if self._read_only and method not in SAFE_METHODS:
-            msg = f"{operation}: this client only reads"
-            raise ReadOnly(msg)
-        url = path if path.startswith(self.base_url) else self.base_url + path
+            raise ReadOnly(operation)
+        url = path if path.startswith(("http://", "https://")) else self.base_url + path
+        if not self.owns(url):
+            msg = f"{operation}: {redact(url)} is not below {self.base_url}"
+            raise ValueError(msg)
         request_id = uuid.uuid4().hex
-        started = time.monotonic()
-        context = CallContext(self.vendor, operation, request_id=request_id)
         is_write = method not in SAFE_METHODS
+        context = CallContext(self.vendor, operation, request_id=request_id)
+        started = time.monotonic()
+        outcome: object = "no answer"
+        ids = request_id
         try:
-            response = (self._client or thread_client()).request(
+            response = self._exchange(
                 method,
                 url,
                 data=dict(form) if form is not None else None,
@@ -117,23 +116,49 @@ class Http:
                 params=dict(params) if params else None,
                 headers={"Accept": "application/json", "X-Request-Id": request_id, **self._headers, **(headers or {})},
                 auth=self._auth,
-                timeout=self._timeout,
-                follow_redirects=False,
             )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            msg = f"{self.vendor} cannot be reached ({redact(str(error)) or type(error).__name__}) to {operation}"
+            outcome = response.status_code
+            theirs = response.headers.get("Twilio-Request-Id") or response.headers.get("X-Request-Id") or request_id
+            ids = request_id if theirs == request_id else f"{request_id}, theirs {theirs}"
+        except UNSENT as error:
+            outcome = type(error).__name__
+            msg = f"{self.vendor} cannot be reached ({error or outcome}) to {operation}"
             raise Retryable(msg, context=context) from None
         except httpx.HTTPError as error:
             # The request left; whether it was carried out is unknown.
-            msg = f"{self.vendor} did not finish its answer ({type(error).__name__}) to {operation}"
+            outcome = type(error).__name__
+            msg = f"{self.vendor} did not finish its answer ({outcome}) to {operation}"
             raise Retryable(msg, ambiguous=is_write, context=context) from None
-        milliseconds = (time.monotonic() - started) * 1000
-        vendor_id = response.headers.get("Twilio-Request-Id") or response.headers.get("x-request-id") or request_id
-        log.debug("%s %s -> %s in %.0f ms (%s)", method, redact(url), response.status_code, milliseconds, vendor_id)
-        context = CallContext(self.vendor, operation, status=response.status_code, request_id=vendor_id)
-        return self._read(response, context, is_write=is_write)
+        except _TooLarge:
+            outcome = "more than 5 MB"
+            msg = f"{self.vendor} answered with {outcome} to {operation}"
+            raise Retryable(msg, ambiguous=is_write, context=context) from None
+        finally:
+            # Without the query: it may hold phone numbers.
+            shown = redact(url.removeprefix(self.base_url).partition("?")[0])
+            milliseconds = (time.monotonic() - started) * 1000
+            log.debug("%s: %s %s -> %s in %.0f ms (%s)", self.vendor, method, shown, outcome, milliseconds, ids)
+        context = CallContext(self.vendor, operation, status=response.status_code, request_id=theirs)
+        self._check_status(response, context, is_write=is_write)
+        return self._body(response, context, is_write=is_write) if reads_answer else None
 
-    def _read(self, response: httpx.Response, context: CallContext, *, is_write: bool) -> Any:
+    def _exchange(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """The whole answer, within the size limit, and its body within the timeout however slowly it drips."""
+        client = self._client or thread_client()
+        with client.stream(method, url, timeout=self._timeout, follow_redirects=False, **options) as response:
+            deadline = time.monotonic() + self._seconds
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > LARGEST_ANSWER_BYTES:
+                    raise _TooLarge
+                if time.monotonic() > deadline:
+                    msg = "the answer dripped"
+                    raise httpx.ReadTimeout(msg)
+        headers = [item for item in response.headers.multi_items() if item[0].lower() not in TRANSFER_HEADERS]
+        return httpx.Response(response.status_code, headers=headers, content=bytes(body))
+
+    def _check_status(self, response: httpx.Response, context: CallContext, *, is_write: bool) -> None:
         status = response.status_code
         what = f"{self.vendor} answered {status} to {context.operation}"
         if status == 429:
@@ -143,34 +168,29 @@ class Http:
         if status >= 400:
             raise self._classify(response, context)
         if status >= 300:
-            raise Retryable(what + ", a redirect; check the URL in the settings", context=context)
-        if len(response.content) > LARGEST_ANSWER_BYTES:
-            raise Retryable(what + " with more than 5 MB", ambiguous=is_write, context=context)
-        if status == 204 or not response.content:
+            # Not followed: credentials would go along, and a redirected POST turns into a GET.
+            cure = f"correct the URL of {self.vendor} (now {self.base_url}), then `onboard retry`"
+            raise NeedsPerson(what + ", which is a redirect", cure=cure, context=context)
+
+    def _body(self, response: httpx.Response, context: CallContext, *, is_write: bool) -> Any:
+        if not response.content:
             return None
         try:
-            return response.json()
+            body = response.json()
         except ValueError:
-            raise Retryable(what + " with something that is not JSON", ambiguous=is_write, context=context) from None
+            body = None
+        if not isinstance(body, dict):
+            msg = f"{self.vendor} answered {response.status_code} to {context.operation} with something that is no JSON object"
+            raise Retryable(msg, ambiguous=is_write, context=context)
+        return body
 
 
-def retry_after(response: httpx.Response) -> float | None:
-    """Seconds from ``Retry-After`` (RFC 9110: a number or a date); None when absent or unreadable."""
-    value = response.headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    if value.replace(".", "", 1).isdigit():
-        return float(value)
+def _checked(vendor: str, base_url: str) -> str:
     try:
-        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
-        return None
-
-
-def answer_json(response: httpx.Response) -> dict[str, Any]:
-    """The JSON object of an error answer; empty when it is none."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        msg = f"The address of {vendor} is {redact(base_url)!r}, which is no http:// or https:// URL; correct it."
+        raise Misconfigured(msg)
+    return base_url.rstrip("/")

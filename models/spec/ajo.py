@@ -4,32 +4,48 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from models.spec.types import SecretRef, StrictModel, Text, matches
+from models.spec.refusal import CURE
+from models.spec.types import Matches, SecretRef, StrictModel, Text
 
 ConfigurationName = Annotated[
-    Text,
-    matches(
+    str,
+    Matches(
         r"[A-Za-z][A-Za-z0-9_.-]*",
         "a channel configuration name (first a letter, then letters, digits, _ . -)",
         "acme_rcs_prod",
     ),
 ]
-HeaderName = Annotated[str, matches(r"[A-Za-z0-9-]+", "a header name", "X-Brand")]
+
+
+def _refuse_secret_header(name: str) -> str:
+    if name.lower() in {"authorization", "x-onboard-token", "x-api-key", "cookie"}:
+        msg = f"a header that carries a secret must not stand in the spec{CURE}remove it: onboard makes AJO's token itself"
+        raise ValueError(msg)
+    return name
+
+
+HeaderName = Annotated[
+    str, Matches(r"[A-Za-z0-9-]+", "a header name", "X-Brand"), AfterValidator(_refuse_secret_header)
+]
+Words = Annotated[list[Text], Field(min_length=1)]
 
 
 class Header(StrictModel):
     """An extra header AJO sends to the gateway; secrets belong to the credential's own token, not here."""
 
     name: HeaderName
-    value: Text
+    """Name of the header."""
+    value: Annotated[Text, Field(examples=["acme"])]
+    """Its value, in clear: never a secret."""
 
 
 class Credential(StrictModel):
     """The AJO SMS API credential. Its vendor follows from the channel: Custom for RCS, Twilio for SMS and MMS."""
 
-    name: Text
+    name: Annotated[Text, Field(examples=["Acme RCS bridge"])]
+    """Its name in AJO (Administration, Channels, SMS settings, API credentials)."""
     vendor: Literal["twilio", "custom"] | None = None
     """Only to state what is expected; RCS with `twilio` is refused, because RCS needs another payload."""
     headers: list[Header] = []
@@ -39,40 +55,61 @@ class Credential(StrictModel):
 class Keywords(StrictModel):
     """Words that change consent. AJO replaces its defaults by these, so STOP must be among the opt-out words."""
 
-    opt_in: Annotated[list[Text], Field(min_length=1)] = ["START", "YES", "UNSTOP"]
-    opt_out: Annotated[list[Text], Field(min_length=1)] = ["STOP", "QUIT", "CANCEL", "END", "UNSUBSCRIBE"]
-    help: Annotated[list[Text], Field(min_length=1)] = ["HELP", "INFO"]
+    opt_in: Words = ["START", "YES", "UNSTOP"]
+    """Replies that give consent."""
+    opt_out: Words = ["STOP", "QUIT", "CANCEL", "END", "UNSUBSCRIBE"]
+    """Replies that withdraw consent. STOP must be among them."""
+    help: Words = ["HELP", "INFO"]
+    """Replies that ask for help."""
 
 
 class Webhooks(StrictModel):
     """The two AJO SMS webhooks of a custom provider."""
 
-    inbound_name: Text
-    feedback_name: Text
+    inbound_name: Annotated[Text, Field(examples=["Acme RCS inbound"])]
+    """Name of the webhook that takes replies."""
+    feedback_name: Annotated[Text, Field(examples=["Acme RCS feedback"])]
+    """Name of the webhook that takes delivery reports; another one than `inbound_name`."""
     keywords: Keywords = Keywords()
+    """Words that change consent."""
     default_reply: Text | None = None
+    """Answer to a reply that is none of the keywords."""
 
 
 class ChannelConfiguration(StrictModel):
+    """The AJO channel configuration that marketers choose in a journey."""
+
     name: ConfigurationName
+    """Its name in AJO."""
     message_type: Literal["marketing", "transactional"]
-    sender: Text | None = None
+    """`marketing` respects consent; `transactional` is for messages that need none."""
+    sender: Annotated[Text, Field(examples=["+14155550100"])] | None = None
     """Sender number shown in AJO; by default the first of `twilio.numbers`."""
     subdomain: Text | None = None
-    execution_field: Text | None = None
+    """Subdomain for shortened links, if AJO has one delegated."""
+    execution_field: Annotated[Text, Field(examples=["mobilePhone.number"])] | None = None
+    """Profile field that holds the phone number; by default that of the sandbox."""
     dataset: Text | None = None
-    marketing_actions: list[Text] = []
+    """Dataset for inbound keywords, if not the default one."""
+    marketing_actions: Annotated[list[Text], Field(examples=[["smsTargeting"]])] = []
+    """Consent policies' marketing actions."""
 
 
 class Ajo(StrictModel):
+    """Where in Adobe Journey Optimizer, and with which access."""
+
     organization_id: Annotated[
-        str, matches(r"[0-9A-Za-z]+@AdobeOrg", "an IMS organisation id", "0123456789ABCDEF01234567@AdobeOrg")
+        str, Matches(r"[0-9A-Za-z]+@AdobeOrg", "an IMS organisation id", "0123456789ABCDEF01234567@AdobeOrg")
     ]
-    sandbox: Annotated[str, matches(r"[a-z0-9][a-z0-9-]*", "an AJO sandbox name", "prod")]
+    """IMS organisation id, from the Developer Console project."""
+    sandbox: Annotated[str, Matches(r"[a-z0-9][a-z0-9-]*", "an AJO sandbox name", "prod")]
+    """Name (not title) of the AJO sandbox."""
     driver: Literal["guided", "automation"] = "guided"
     """`guided`: a person works in the AJO interface. `automation`: your own service (docs/automation.md)."""
-    client_id: Text
+    client_id: Annotated[Text, Field(examples=["0123456789abcdef0123456789abcdef"])]
+    """OAuth server-to-server client id, from the Developer Console project."""
     client_secret: SecretRef
+    """Its client secret."""
     scopes: Annotated[list[Text], Field(min_length=1)] = [
         "openid",
         "AdobeID",
@@ -80,6 +117,7 @@ class Ajo(StrictModel):
         "additional_info.projectedProductContext",
         "session",
     ]
+    """OAuth scopes; the default is what Adobe lists for these APIs."""
     credential: Credential
     webhooks: Webhooks | None = None
     """RCS only: AJO offers no webhooks for vendor Twilio."""

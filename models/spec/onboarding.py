@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from models.spec.ajo import Ajo
 from models.spec.rcs import Rcs
+from models.spec.refusal import refuse
+from models.spec.rules import broken_rules
 from models.spec.twilio import Twilio
-from models.spec.types import CURE, Name, StrictModel, Text
+from models.spec.types import Name, StrictModel, Text
 from models.spec.verification import Verification
+
+if TYPE_CHECKING:
+    from pydantic import ModelWrapValidatorHandler
 
 
 class _Common(StrictModel):
     name: Name
-    """Unique name of the onboarding."""
-    brand: Text
+    """Unique name of the onboarding: 3 to 50 of a-z, 0-9 and -. It cannot be changed later."""
+    brand: Annotated[Text, Field(examples=["Acme Coffee"])]
+    """The brand, as people call it."""
     twilio: Twilio
     ajo: Ajo
     verification: Verification
@@ -26,69 +32,45 @@ class _Common(StrictModel):
         """The sender number AJO shows and sends from."""
         return self.ajo.channel_configuration.sender or self.twilio.numbers[0]
 
-
-def _refuse_webhooks(ajo: Ajo) -> None:
-    if ajo.webhooks is not None:
-        msg = f"`ajo.webhooks` is for RCS only{CURE}remove it: AJO offers no webhooks for vendor Twilio"
-        raise ValueError(msg)
-    if ajo.credential.vendor == "custom":
-        msg = f"`ajo.credential.vendor` is custom{CURE}SMS and MMS use vendor twilio; leave the line out"
-        raise ValueError(msg)
-    if ajo.credential.headers:
-        msg = f"`ajo.credential.headers` is for RCS only{CURE}remove it: a Twilio vendor credential has no headers"
-        raise ValueError(msg)
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_rules(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Rules across fields are reported beside the faults of single fields, not after they are mended."""
+        refusals = broken_rules(data)
+        try:
+            spec = handler(data)
+        except ValidationError as error:
+            refuse(refusals, error)
+        if refusals:
+            refuse(refusals)
+        return spec
 
 
 class RcsSpec(_Common):
-    channel: Literal["rcs"]
-    rcs: Rcs
+    """An RCS channel."""
 
-    @model_validator(mode="after")
-    def _needs_custom_vendor(self) -> RcsSpec:
-        if self.ajo.credential.vendor == "twilio":
-            msg = f"`ajo.credential.vendor` is twilio, but RCS needs another payload than that vendor sends{CURE}write custom, or leave it out"
-            raise ValueError(msg)
-        if self.ajo.webhooks is None:
-            msg = f"RCS needs `ajo.webhooks`{CURE}add it with inbound_name and feedback_name"
-            raise ValueError(msg)
-        if self.verification.media_url is not None:
-            msg = f"`verification.media_url` is for MMS only{CURE}remove it"
-            raise ValueError(msg)
-        return self
+    channel: Literal["rcs"]
+    """rcs, sms or mms."""
+    rcs: Rcs
 
 
 class SmsSpec(_Common):
-    channel: Literal["sms"]
+    """An SMS channel."""
 
-    @model_validator(mode="after")
-    def _twilio_vendor(self) -> SmsSpec:
-        _refuse_webhooks(self.ajo)
-        if self.verification.media_url is not None:
-            msg = f"`verification.media_url` is for MMS only{CURE}remove it, or write channel: mms"
-            raise ValueError(msg)
-        if self.verification.required_status == "read":
-            msg = f"`verification.required_status` is read, but SMS reports no reading{CURE}write delivered"
-            raise ValueError(msg)
-        return self
+    channel: Literal["sms"]
+    """rcs, sms or mms."""
 
 
 class MmsSpec(_Common):
+    """An MMS channel."""
+
     channel: Literal["mms"]
-
-    @model_validator(mode="after")
-    def _twilio_vendor(self) -> MmsSpec:
-        _refuse_webhooks(self.ajo)
-        if self.verification.media_url is None:
-            msg = f"MMS needs `verification.media_url`{CURE}add the address of a picture, or write channel: sms"
-            raise ValueError(msg)
-        if self.verification.required_status == "read":
-            msg = f"`verification.required_status` is read, but MMS reports no reading{CURE}write delivered"
-            raise ValueError(msg)
-        return self
+    """rcs, sms or mms."""
 
 
-Spec = Annotated[RcsSpec | SmsSpec | MmsSpec, Field(discriminator="channel")]
-SPEC: TypeAdapter[RcsSpec | SmsSpec | MmsSpec] = TypeAdapter(Spec)
+AnySpec = RcsSpec | SmsSpec | MmsSpec
+SPEC: TypeAdapter[RcsSpec | SmsSpec | MmsSpec] = TypeAdapter(Annotated[AnySpec, Field(discriminator="channel")])
+CHANNELS: dict[str, type[RcsSpec | SmsSpec | MmsSpec]] = {"rcs": RcsSpec, "sms": SmsSpec, "mms": MmsSpec}
 
 
 def spec_from_json(stored: dict[str, Any]) -> RcsSpec | SmsSpec | MmsSpec:

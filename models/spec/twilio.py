@@ -5,19 +5,26 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from models.spec.types import CURE, Phone, SecretRef, StrictModel, Text, matches
+from models.spec.refusal import CURE, shown
+from models.spec.types import Matches, Phone, SecretRef, StrictModel, Text
 
 
 def _read_date(value: object) -> object:
     """YAML gives a date for ``2026-11-23`` and text for ``"2026-11-23"``; both are meant."""
-    return date.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        msg = f"{shown(value)} is not a date{CURE}write year, month and day, for example 2026-11-23"
+        raise ValueError(msg) from None
 
 
-def sid(prefix: str, what: str) -> object:
+def sid(prefix: str, what: str) -> Matches:
     """A Twilio SID: two letters that tell the kind, 32 hexadecimal digits (Twilio's OpenAPI descriptions)."""
-    return matches(rf"{prefix}[0-9a-fA-F]{{32}}", f"the SID of {what}", prefix + "0123456789abcdef" * 2)
+    return Matches(rf"{prefix}[0-9a-fA-F]{{32}}", f"the SID of {what}", prefix + "0123456789abcdef" * 2)
 
 
 AccountSid = Annotated[str, sid("AC", "an account")]
@@ -25,49 +32,43 @@ ServiceSid = Annotated[str, sid("MG", "a messaging service")]
 
 
 class MessagingService(StrictModel):
-    """The Twilio Messaging Service whose pool holds the senders."""
+    """The Twilio Messaging Service whose pool holds the senders. Exactly one of `sid` and `friendly_name`."""
 
     sid: ServiceSid | None = None
     """An existing service to adopt. Without it, one is created under `friendly_name`."""
-    friendly_name: Annotated[Text, Field(max_length=48)] | None = None
+    friendly_name: Annotated[Text, Field(max_length=48, examples=["Acme RCS"])] | None = None
     """Name of the service to create; onboard appends its own mark (Twilio allows 64 characters in all)."""
 
-    @model_validator(mode="after")
-    def _one_of_both(self) -> MessagingService:
-        if (self.sid is None) == (self.friendly_name is None):
-            msg = f"needs either `sid` or `friendly_name`{CURE}`sid` adopts an existing service, `friendly_name` creates one"
-            raise ValueError(msg)
-        return self
+
+def _refuse_false(value: bool) -> bool:
+    if not value:
+        msg = (
+            f"is false{CURE}register the campaign first (unregistered traffic is blocked, error 30034), then write true"
+        )
+        raise ValueError(msg)
+    return value
 
 
 class TenDlcAttestation(StrictModel):
     """A person's word that the US A2P 10DLC campaign of the numbers is registered (Twilio Console)."""
 
-    campaign_registered: bool
-    attested_by: Text
-    attested_on: Annotated[date, BeforeValidator(_read_date)]
+    campaign_registered: Annotated[bool, AfterValidator(_refuse_false)]
+    """true, once the Console shows the campaign as registered."""
+    attested_by: Annotated[Text, Field(examples=["Maria Gomez"])]
+    """Who looked."""
+    attested_on: Annotated[date, BeforeValidator(_read_date), Field(examples=["2026-11-02"])]
+    """When: year-month-day."""
 
 
 class Twilio(StrictModel):
+    """What exists, or shall exist, at Twilio."""
+
     account_sid: AccountSid
+    """The account's SID, from the Console's front page."""
     auth_token: SecretRef
     """The account's auth token: it validates callbacks, reads the account and mints the bridge's own restricted key."""
     messaging_service: MessagingService
-    numbers: Annotated[list[Phone], Field(min_length=1)]
-    """Numbers owned by the account. SMS and MMS send from them; for RCS they are the fallback."""
+    numbers: Annotated[list[Phone], Field(min_length=1, examples=[["+14155550100"]])]
+    """Numbers owned by the account, in E.164 and in quotes. SMS and MMS send from them; for RCS they are the fallback."""
     a2p_10dlc: TenDlcAttestation | None = None
-    """Required when a number is American."""
-
-    @model_validator(mode="after")
-    def _us_numbers_need_10dlc(self) -> Twilio:
-        if any(number.startswith("+1") for number in self.numbers):
-            if self.a2p_10dlc is None:
-                msg = (
-                    f"numbers of the North American plan need `a2p_10dlc`{CURE}"
-                    "register the campaign in the Twilio Console, then add campaign_registered, attested_by, attested_on"
-                )
-                raise ValueError(msg)
-            if not self.a2p_10dlc.campaign_registered:
-                msg = f"`a2p_10dlc.campaign_registered` is false{CURE}register the campaign first: unregistered traffic is blocked (30034)"
-                raise ValueError(msg)
-        return self
+    """Required when a number is of the North American plan (+1), other than toll-free."""

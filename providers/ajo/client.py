@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from providers.ajo.automation import AutomationClient
+from providers.ajo.automation import VENDOR, AutomationClient
 from providers.ajo.errors import classify
 from providers.ajo.ims import ImsTokens
 from providers.ajo.surfaces import Surfaces
@@ -29,21 +29,31 @@ class SignedHttp:
         self._headers = dict(headers)
 
     def request(self, method: str, path: str, *, operation: str, json: Any = None, params: Any = None) -> Any:
-        def call() -> Any:
-            headers = {**self._headers, "Authorization": f"Bearer {self._tokens.bearer()}"}
+        """As :meth:`Http.request`.
+
+        :raises NeedsPerson: also when IMS refuses the client credentials.
+        """
+
+        def call(token: str) -> Any:
+            headers = {**self._headers, "Authorization": f"Bearer {token}"}
             return self._http.request(method, path, operation=operation, json=json, params=params, headers=headers)
 
+        token = self._tokens.bearer()
         try:
-            return call()
+            return call(token)
         except NeedsPerson as error:
-            if error.context is None or error.context.status != 401 or error.context.vendor == "Adobe IMS":
+            if error.context is None or error.context.status != 401:
                 raise
-            self._tokens.invalidate()
-            return call()
+        self._tokens.invalidate(token)
+        return call(self._tokens.bearer())
 
 
 class AjoClient:
-    """:param client: only tests give one."""
+    """Every call may raise what :meth:`SignedHttp.request` raises.
+
+    :param scopes: as the Developer Console lists them for this client.
+    :param client: only tests give one.
+    """
 
     def __init__(
         self,
@@ -58,9 +68,7 @@ class AjoClient:
     ) -> None:
         self._settings = settings
         self._client = client
-        self._tokens = ImsTokens(
-            settings, client_id=client_id, client_secret=client_secret, scopes=scopes, client=client
-        )
+        self._tokens = ImsTokens(settings, client_id, client_secret, scopes, client=client)
         self._headers = {
             "x-api-key": client_id,
             "x-gw-ims-org-id": organization_id,
@@ -75,6 +83,7 @@ class AjoClient:
 
     @cached_property
     def surfaces(self) -> Surfaces:
+        """Adobe's own, public and read-only view of channel configurations."""
         return Surfaces(self._host("Adobe", self._settings.adobe_platform_url))
 
     @cached_property
@@ -87,4 +96,4 @@ class AjoClient:
                 "(docs/automation.md), or write `driver: guided`."
             )
             raise Misconfigured(msg)
-        return AutomationClient(self._host("the AJO automation", url))
+        return AutomationClient(self._host(VENDOR, url))

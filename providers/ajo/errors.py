@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from providers.answers import answer_json
 from providers.errors import CallContext, NeedsPerson, NotFound, OnboardingError, Refused, Retryable
-from providers.http import answer_json
-from providers.redaction import redact
 
 if TYPE_CHECKING:
     import httpx
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 def classify(response: httpx.Response, context: CallContext) -> OnboardingError:
     """The decision for a refused request to Adobe or to the organisation's automation."""
     body = answer_json(response)
-    said = redact(str(body.get("title") or body.get("error_description") or body.get("error") or "no reason given"))
+    said = body.get("title") or body.get("error_description") or body.get("error") or "no reason given"
     message = f"{context.vendor} refused to {context.operation} ({response.status_code}: {said})"
     match response.status_code:
         case 401:

@@ -1,15 +1,20 @@
-"""Adobe IMS access tokens (OAuth server-to-server): shared by all threads of a process, renewed before they expire."""
+"""Adobe IMS access tokens (OAuth server-to-server): shared by all threads of a process, renewed before they expire.
+
+Source: Adobe Developer Console, reference of the OAuth server-to-server credential. A token lives about a day and
+there is no refresh token: a new one is simply asked for.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from providers.answers import answer_json, read_answer
 from providers.errors import CallContext, NeedsPerson, OnboardingError
-from providers.http import Http, answer_json
-from providers.redaction import redact, register_secret
+from providers.http import Http
+from providers.redaction import register_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,28 +23,36 @@ if TYPE_CHECKING:
 
     from settings import Settings
 
+VENDOR = "Adobe IMS"
+OPERATION = "issue an access token"
 # Renewed this long before the end, so that no call starts with a token that ends on the way.
 MARGIN_SECONDS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    value: str
-    renew_at: float
+@dataclass(slots=True)
+class _Slot:
+    """One client's token. Its own lock: a slow IMS must not hold up the other clients."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    value: str | None = None
+    renew_at: float = 0.0
 
 
-_tokens: dict[tuple[str, str, str, int], _Token] = {}
-_lock = threading.Lock()
+_slots: dict[tuple[str, str, str, int], _Slot] = {}
 
 
 def _refused(response: httpx.Response, context: CallContext) -> OnboardingError:
     body = answer_json(response)
-    said = redact(str(body.get("error_description") or body.get("error") or "no reason given"))
+    said = body.get("error_description") or body.get("error") or "no reason given"
     return NeedsPerson(
         f"Adobe IMS refused the client credentials ({response.status_code}: {said})",
         cure="check ajo.client_id, ajo.client_secret and ajo.scopes in the Developer Console, then `onboard start FILE --update`",
         context=context,
     )
+
+
+def _read(body: dict[str, Any]) -> tuple[str, float]:
+    return str(body["access_token"]), float(body["expires_in"])
 
 
 class ImsTokens:
@@ -48,14 +61,14 @@ class ImsTokens:
     def __init__(
         self,
         settings: Settings,
-        *,
         client_id: str,
         client_secret: str,
         scopes: Sequence[str],
+        *,
         client: httpx.Client | None = None,
     ) -> None:
         self._http = Http(
-            "Adobe IMS",
+            VENDOR,
             settings.adobe_ims_url,
             timeout_seconds=settings.http_timeout_seconds,
             classify=_refused,
@@ -69,26 +82,28 @@ class ImsTokens:
         }
         register_secret(client_secret)
         # The secret's hash keeps a changed secret from living on a token of the old one.
-        self._key = (settings.adobe_ims_url, client_id, self._form["scope"], hash(client_secret))
+        key = (settings.adobe_ims_url, client_id, self._form["scope"], hash(client_secret))
+        self._slot = _slots.setdefault(key, _Slot())
 
     def bearer(self) -> str:
-        """A token that is good for at least five minutes.
+        """A token that is good for five minutes at least.
 
         :raises NeedsPerson: IMS refuses the credentials.
+        :raises providers.errors.Retryable: IMS cannot be asked now.
         """
-        with _lock:
-            token = _tokens.get(self._key)
-            if token is None or time.monotonic() >= token.renew_at:
-                token = _tokens[self._key] = self._fetch()
-            return token.value
+        with self._slot.lock:
+            if self._slot.value is None or time.monotonic() >= self._slot.renew_at:
+                body = self._http.request("POST", "/ims/token/v3", form=self._form, operation=OPERATION)
+                value, lives = read_answer(_read, body, vendor=VENDOR, operation=OPERATION)
+                register_secret(value)
+                self._slot.value, self._slot.renew_at = value, time.monotonic() + lives - MARGIN_SECONDS
+            return self._slot.value
 
-    def invalidate(self) -> None:
-        """Forget the token: a vendor refused it before its time."""
-        with _lock:
-            _tokens.pop(self._key, None)
+    def invalidate(self, refused: str | None = None) -> None:
+        """Forget the token: a vendor refused it before its time.
 
-    def _fetch(self) -> _Token:
-        body = self._http.request("POST", "/ims/token/v3", form=self._form, operation="issue an access token")
-        register_secret(body["access_token"])
-        lives = float(body.get("expires_in", 0))
-        return _Token(body["access_token"], time.monotonic() + max(lives - MARGIN_SECONDS, 0))
+        :param refused: forget only this one; another thread may have renewed it already.
+        """
+        with self._slot.lock:
+            if refused in {None, self._slot.value}:
+                self._slot.value = None

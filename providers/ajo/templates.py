@@ -51,7 +51,7 @@ def inbound_event(params: Mapping[str, str], *, received_at: datetime, inbound_n
     return {
         "InboundMessage": params.get("ButtonPayload") or params.get("Body", ""),
         "ProfileNumber": plain_address(params.get("From", "")),
-        "RequestID": params.get("MessageSid", ""),
+        "RequestID": params.get("MessageSid") or params.get("SmsSid", ""),
         "OriginTimestamp": received_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "InboundNumber": inbound_number,
     }
@@ -59,5 +59,8 @@ def inbound_event(params: Mapping[str, str], *, received_at: datetime, inbound_n
 
 def feedback_event(params: Mapping[str, str], client_reference: str) -> dict[str, Any]:
     """A delivery status, for AJO's feedback webhook. Code "0" is Twilio's silence about errors."""
-    status = {"code": params.get("ErrorCode") or "0", "status": params.get("MessageStatus", "")}
+    status = {
+        "code": params.get("ErrorCode") or "0",
+        "status": params.get("MessageStatus") or params.get("SmsStatus", ""),
+    }
     return {"clientReference": client_reference, "statuses": [status]}

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from providers.errors import Retryable
-from providers.http import Http
+from providers.answers import read_answer
+from providers.errors import CallContext, NeedsPerson, Retryable
+from providers.http import SAFE_METHODS, Http
 from providers.twilio.errors import classify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import httpx
 
     from settings import Settings
 
+T = TypeVar("T")
+
+# Twilio allows 1 to 1000; 50 is its default.
 PAGE_SIZE = 200
 MOST_PAGES = 500
 
 
 class TwilioApi:
-    """Connections to Twilio as one user.
+    """Connections to Twilio as one user. Every call may raise what :meth:`providers.http.Http.request` raises.
 
+    :param username: the account SID (password: its auth token) or an API key's SID (password: its secret).
     :param client: only tests give one.
     """
 
@@ -55,22 +60,51 @@ class TwilioApi:
     def account_path(self) -> str:
         return f"/2010-04-01/Accounts/{self.account_sid}"
 
-    def pages(
-        self, http: Http, path: str, key: str, *, operation: str, params: Mapping[str, Any] | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Every item of a list. The next page's address is taken as it comes; one that repeats ends the list.
+    def call(
+        self, http: Http, method: str, path: str, read: Callable[[Any], T], *, operation: str, **content: Any
+    ) -> T:
+        """One call, its answer read; ``content`` is ``form``, ``json`` or ``params``."""
+        body = http.request(method, path, operation=operation, **content)
+        return read_answer(read, body, vendor="Twilio", operation=operation, is_write=method not in SAFE_METHODS)
 
-        The 2010 API gives it relative to its host, the newer ones in full.
+    def list_all(
+        self,
+        http: Http,
+        path: str,
+        key: str,
+        read: Callable[[Any], T],
+        *,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+    ) -> list[T]:
+        """Every item of a list, over all its pages."""
+        return [
+            read_answer(read, item, vendor="Twilio", operation=operation)
+            for page in self._pages(http, path, operation=operation, params=params)
+            for item in page.get(key) or []
+        ]
+
+    def _pages(
+        self, http: Http, path: str, *, operation: str, params: Mapping[str, Any] | None
+    ) -> Iterator[dict[str, Any]]:
+        """The next page's address is taken as it comes; one that repeats ends the list.
+
+        The 2010 API gives it relative to its host, the newer ones in full: those must lie on the same host, for the
+        credentials go along.
         """
         query: dict[str, Any] | None = {"PageSize": PAGE_SIZE, **(params or {})}
         seen: set[str] = set()
         url: str | None = path
-        while url is not None and url not in seen and len(seen) < MOST_PAGES:
+        while url is not None and url not in seen:
+            if len(seen) == MOST_PAGES:
+                msg = f"Twilio's list does not end to {operation}"
+                raise Retryable(msg, context=CallContext("Twilio", operation))
+            if not url.startswith("/") and not http.owns(url):
+                msg = f"Twilio's list goes on at another host than {http.base_url} to {operation}"
+                cure = "set the ONBOARD_TWILIO_*_URL to the addresses under which Twilio speaks of itself"
+                raise NeedsPerson(msg, cure=cure, context=CallContext("Twilio", operation))
             seen.add(url)
             page = http.request("GET", url, operation=operation, params=query) or {}
             query = None
-            yield from page.get(key) or []
+            yield page
             url = page.get("next_page_uri") or (page.get("meta") or {}).get("next_page_url")
-            if url is not None and not url.startswith(("/", http.base_url)):
-                msg = f"Twilio's list points to another host to {operation}; check the URLs in the settings"
-                raise Retryable(msg)

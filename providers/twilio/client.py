@@ -8,9 +8,10 @@ from __future__ import annotations
 from providers.twilio.keys import Keys
 from providers.twilio.messages import Messages
 from providers.twilio.numbers import Numbers
+from providers.twilio.pools import Pools
 from providers.twilio.senders import Senders
 from providers.twilio.services import Services
 
 
-class TwilioClient(Numbers, Services, Senders, Keys, Messages):
+class TwilioClient(Numbers, Services, Pools, Senders, Keys, Messages):
     """All of it. ``username`` is the account SID (password: the auth token) or an API key's SID (its secret)."""

@@ -1,7 +1,8 @@
 """What Twilio's error codes mean for us. Data, so that a new code is one line.
 
-Codes and meanings: Twilio's error catalogue (copy of 2023) and the error pages 20429, 21666, 21667, 63008, 63011,
-63106; which of them pass by themselves is our own classification (docs/vendors.md).
+Codes and meanings: Twilio's error catalogue (copy of 2023) and the error pages 20429, 21666, 21667, 21705, 21712,
+21714, 21730, 63008, 63011, 63106 (read November 2026). Which of them pass by themselves is our own classification
+(docs/vendors.md).
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from providers.answers import answer_json
 from providers.errors import CallContext, NeedsPerson, NotFound, OnboardingError, RateLimited, Refused, Retryable
-from providers.http import answer_json
-from providers.redaction import redact
 
 if TYPE_CHECKING:
     import httpx
@@ -30,11 +30,26 @@ class Decision:
 
 _CONSOLE = "mend it in the Twilio Console, then `onboard retry`"
 _SPEC = "correct the spec, then `onboard start FILE --update`"
+_WEBHOOK = Decision(
+    "person",
+    "Twilio could not deliver an event to the gateway",
+    "check that ONBOARD_PUBLIC_URL leads to this gateway over valid TLS (`onboard doctor`)",
+)
 
 DECISIONS: dict[int, Decision] = {
+    11200: _WEBHOOK,
+    11205: _WEBHOOK,
+    11206: _WEBHOOK,
+    11210: _WEBHOOK,
+    11220: _WEBHOOK,
+    11235: _WEBHOOK,
+    11237: _WEBHOOK,
+    12300: _WEBHOOK,
     20003: Decision("person", "the credentials were refused", "check twilio.account_sid and twilio.auth_token (and that the account is open), then `onboard start FILE --update`"),
     20404: Decision("final", "the object does not exist", _SPEC),
     20429: Decision("retry", "too many requests at once", "nothing: it passes"),
+    20500: Decision("retry", "Twilio had an internal error", "nothing: it passes"),
+    20503: Decision("retry", "Twilio is not available", "nothing: it passes"),
     21211: Decision("final", "the recipient's number is not valid", "correct verification.to, then `onboard start FILE --update`"),
     21408: Decision("person", "sending to this country is switched off", "allow it in the Twilio Console (Messaging > Settings > Geo permissions), then `onboard retry`"),
     21606: Decision("final", "the sender cannot send this kind of message", "choose another number in twilio.numbers, then `onboard start FILE --update`"),
@@ -49,7 +64,13 @@ DECISIONS: dict[int, Decision] = {
     21666: Decision("final", "a fallback sender needs a messaging service", _SPEC),
     21667: Decision("final", "the messaging service has no RCS sender", "run `onboard retry`: registration puts it back into the pool"),
     21701: Decision("final", "the messaging service does not exist", "run `onboard retry` after deciding why it was deleted"),
+    21702: Decision("person", "the messaging service is not available", _CONSOLE),
     21703: Decision("person", "the messaging service has no sender", "put a sender into its pool, then `onboard retry`"),
+    21704: Decision("person", "the messaging service has no sender for this message", "put a fitting sender into its pool, then `onboard retry`"),
+    21705: Decision("final", "the messaging service is not valid", _SPEC),
+    21712: Decision("person", "the number is in the pool of another messaging service", "take it out of that one in the Twilio Console, or declare that one in twilio.messaging_service.sid; then `onboard retry`"),
+    21714: Decision("person", "the pool of the messaging service is full", "take numbers out of it in the Twilio Console, then `onboard retry`"),
+    21730: Decision("retry", "Twilio is under maintenance", "nothing: it passes"),
     21910: Decision("final", "sender and recipient are of different channels", _SPEC),
     30001: Decision("retry", "the queue ran over", "nothing: it passes"),
     30002: Decision("person", "the account is suspended", "reactivate it in the Twilio Console, then `onboard retry`"),
@@ -96,13 +117,16 @@ def delivery_decision(code: int) -> Decision:
 
 
 def classify(response: httpx.Response, context: CallContext) -> OnboardingError:
-    """The decision for a refused request (4xx), by Twilio's own code where there is one."""
+    """The decision for a refused request (4xx), by Twilio's own code where there is one.
+
+    Shape of the answer (``code``, ``message``, ``more_info``, ``status``): Twilio's documentation of its REST API.
+    """
     body = answer_json(response)
     code = body.get("code") if isinstance(body.get("code"), int) else None
     context = CallContext(
         context.vendor, context.operation, response.status_code, code, context.request_id, body.get("more_info")
     )
-    said = redact(str(body.get("message") or "no reason given"))
+    said = body.get("message") or "no reason given"
     message = f"Twilio refused to {context.operation} ({response.status_code}, {code or 'no code'}: {said})"
     if response.status_code in {401, 403} and code not in DECISIONS:
         code = 20003

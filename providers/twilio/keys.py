@@ -1,9 +1,13 @@
-"""API keys. Restricted ones are made at iam.twilio.com; listing and deleting is the 2010 API's."""
+"""API keys. Restricted ones are made at iam.twilio.com; listing, reading and deleting is the 2010 API's.
+
+Source: twilio-oai, iam v1 (CreateNewKey) and api v2010 (Keys). Twilio cannot renew a secret: make a new key, delete
+the old one.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from providers.redaction import register_secret
 from providers.twilio.api import TwilioApi
@@ -13,20 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def _key(body: dict[str, Any]) -> ApiKey:
+    return ApiKey(body["sid"], body.get("friendly_name") or "")
+
+
 class Keys(TwilioApi):
+    """Standard API keys may not do any of this (20003); the account's own auth token may."""
+
     def list_keys(self) -> list[ApiKey]:
-        found = self.pages(self.core, f"{self.account_path}/Keys.json", "keys", operation="list API keys")
-        return [ApiKey(body["sid"], body.get("friendly_name") or "") for body in found]
+        """Every key of the account but Main keys."""
+        return self.list_all(self.core, f"{self.account_path}/Keys.json", "keys", _key, operation="list API keys")
 
     def fetch_key(self, sid: str) -> ApiKey:
         """:raises providers.errors.NotFound: it is not there."""
-        body = self.core.request("GET", f"{self.account_path}/Keys/{sid}.json", operation=f"read API key {sid}")
-        return ApiKey(body["sid"], body.get("friendly_name") or "")
+        path = f"{self.account_path}/Keys/{sid}.json"
+        return self.call(self.core, "GET", path, _key, operation=f"read API key {sid}")
 
     def create_restricted_key(self, *, friendly_name: str, permissions: Sequence[str]) -> NewKey:
         """A key that may do only what ``permissions`` names; its secret is shown in this answer and never again.
 
         :param friendly_name: at most 64 characters.
+        :param permissions: 1 to 100 paths, such as ``/twilio/messaging/messages/read``.
         """
         form = {
             "AccountSid": self.account_sid,
@@ -34,9 +45,17 @@ class Keys(TwilioApi):
             "KeyType": "restricted",
             "Policy": json.dumps({"allow": list(permissions)}),
         }
-        body = self.iam.request("POST", "/v1/Keys", form=form, operation=f"create API key {friendly_name}")
-        register_secret(body["secret"])
-        return NewKey(body["sid"], body["secret"])
+        made = self.call(
+            self.iam,
+            "POST",
+            "/v1/Keys",
+            lambda body: NewKey(body["sid"], body["secret"]),
+            form=form,
+            operation=f"create API key {friendly_name}",
+        )
+        register_secret(made.secret)
+        return made
 
     def delete_key(self, sid: str) -> None:
+        """:raises providers.errors.NotFound: it is not there."""
         self.core.request("DELETE", f"{self.account_path}/Keys/{sid}.json", operation=f"delete API key {sid}")

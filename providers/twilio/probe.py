@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def post_callback(url: str, params: Mapping[str, str], auth_token: str, settings: Settings) -> None:
     """Post a signed callback.
 
+    :param url: may carry Twilio's connection overrides (``#rc=…``), which are no part of the address.
     :raises NeedsPerson: the gateway at ``url`` refused it: another URL was signed than it expects, or it is not ours.
     :raises providers.errors.Retryable: it could not be reached.
     """
@@ -34,4 +35,4 @@ def post_callback(url: str, params: Mapping[str, str], auth_token: str, settings
 
     http = Http("the gateway", address, timeout_seconds=settings.http_timeout_seconds, classify=refused)
     headers = {HEADER: sign(auth_token, address, params)}
-    http.request("POST", address, form=params, headers=headers, operation="take a probe")
+    http.request("POST", address, form=params, headers=headers, operation="take a probe", reads_answer=False)

@@ -1,11 +1,11 @@
-"""Messaging services and their sender pools (messaging.twilio.com, v1; form data)."""
+"""Messaging services (messaging.twilio.com, v1; form data). Source: twilio-oai, messaging v1 (Services)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from providers.twilio.api import TwilioApi
-from providers.twilio.types import PoolNumber, PoolSender, Service
+from providers.twilio.types import Service
 
 PATH = "/v1/Services"
 
@@ -20,51 +20,67 @@ def _service(body: dict[str, Any]) -> Service:
     )
 
 
+def _form(
+    friendly_name: str | None,
+    inbound_request_url: str | None,
+    status_callback: str | None,
+    use_inbound_webhook_on_number: bool | None,
+) -> dict[str, str]:
+    """Only what is given, so that an update leaves the rest alone."""
+    form: dict[str, str] = {}
+    if friendly_name is not None:
+        form["FriendlyName"] = friendly_name
+    if inbound_request_url is not None:
+        form |= {"InboundRequestUrl": inbound_request_url, "InboundMethod": "POST"}
+    if status_callback is not None:
+        form["StatusCallback"] = status_callback
+    if use_inbound_webhook_on_number is not None:
+        form["UseInboundWebhookOnNumber"] = str(use_inbound_webhook_on_number).lower()
+    return form
+
+
 class Services(TwilioApi):
+    """Without an inbound URL a service neither passes on nor logs what comes in."""
+
     def list_services(self) -> list[Service]:
-        found = self.pages(self.messaging, PATH, "services", operation="list messaging services")
-        return [_service(body) for body in found]
+        """Every messaging service of the account."""
+        return self.list_all(self.messaging, PATH, "services", _service, operation="list messaging services")
 
     def fetch_service(self, sid: str) -> Service:
         """:raises providers.errors.NotFound: it is not there."""
-        return _service(self.messaging.request("GET", f"{PATH}/{sid}", operation=f"read messaging service {sid}"))
+        return self.call(self.messaging, "GET", f"{PATH}/{sid}", _service, operation=f"read messaging service {sid}")
 
-    def create_service(self, *, friendly_name: str) -> Service:
-        """:param friendly_name: at most 64 characters."""
-        form = {"FriendlyName": friendly_name, "UseInboundWebhookOnNumber": "false"}
-        return _service(
-            self.messaging.request("POST", PATH, form=form, operation=f"create messaging service {friendly_name}")
-        )
+    def create_service(
+        self, *, friendly_name: str, inbound_request_url: str | None = None, status_callback: str | None = None
+    ) -> Service:
+        """A new service; its own webhooks win over those of its numbers. Names need not be unique at Twilio.
+
+        :param friendly_name: at most 64 characters.
+        """
+        form = _form(friendly_name, inbound_request_url, status_callback, use_inbound_webhook_on_number=False)
+        operation = f"create messaging service {friendly_name}"
+        return self.call(self.messaging, "POST", PATH, _service, form=form, operation=operation)
 
     def update_service(
-        self, sid: str, *, inbound_request_url: str, status_callback: str, use_inbound_webhook_on_number: bool
+        self,
+        sid: str,
+        *,
+        friendly_name: str | None = None,
+        inbound_request_url: str | None = None,
+        status_callback: str | None = None,
+        use_inbound_webhook_on_number: bool | None = None,
     ) -> Service:
-        form = {
-            "InboundRequestUrl": inbound_request_url,
-            "InboundMethod": "POST",
-            "StatusCallback": status_callback,
-            "UseInboundWebhookOnNumber": str(use_inbound_webhook_on_number).lower(),
-        }
-        return _service(
-            self.messaging.request("POST", f"{PATH}/{sid}", form=form, operation=f"change messaging service {sid}")
-        )
+        """Change what is given, leave the rest; an empty URL takes one away.
 
-    def list_service_numbers(self, service_sid: str) -> list[PoolNumber]:
-        path = f"{PATH}/{service_sid}/PhoneNumbers"
-        found = self.pages(self.messaging, path, "phone_numbers", operation="list the service's numbers")
-        return [PoolNumber(body["sid"], body["phone_number"]) for body in found]
+        :raises providers.errors.NotFound: it is not there.
+        """
+        form = _form(friendly_name, inbound_request_url, status_callback, use_inbound_webhook_on_number)
+        operation = f"change messaging service {sid}"
+        return self.call(self.messaging, "POST", f"{PATH}/{sid}", _service, form=form, operation=operation)
 
-    def add_service_number(self, service_sid: str, number_sid: str) -> None:
-        path = f"{PATH}/{service_sid}/PhoneNumbers"
-        form = {"PhoneNumberSid": number_sid}
-        self.messaging.request("POST", path, form=form, operation=f"put number {number_sid} into the service")
+    def delete_service(self, sid: str) -> None:
+        """Its senders and numbers stay in the account.
 
-    def list_channel_senders(self, service_sid: str) -> list[PoolSender]:
-        path = f"{PATH}/{service_sid}/ChannelSenders"
-        found = self.pages(self.messaging, path, "senders", operation="list the service's channel senders")
-        return [PoolSender(body["sid"], body.get("sender") or "") for body in found]
-
-    def add_channel_sender(self, service_sid: str, sender_sid: str) -> None:
-        path = f"{PATH}/{service_sid}/ChannelSenders"
-        form = {"Sid": sender_sid}
-        self.messaging.request("POST", path, form=form, operation=f"put sender {sender_sid} into the service")
+        :raises providers.errors.NotFound: it is not there.
+        """
+        self.messaging.request("DELETE", f"{PATH}/{sid}", operation=f"delete messaging service {sid}")

@@ -16,11 +16,26 @@ if TYPE_CHECKING:
 HEADER = "X-Twilio-Signature"
 
 
+class _Form(dict[str, list[str]]):
+    """A form in the shape the validator reads repeated names from; in a plain dict it takes single texts only."""
+
+    def __init__(self, params: Mapping[str, list[str] | str]) -> None:
+        super().__init__({name: [value] if isinstance(value, str) else value for name, value in params.items()})
+
+    def getall(self, name: str) -> list[str]:
+        return self[name]
+
+
 def is_genuine(auth_token: str, url: str, params: Mapping[str, list[str] | str], signature: str) -> bool:
-    """:param url: the public URL that Twilio was given, with query, without fragment."""
-    return bool(RequestValidator(auth_token).validate(url, dict(params), signature))
+    """Whether Twilio, or whoever else knows the auth token, signed this callback.
+
+    :param auth_token: the account's own, never an API key's secret.
+    :param url: the public URL that Twilio was given, with query, without fragment.
+    :param params: the form's fields; a name that came more than once has a list.
+    """
+    return bool(RequestValidator(auth_token).validate(url, _Form(params), signature))
 
 
 def sign(auth_token: str, url: str, params: Mapping[str, list[str] | str]) -> str:
     """The signature Twilio would send; for our own probe."""
-    return str(RequestValidator(auth_token).compute_signature(url, dict(params)))
+    return str(RequestValidator(auth_token).compute_signature(url, _Form(params)))

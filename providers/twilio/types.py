@@ -20,6 +20,9 @@ class Number:
     sid: str
     phone_number: str
     capabilities: frozenset[str]
+    """Of ``sms``, ``mms``, ``voice`` and what else Twilio names, in small letters."""
+    sms_url: str | None
+    status_callback: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class PoolNumber:
 class PoolSender:
     sid: str
     sender: str
+    sender_type: str
+    """``RCS`` for an RCS sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +92,19 @@ class Message:
     status: str
     body: str
     error_code: int | None
+    error_message: str | None
+    """For people: Twilio changes its words."""
     date_created: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something Twilio noticed, such as a webhook it could not reach (``delivery_decision`` knows the codes)."""
+
+    sid: str
+    error_code: int | None
+    level: str
+    text: str
+    request_url: str | None
+    resource_sid: str | None
+    generated_at: datetime | None

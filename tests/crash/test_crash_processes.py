@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.services import eventually
+from tests.factories import spec_data
+from tests.integration.services import Simulator, eventually
 
 
 def assert_made_once(stack, count):
@@ -15,10 +16,13 @@ def assert_made_once(stack, count):
         assert counts[kind] == {"live": count, "created": count}, kind
 
 
+def spec_with_own_number(stack, channel, index):
+    own = {"numbers": [f"+141555501{index:02d}"], "messaging_service": {"friendly_name": f"Brand {index}"}}
+    return stack.write_spec(channel, f"brand-{index:02d}", twilio=spec_data()["twilio"] | own)
+
+
 @pytest.fixture
 def simulator(tmp_path):
-    from tests.integration.services import Simulator
-
     process = Simulator(tmp_path, review=4)
     yield process
     process.stop()
@@ -36,7 +40,7 @@ def test_redis_flushed_while_carriers_review_is_only_a_delay(stack, redis):
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_workers_killed_while_steps_run_make_nothing_twice(stack):
     first, second = stack.up(workers=2)
-    files = [stack.write_spec("rcs" if number % 2 else "sms", f"brand-{number:02d}") for number in range(12)]
+    files = [spec_with_own_number(stack, "rcs" if index % 2 else "sms", index) for index in range(12)]
     stack.onboard("start", *files)
     for worker, made in ((first, 3), (second, 8)):
         eventually(
@@ -73,6 +77,6 @@ def test_a_busy_worker_outlives_its_broker(stack, redis):
 def test_two_beats_do_no_harm(stack):
     stack.up()
     stack.spawn("beat2", "beat")
-    stack.onboard("start", *(stack.write_spec("sms", f"brand-{number}") for number in range(4)))
+    stack.onboard("start", *(spec_with_own_number(stack, "sms", index) for index in range(4)))
     stack.wait_for("active", within=60)
     assert_made_once(stack, 4)

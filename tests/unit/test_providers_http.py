@@ -173,11 +173,12 @@ def test_the_vendors_request_id_is_kept_for_support():
 
 def test_each_call_logs_one_line_without_the_query(caplog):
     caplog.set_level(logging.DEBUG, "providers.http")
-    ask(Vendor(httpx.Response(204)), params={"To": "+14155551234"})
+    ask(Vendor(httpx.Response(204, headers={"Twilio-Request-Id": "RQ1"})), params={"To": "+14155551234"})
     with pytest.raises(Retryable):
         ask(Vendor(httpx.ReadTimeout("slow")), "POST")
     good, bad = [record.getMessage() for record in caplog.records]
     assert good.startswith("Vendor: GET /things -> 204 in ")
+    assert good.endswith(", theirs RQ1)")
     assert bad.startswith("Vendor: POST /things -> ReadTimeout in ")
     assert "4155551234" not in caplog.text
 

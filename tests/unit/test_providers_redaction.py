@@ -111,14 +111,15 @@ def test_tracebacks_and_stacks_are_redacted():
 
     def fail(log: logging.Logger) -> None:
         try:
-            raise ValueError("zq-raised-secret")
+            int("zq-raised-secret")
         except ValueError:
             log.exception("it broke", stack_info=True)
 
     text = logged(fail)
     assert "ValueError" in text
     assert "Stack" in text
-    assert "zq-raised-secret" not in text.replace('raise ValueError("zq-raised-secret")', "")
+    assert f"'{REDACTED}'" in text
+    assert "zq-raised-secret" not in text
 
 
 def test_arguments_that_do_not_fit_are_still_redacted(capsys):

@@ -103,7 +103,9 @@ def test_a_number_is_found_by_its_whole_self_and_knows_what_it_can():
 
 def test_a_new_service_wins_over_its_numbers_webhooks():
     vendor = Vendor(json(SERVICE, 201))
-    twilio(vendor).create_service(friendly_name="Brand", inbound_request_url="https://g/i", status_callback="https://g/s")
+    twilio(vendor).create_service(
+        friendly_name="Brand", inbound_request_url="https://g/i", status_callback="https://g/s"
+    )
     twilio(vendor).create_service(friendly_name="Brand")
     full, least = (form_of(request) for request in vendor.requests)
     assert full == {
@@ -191,7 +193,9 @@ def test_a_message_is_sent_as_form_data_with_what_is_given():
     vendor = Vendor(json({"sid": "SM1", "status": "accepted", "from": None, "error_code": None}, 201))
     api = twilio(vendor)
     message = api.send_message(to="rcs:+14155551234", service_sid="MG1", body="Hi")
-    api.send_message(to="+14155551234", service_sid="MG1", body="Hi", media_url="https://m", status_callback="https://s")
+    api.send_message(
+        to="+14155551234", service_sid="MG1", body="Hi", media_url="https://m", status_callback="https://s"
+    )
     least, full = (form_of(request) for request in vendor.requests)
     assert least == {"To": "rcs:+14155551234", "MessagingServiceSid": "MG1", "Body": "Hi"}
     assert full.keys() - least.keys() == {"MediaUrl", "StatusCallback"}
@@ -242,7 +246,9 @@ def test_alerts_are_read_with_a_code_even_when_it_is_no_number():
     assert vendor.requests[0].url.params["StartDate"] == "2026-11-23T10:00:00Z"
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(204), json({}), json({"sid": None, "status": None, "error_code": "x"})])
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(204), json({}), json({"sid": None, "status": None, "error_code": "x"})]
+)
 def test_an_answer_without_its_fields_is_retried_as_ambiguous_after_a_write(answer):
     with pytest.raises(Retryable, match="cannot be read") as caught:
         twilio(Vendor(answer)).send_message(to="+14155551234", service_sid="MG1", body="Hi")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import httpx
 import pytest
 
@@ -22,11 +24,9 @@ KINDS = {
 
 def failing(answer: httpx.Response | Exception, *, method: str = "GET"):
     api = twilio(Vendor(answer))
+    call = api.fetch_account if method == "GET" else functools.partial(api.create_service, friendly_name="x")
     with pytest.raises((Retryable, NeedsPerson, Refused)) as caught:
-        if method == "GET":
-            api.fetch_account()
-        else:
-            api.create_service(friendly_name="x")
+        call()
     return caught.value
 
 

@@ -1,0 +1,58 @@
+"""Reads vendors' answers: waiting times, error bodies, and shapes that are not what the vendor's description says."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from providers.errors import CallContext, Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+T = TypeVar("T")
+
+# A vendor that asks for more is looked at again after a day.
+LONGEST_RETRY_AFTER_SECONDS = 86_400.0
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds from ``Retry-After`` (RFC 9110: a number or a date), a day at most; None when absent or unreadable."""
+    value = response.headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        seconds = (at - datetime.now(UTC)).total_seconds()
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def answer_json(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an error answer; empty when it is none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def read_answer(read: Callable[[Any], T], body: Any, *, vendor: str, operation: str, is_write: bool = False) -> T:
+    """``read(body)``.
+
+    :raises Retryable: the answer lacks something the vendor's description promises; ambiguous after a write, since it
+        was an answer of success.
+    """
+    try:
+        return read(body)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        msg = f"{vendor}'s answer cannot be read ({type(error).__name__}: {error}) to {operation}"
+        raise Retryable(msg, ambiguous=is_write, context=CallContext(vendor, operation)) from None

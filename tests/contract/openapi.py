@@ -1,0 +1,157 @@
+"""Checks requests against a vendor's public API description, and answers them with its examples."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import jsonschema
+import pytest
+
+CONTRACTS = Path(__file__).parents[3] / "shared" / "contracts"
+FORM = "application/x-www-form-urlencoded"
+
+
+@cache
+def load(name: str) -> Contract:
+    path = CONTRACTS / name
+    if not path.exists():
+        pytest.skip(f"the public API contract {name} is not at hand")
+    # The .yaml file that is read here holds JSON, and YAML's reader takes seconds for it.
+    return Contract(json.loads(path.read_text()))
+
+
+@dataclass(frozen=True)
+class Operation:
+    template: str
+    method: str
+    body: dict[str, Any]
+
+
+class Contract:
+    """One API description."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+
+    def resolve(self, node: dict[str, Any]) -> dict[str, Any]:
+        while "$ref" in node:
+            target: Any = self.document
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part.replace("~1", "/").replace("~0", "~").replace("%20", " ")]
+            node = target
+        return node
+
+    def operation(self, method: str, path: str, prefix: str = "") -> Operation:
+        """The operation that a request hits; a template without parameters wins."""
+        for template in sorted(self.document["paths"], key=lambda template: template.count("{")):
+            pattern = re.sub(r"\\{\w+\\}", r"[^/]+", re.escape(prefix + template))
+            body = self.document["paths"][template].get(method.lower())
+            if body is not None and re.fullmatch(pattern, path):
+                return Operation(template, method, body)
+        raise AssertionError(f"the contract has no {method} {path}")
+
+    # -- requests -----------------------------------------------------------------------------------------------
+    def check_request(self, request: httpx.Request, prefix: str = "") -> Operation:
+        """Fail unless path, query, headers, content type and each field are as described."""
+        operation = self.operation(request.method, request.url.path, prefix)
+        described = [*operation.body.get("parameters", []), *self._shared_parameters(operation)]
+        self._check_path(request, operation, described, prefix)
+        self._check_query(request, [one for one in described if one["in"] == "query"])
+        for header in (one for one in described if one["in"] == "header" and one.get("required")):
+            assert request.headers.get(header["name"]), f"header {header['name']} is missing"
+        self._check_body(request, operation)
+        return operation
+
+    def _shared_parameters(self, operation: Operation) -> list[dict[str, Any]]:
+        return list(self.document["paths"][operation.template].get("parameters", []))
+
+    def _check_path(self, request: httpx.Request, operation: Operation, described: list[Any], prefix: str) -> None:
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(prefix + operation.template))
+        match = re.fullmatch(pattern, request.url.path)
+        assert match is not None
+        for parameter in (one for one in described if one["in"] == "path"):
+            self.validate(match[parameter["name"]], parameter["schema"], parameter["name"])
+
+    def _check_query(self, request: httpx.Request, described: list[Any]) -> None:
+        schemas = {one["name"]: one["schema"] for one in described}
+        query = request.url.params
+        assert set(query) <= set(schemas), f"unknown in the query: {set(query) - set(schemas)}"
+        for one in described:
+            assert not one.get("required") or one["name"] in query, f"{one['name']} is missing in the query"
+        for name, value in query.multi_items():
+            self.validate(_typed(value, self.resolve(schemas[name])), schemas[name], name)
+
+    def _check_body(self, request: httpx.Request, operation: Operation) -> None:
+        described = operation.body.get("requestBody")
+        if described is None:
+            assert not request.content, "the contract knows no body here"
+            return
+        content_type = request.headers["content-type"].partition(";")[0]
+        assert content_type in described["content"], f"the contract takes {list(described['content'])}"
+        schema = self.resolve(described["content"][content_type]["schema"])
+        body = json.loads(request.content) if content_type != FORM else self._form(request.content.decode(), schema)
+        self.refuse_unknown(body, schema, "body")
+        self.validate(body, schema, "body")
+
+    def _form(self, text: str, schema: dict[str, Any]) -> dict[str, Any]:
+        body: dict[str, Any] = {}
+        for name, values in parse_qs(text, keep_blank_values=True, strict_parsing=True).items():
+            field = self.resolve(schema["properties"].get(name, {}))
+            body[name] = values if field.get("type") == "array" else _typed(values[-1], field)
+        return body
+
+    # -- values -------------------------------------------------------------------------------------------------
+    def refuse_unknown(self, value: Any, schema: dict[str, Any], where: str) -> None:
+        schema = self.resolve(schema)
+        if isinstance(value, list):
+            for item in value:
+                self.refuse_unknown(item, schema.get("items", {}), where)
+        if not isinstance(value, dict) or "properties" not in schema:
+            return
+        assert set(value) <= set(schema["properties"]), f"unknown in {where}: {set(value) - set(schema['properties'])}"
+        for name, item in value.items():
+            self.refuse_unknown(item, schema["properties"][name], f"{where}.{name}")
+
+    def validate(self, value: Any, schema: dict[str, Any], where: str) -> None:
+        components = _as_json_schema(self.document.get("components", {}))
+        try:
+            jsonschema.validate(value, {**_as_json_schema(schema), "components": components})
+        except jsonschema.ValidationError as error:
+            raise AssertionError(f"{where}: {error.message}") from None
+
+    # -- answers ------------------------------------------------------------------------------------------------
+    def example(self, operation: Operation, name: str | None) -> httpx.Response:
+        """The named example of the operation's answer, or its empty success."""
+        for status, answer in operation.body["responses"].items():
+            examples = (answer.get("content") or {}).get("application/json", {}).get("examples", {})
+            if name in examples:
+                return httpx.Response(int(status), json=self.resolve(examples[name])["value"])
+            if name is None and status == "204":
+                return httpx.Response(204)
+        raise AssertionError(f"{operation.method} {operation.template} has no example {name}")
+
+
+def _typed(text: str, schema: dict[str, Any]) -> Any:
+    """A field of a form or query in the type its schema gives it."""
+    if schema.get("type") == "integer" and text.lstrip("-").isdecimal():
+        return int(text)
+    if schema.get("type") == "boolean" and text in {"true", "false"}:
+        return text == "true"
+    return text
+
+
+def _as_json_schema(node: Any) -> Any:
+    """OpenAPI 3.0 says `nullable` where JSON Schema wants a null type."""
+    if isinstance(node, list):
+        return [_as_json_schema(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _as_json_schema(value) for key, value in node.items() if key not in ("nullable", "example")}
+    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
