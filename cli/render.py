@@ -20,7 +20,7 @@ SYMBOLS = {
     "waiting_vendor": ("◔", "yellow"),
     "waiting_person": ("☞", "bold magenta"),
     "succeeded": ("✔", "green"),
-    "skipped": ("–", "dim"),
+    "skipped": ("-", "dim"),
     "failed": ("✘", "bold red"),
     "cancelled": ("✘", "dim"),
 }

@@ -111,7 +111,9 @@ def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *,
         where=Step.due_at <= at,
         lost_leases=row.lost_leases + 1,
         due_at=None if is_poison else at,
-        **({"waiting_since": at, "waiting_topic": "lost", "waiting_for": "a person"} if is_poison else {}),
+        waiting_since=at if is_poison else Step.waiting_since,
+        waiting_topic="lost" if is_poison else Step.waiting_topic,
+        waiting_for="a person" if is_poison else Step.waiting_for,
     )
     if freed:
         connection.execute(

@@ -172,7 +172,7 @@ SecretRef = Annotated[
     str,
     AfterValidator(_check_secret_reference),
     WithJsonSchema(
-        {"type": "string", "pattern": _SECRET_PATTERN, "examples": ["${env:TWILIO_AUTH_TOKEN}", "${file:token.txt}"]}
+        {"type": "string", "pattern": _SECRET_PATTERN, "examples": ["${env:NAME}", "${file:PATH}"]}
     ),
 ]
 Phone = Annotated[

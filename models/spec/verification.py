@@ -15,8 +15,8 @@ class Verification(StrictModel):
 
     to: Annotated[list[Phone], Field(min_length=1, max_length=10, examples=[["+12125550123"]])]
     """Handsets that get the test message, in E.164 and in quotes. For RCS they must be test devices until approval."""
-    message: Annotated[Text, Field(max_length=1600, examples=["Acme: this channel is being verified."])]
-    """Text of the test message, at most 1600 characters (Twilio's limit). onboard appends a short reference."""
+    message: Annotated[Text, Field(max_length=1550, examples=["Acme: this channel is being verified."])]
+    """Text of the test message, at most 1550 characters: onboard appends a short reference, and Twilio's limit is 1600."""
     media_url: HttpUrl | None = None
     """MMS only: the picture to send."""
     required_status: Literal["sent", "delivered", "read"] = "delivered"

@@ -42,8 +42,6 @@ class Wording:
             return self._unknown_key(loc)
         if kind == "literal_error":
             return self._choice(value, re.findall(r"'([^']*)'", ctx["expected"]))
-        if kind == "string_pattern_mismatch":
-            return "is blank", "write a text"
         if kind in LIMITS:
             return self._limit(kind, value, ctx)
         if value is None:
@@ -89,6 +87,8 @@ class Wording:
         return problem, "write one of " + ", ".join(choices)
 
     def _limit(self, kind: str, value: Any, ctx: dict[str, Any]) -> tuple[str, str]:
+        if kind == "string_pattern_mismatch":
+            return "is blank", "write a text"
         limit = next(ctx[name] for name in ("max_length", "min_length", "le", "ge") if name in ctx)
         if kind == "string_too_short":
             return "is empty", "write a text"
@@ -127,7 +127,7 @@ class Wording:
 
 
 LIMITS = frozenset(
-    {"string_too_short", "string_too_long", "too_short", "too_long", "greater_than_equal", "less_than_equal"}
+    "string_too_short string_too_long string_pattern_mismatch too_short too_long greater_than_equal less_than_equal".split()  # noqa: SIM905  a row of names
 )
 
 # Start of pydantic's error type -> what belongs there, and how it is written.

@@ -32,7 +32,7 @@ def eventually(probe: Callable[[], T | None], *, within: float, what: str, every
             return answer
         if time.monotonic() > deadline:
             pytest.fail(f"not within {within} s: {what}")
-        time.sleep(every)  # noqa: TID251  the one place that may: it has a deadline
+        time.sleep(every)
 
 
 def free_port() -> int:

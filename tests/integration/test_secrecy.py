@@ -75,10 +75,9 @@ def test_flower_shows_the_five_tasks_by_onboarding_and_no_secret_shows_anywhere(
     database = stack.folder / "home" / "onboard.sqlite3"
     places |= {path.name: path.read_bytes().decode("latin-1") for path in database.parent.glob("onboard.sqlite3*")}
     places["Redis"] = (
-        ((stack.folder / "redis" / "appendonlydir").exists()
-        and "".join(path.read_bytes().decode("latin-1") for path in (stack.folder / "redis").rglob("*.aof")))
-        or (stack.folder / "redis" / "appendonly.aof").read_bytes().decode("latin-1")
-    )
+        (stack.folder / "redis" / "appendonlydir").exists()
+        and "".join(path.read_bytes().decode("latin-1") for path in (stack.folder / "redis").rglob("*.aof"))
+    ) or (stack.folder / "redis" / "appendonly.aof").read_bytes().decode("latin-1")
     for arguments in (
         ["list", "--json"],
         ["show", "acme-rcs", "--json"],

@@ -126,9 +126,11 @@ def recheck(house, name="acme"):
     runs = len(house.of(Verification, name))
     due_now(house)
     house.run_until(
-        lambda: len(house.of(Verification, name)) > runs
-        and house.last_run(name).state in {"passed", "failed"}
-        and house.steps(name)[4].state in {"succeeded", "failed", "waiting_person"},
+        lambda: (
+            len(house.of(Verification, name)) > runs
+            and house.last_run(name).state in {"passed", "failed"}
+            and house.steps(name)[4].state in {"succeeded", "failed", "waiting_person"}
+        ),
         what="the check ends",
     )
     return house.last_run(name)

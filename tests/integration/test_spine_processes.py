@@ -51,7 +51,9 @@ def test_fifty_brands_and_two_workers_make_everything_exactly_once(stack):
     owned = [{"phone_number": number} for number in numbers]
     stack.simulator.post("accounts", {"sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "numbers": owned})
     files = [
-        stack.write_spec(channels[index % 3], f"brand-{index:02d}", twilio=spec_data()["twilio"] | own_service(index, number))
+        stack.write_spec(
+            channels[index % 3], f"brand-{index:02d}", twilio=spec_data()["twilio"] | own_service(index, number)
+        )
         for index, number in enumerate(numbers)
     ]
     stack.onboard("start", *files)
