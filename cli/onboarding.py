@@ -13,7 +13,7 @@ from cli.show import show_command
 from cli.state import NAME, open_database, reading, unknown
 
 if TYPE_CHECKING:
-    from engine.commands import Started
+    from engine.start import Started
 
 __all__ = ["events_command", "list_command", "show_command", "start_command"]
 
@@ -49,8 +49,9 @@ def start_command(files: tuple[Path, ...], update: bool, as_json: bool) -> int:
     from cli.spec import load_or_exit
 
     loaded = load_or_exit(files, with_secrets=True)
-    from engine import commands
     from engine.clock import now
+    from engine.commands import NotPossible
+    from engine.start import start
     from engine.vault import Vault, load_keys
     from settings import get_settings
     from tasks.steps import CATALOGUE
@@ -64,7 +65,7 @@ def start_command(files: tuple[Path, ...], update: bool, as_json: bool) -> int:
             values = {name: value.get_secret_value() for name, value in secrets.items()}
             with engine.begin() as connection:
                 results.append(
-                    commands.start(
+                    start(
                         connection,
                         CATALOGUE,
                         vault,
@@ -75,7 +76,7 @@ def start_command(files: tuple[Path, ...], update: bool, as_json: bool) -> int:
                         grace_seconds=settings.wake_grace_seconds,
                     )
                 )
-    except commands.NotPossible as error:
+    except NotPossible as error:
         raise Exit(str(error), USAGE) from None
     finally:
         # What was committed is woken even when a later file fails.

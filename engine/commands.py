@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
-from engine.context import digest
 from engine.operator_tasks import answer_task
 from engine.transitions import append_event, move_onboarding, move_step, settle_onboarding
 from engine.wake import WakeUp, begin_verification, signal_step
-from models.spec.onboarding import spec_to_json
 from models.states import DONE, OnboardingState, StepState
 from models.tables import Onboarding, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
 
-    from engine.contract import AnySpec, Catalogue
-    from engine.vault import Vault
+    from engine.contract import Catalogue
 
 S = StepState
 O = OnboardingState  # noqa: E741  as in engine.transitions
@@ -39,23 +33,6 @@ class NotPossible(RuntimeError):
     """The command makes no sense in the present state; the message says why and what would."""
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """What ``start`` did with one spec: created, unchanged, differs (nothing done) or updated."""
-
-    name: str
-    what: str
-    differences: list[str] = field(default_factory=list)
-    reruns: list[str] = field(default_factory=list)
-    wakeups: list[WakeUp] = field(default_factory=list)
-
-
-def make_mark(spec: AnySpec) -> str:
-    """Our fingerprint at the vendors: the same for the same onboarding, also when the database was lost."""
-    identity = f"{spec.ajo.organization_id}|{spec.ajo.sandbox}|{spec.name}"
-    return "onb-" + hashlib.sha256(identity.encode()).hexdigest()[:10]
-
-
 def find(connection: Connection, name: str) -> Row[Any]:
     """The onboarding's row.
 
@@ -65,164 +42,6 @@ def find(connection: Connection, name: str) -> Row[Any]:
     if row is None:
         raise UnknownOnboarding(name)
     return row
-
-
-def start(
-    connection: Connection,
-    catalogue: Catalogue,
-    vault: Vault,
-    spec: AnySpec,
-    secret_values: Mapping[str, str],
-    *,
-    is_update: bool,
-    at: datetime,
-    grace_seconds: float,
-) -> Started:
-    """Create the onboarding, or bring it to a changed spec if ``is_update``; idempotent by name."""
-    stored = spec_to_json(spec)
-    row = connection.execute(
-        select(Onboarding.__table__).where(Onboarding.name == spec.name).with_for_update()
-    ).one_or_none()
-    if row is None:
-        return _create(connection, catalogue, vault, spec, secret_values, at=at, grace_seconds=grace_seconds)
-    changed_secrets = [name for name, value in secret_values.items() if vault.read(connection, row.id, name) != value]
-    differences = list(_differences("", row.spec, stored)) + [f"{name}: another secret" for name in changed_secrets]
-    if not differences:
-        return Started(spec.name, "unchanged")
-    if not is_update:
-        return Started(spec.name, "differs", differences)
-    identity = ("channel", "organisation", "sandbox", "account", "RCS sender")
-    changed = [
-        name for name, old, new in zip(identity, _identity(row.spec), _identity(stored), strict=True) if old != new
-    ]
-    if changed:
-        msg = f"{spec.name}: {' and '.join(changed)} cannot change; start a new onboarding under another name"
-        raise NotPossible(msg)
-    for name in changed_secrets:
-        vault.write(connection, row.id, name, secret_values[name], at=at)
-    reruns, wakeups = _apply_update(
-        connection,
-        catalogue,
-        row,
-        spec,
-        {name.split(".", maxsplit=1)[0] for name in changed_secrets},
-        at=at,
-        grace_seconds=grace_seconds,
-    )
-    return Started(spec.name, "updated", differences, reruns, wakeups)
-
-
-def _identity(stored: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What makes it this onboarding and no other."""
-    ajo, rcs = stored["ajo"], stored.get("rcs") or {}
-    return (
-        stored["channel"],
-        ajo["organization_id"],
-        ajo["sandbox"],
-        stored["twilio"]["account_sid"],
-        rcs.get("sender_id"),
-    )
-
-
-def _create(
-    connection: Connection,
-    catalogue: Catalogue,
-    vault: Vault,
-    spec: AnySpec,
-    secret_values: Mapping[str, str],
-    *,
-    at: datetime,
-    grace_seconds: float,
-) -> Started:
-    stored = spec_to_json(spec)
-    onboarding_id = connection.execute(
-        insert(Onboarding)
-        .values(
-            name=spec.name,
-            channel=spec.channel,
-            brand=spec.brand,
-            organization_id=spec.ajo.organization_id,
-            sandbox=spec.ajo.sandbox,
-            status=O.RUNNING,
-            mark=make_mark(spec),
-            endpoint_token=secrets.token_urlsafe(24),
-            spec=stored,
-            spec_digest=digest(stored),
-            created_at=at,
-            updated_at=at,
-        )
-        .returning(Onboarding.id)
-    ).scalar_one()
-    due_at = at + timedelta(seconds=grace_seconds)
-    connection.execute(
-        insert(Step),
-        [
-            {
-                "onboarding_id": onboarding_id,
-                "name": step.name,
-                "position": position,
-                "state": S.READY if position == 0 else S.PENDING,
-                "due_at": due_at if position == 0 else None,
-                "inputs_digest": digest(step.inputs(spec)),
-                "attempt": 0,
-                "failures": 0,
-                "lost_leases": 0,
-                "is_signalled": False,
-            }
-            for position, step in enumerate(catalogue.steps)
-        ],
-    )
-    for name, value in secret_values.items():
-        vault.write(connection, onboarding_id, name, value, at=at)
-    append_event(connection, onboarding_id, "onboarding:started", f"{spec.channel} for {spec.brand}", at=at)
-    first = catalogue.steps[0].name
-    return Started(spec.name, "created", wakeups=[WakeUp(onboarding_id, spec.name, first)])
-
-
-def _differences(path: str, old: Any, new: Any) -> Iterable[str]:
-    """Readable differences of two stored specs, one line per leaf. Specs hold no secrets, so values may be shown."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from _differences(f"{path}.{key}" if path else key, old.get(key), new.get(key))
-    elif old != new:
-        yield f"{path}: {old!r} -> {new!r}"
-
-
-def _apply_update(
-    connection: Connection,
-    catalogue: Catalogue,
-    row: Row[Any],
-    spec: AnySpec,
-    vendors_with_new_secrets: set[str],
-    *,
-    at: datetime,
-    grace_seconds: float,
-) -> tuple[list[str], list[WakeUp]]:
-    """Store the spec and re-run the steps whose inputs changed, and verification whenever any did."""
-    stored = spec_to_json(spec)
-    connection.execute(
-        update(Onboarding)
-        .where(Onboarding.id == row.id)
-        .values(spec=stored, spec_digest=digest(stored), brand=spec.brand, updated_at=at)
-    )
-    digests = {step.name: digest(step.inputs(spec)) for step in catalogue.steps}
-    known = dict(connection.execute(select(Step.name, Step.inputs_digest).where(Step.onboarding_id == row.id)).all())
-    touched = {
-        step.name
-        for step in catalogue.steps
-        if digests[step.name] != known[step.name] or vendors_with_new_secrets & set(step.inputs(spec))
-    }
-    if not touched:
-        return [], []
-    touched.add(catalogue.steps[-1].name)
-    for name, value in digests.items():
-        connection.execute(
-            update(Step).where(Step.onboarding_id == row.id, Step.name == name).values(inputs_digest=value)
-        )
-    append_event(connection, row.id, "onboarding:updated", "spec changed; touches " + ", ".join(sorted(touched)), at=at)
-    return sorted(touched, key=catalogue.names.index), reopen(
-        connection, catalogue, row, touched, at=at, grace_seconds=grace_seconds
-    )
 
 
 def reopen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,8 +26,8 @@ class BodyRefused(Exception):
         self.answer = answer
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form body.
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """The fields of a form body; a repeated field has all its values, because the signature covers them all.
 
     :raises BodyRefused: too large (413), no form (415), too slow (408) or unreadable (400).
     """
@@ -39,7 +39,7 @@ async def read_form(request: Request) -> dict[str, str]:
     except TimeoutError:
         raise BodyRefused(408, "the body did not arrive in time") from None
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise BodyRefused(400, "the body is not a readable form") from None
 

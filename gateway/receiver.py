@@ -61,12 +61,14 @@ class Receiver:
         self._settings = settings
         self._tokens: dict[int, tuple[float, str]] = {}
 
-    def take(self, kind: str, token: str, target: str, form: Mapping[str, str], signature: str) -> Taken:
+    def take(self, kind: str, token: str, target: str, fields: Mapping[str, list[str]], signature: str) -> Taken:
         """Check and store one event.
 
         :param target: path and query as they were called; the host is ours to say, never the request's.
         :raises Refused: unknown address (404), not genuine (403), no message (400), or we cannot tell now (503).
         """
+        # The signature covers every value of a repeated field; what is stored is the last, as Twilio's own helpers read it.
+        form = {name: values[-1] for name, values in fields.items()}
         sid = form.get("MessageSid") or form.get("SmsSid", "")
         with reader(self._db).begin() as connection:
             endpoint = find_endpoint(connection, token)
@@ -76,7 +78,7 @@ class Receiver:
             auth_token = self._auth_token(connection, endpoint)
         # Until the signature is checked, what the form says is shown as %r: it could hold line breaks.
         url = self._settings.resolved_public_url + target
-        if not signature or not is_genuine(auth_token, url, form, signature):
+        if not signature or not is_genuine(auth_token, url, fields, signature):
             log.warning(
                 "403 %s event %.42r for %s: the signature does not fit %s. If Twilio calls another URL, set ONBOARD_PUBLIC_URL to it; "
                 "if the account's auth token was changed, run `onboard start FILE --update`",

@@ -171,9 +171,7 @@ def _refuse_unknown_country(value: str) -> str:
 SecretRef = Annotated[
     str,
     AfterValidator(_check_secret_reference),
-    WithJsonSchema(
-        {"type": "string", "pattern": _SECRET_PATTERN, "examples": ["${env:NAME}", "${file:PATH}"]}
-    ),
+    WithJsonSchema({"type": "string", "pattern": _SECRET_PATTERN, "examples": ["${env:NAME}", "${file:PATH}"]}),
 ]
 Phone = Annotated[
     str,

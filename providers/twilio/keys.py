@@ -1,7 +1,6 @@
-"""API keys. Restricted ones are made at iam.twilio.com; listing, reading and deleting is the 2010 API's.
+"""API keys (iam.twilio.com, v1; form data). The 2010 API knows standard keys only.
 
-Source: twilio-oai, iam v1 (CreateNewKey) and api v2010 (Keys). Twilio cannot renew a secret: make a new key, delete
-the old one.
+Source: twilio-oai, iam v1 (Keys). Twilio cannot renew a secret: make a new key, delete the old one.
 """
 
 from __future__ import annotations
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+PATH = "/v1/Keys"
+
+
 def _key(body: dict[str, Any]) -> ApiKey:
     return ApiKey(body["sid"], body.get("friendly_name") or "")
 
@@ -26,12 +28,12 @@ class Keys(TwilioApi):
 
     def list_keys(self) -> list[ApiKey]:
         """Every key of the account but Main keys."""
-        return self.list_all(self.core, f"{self.account_path}/Keys.json", "keys", _key, operation="list API keys")
+        params = {"AccountSid": self.account_sid}
+        return self.list_all(self.iam, PATH, "keys", _key, operation="list API keys", params=params)
 
     def fetch_key(self, sid: str) -> ApiKey:
         """:raises providers.errors.NotFound: it is not there."""
-        path = f"{self.account_path}/Keys/{sid}.json"
-        return self.call(self.core, "GET", path, _key, operation=f"read API key {sid}")
+        return self.call(self.iam, "GET", f"{PATH}/{sid}", _key, operation=f"read API key {sid}")
 
     def create_restricted_key(self, *, friendly_name: str, permissions: Sequence[str]) -> NewKey:
         """A key that may do only what ``permissions`` names; its secret is shown in this answer and never again.
@@ -48,7 +50,7 @@ class Keys(TwilioApi):
         made = self.call(
             self.iam,
             "POST",
-            "/v1/Keys",
+            PATH,
             lambda body: NewKey(body["sid"], body["secret"]),
             form=form,
             operation=f"create API key {friendly_name}",
@@ -58,4 +60,4 @@ class Keys(TwilioApi):
 
     def delete_key(self, sid: str) -> None:
         """:raises providers.errors.NotFound: it is not there."""
-        self.core.request("DELETE", f"{self.account_path}/Keys/{sid}.json", operation=f"delete API key {sid}")
+        self.iam.request("DELETE", f"{PATH}/{sid}", operation=f"delete API key {sid}")

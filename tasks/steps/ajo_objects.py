@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.context import digest
 from engine.contract import Finding, Suspend
 from models.states import Provenance, ResourceState
+from providers.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +64,9 @@ def _ensure_by_automation(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]
     known = ctx.resource(wanted.kind)
     found = automation.find(wanted.collection, wanted.name)
     is_ours = known is not None and (known.state is ResourceState.INTENDED or known.provenance is Provenance.CREATED)
+    if found is None and is_ours and known is not None and known.external_id is not None:
+        # The spec gives it another name: it is renamed, not made again.
+        found = _fetch_if_there(ctx, wanted.collection, known.external_id)
     if found is None:
         ctx.intend(wanted.kind, vendor="ajo", name=wanted.name)
         is_ours = True
@@ -91,6 +95,13 @@ def _ensure_by_automation(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]
         details=details,
     )
     return found
+
+
+def _fetch_if_there(ctx: StepContext, collection: str, object_id: str) -> dict[str, Any] | None:
+    try:
+        return ctx.vendors.ajo.automation.fetch(collection, object_id)
+    except NotFound:
+        return None
 
 
 def differences(wanted: AjoObject, found: Mapping[str, Any]) -> list[str]:

@@ -30,11 +30,13 @@ def ensure(ctx: StepContext) -> str:
         return _adopt(ctx, declared.sid)
     name = marked_name(ctx)
     services = ctx.vendors.twilio.list_services()
-    ours = [service for service in services if service.friendly_name == name]
+    ours = [service for service in services if service.friendly_name.endswith(f"[{ctx.mark}]")]
     if not ours:
         _refuse_look_alike(ctx, services, declared.friendly_name or "")
         ctx.intend(KIND, vendor="twilio", name=name)
         ours = [ctx.vendors.twilio.create_service(friendly_name=name)]
+    if ours[0].friendly_name != name:
+        ctx.vendors.twilio.update_service(ours[0].sid, friendly_name=name)
     ctx.record(KIND, vendor="twilio", name=name, external_id=ours[0].sid, provenance=Provenance.CREATED)
     return ours[0].sid
 

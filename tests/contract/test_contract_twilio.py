@@ -72,9 +72,9 @@ Call = Callable[[TwilioClient], Any]
 CALLS: dict[str, tuple[str, str | None, Call]] = {
     "fetch_account": (CORE, "fetch", lambda api: api.fetch_account().status),
     "find_number": (CORE, "readFull", lambda api: api.find_number("+18089255327")),
-    "list_keys": (CORE, "readFull", lambda api: api.list_keys()),
-    "fetch_key": (CORE, "fetch", lambda api: api.fetch_key(KEY)),
-    "delete_key": (CORE, None, lambda api: api.delete_key(KEY)),
+    "list_keys": (IAM, "readFull", lambda api: api.list_keys()),
+    "fetch_key": (IAM, "fetchRestrictedKey", lambda api: api.fetch_key(KEY)),
+    "delete_key": (IAM, None, lambda api: api.delete_key(KEY)),
     "create_restricted_key": (
         IAM,
         "createRestrictedKey",

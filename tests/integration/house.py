@@ -19,6 +19,7 @@ from engine import commands, wake
 from engine.clock import now
 from engine.context import Workshop
 from engine.runner import run_step
+from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
 from gateway.app import create_app
 from models.db import make_engine, reader
@@ -91,7 +92,7 @@ class House:
         spec = make_spec(channel, name, **overrides)
         secrets = {"twilio.auth_token": token, "ajo.client_secret": CLIENT_SECRET}
         with self.db.begin() as connection:
-            return commands.start(
+            return start_onboarding(
                 connection, CATALOGUE, self.vault, spec, secrets, is_update=is_update, at=now(), grace_seconds=2
             )
 

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import insert, select
 
 from cli.stack.programs import python_command
-from engine import commands
 from engine.clock import now
+from engine.start import start as start_onboarding
 from engine.vault import Vault, load_keys
 from models.db import make_engine
 from models.migrations import upgrade
@@ -44,7 +44,7 @@ class Gateway:
             options = {"is_update": False, "at": now(), "grace_seconds": 60}
             secrets = {"twilio.auth_token": TOKEN}
             vault = Vault(load_keys(settings))
-            commands.start(connection, EngineWorld().catalogue, vault, make_spec(), secrets, **options)
+            start_onboarding(connection, EngineWorld().catalogue, vault, make_spec(), secrets, **options)
             row = connection.execute(select(Onboarding.id, Onboarding.endpoint_token)).one()
             connection.execute(
                 insert(Resource).values(

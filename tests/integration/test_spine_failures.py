@@ -40,8 +40,8 @@ RCS_CALLS = [
     ("GET", r"/automation/webhooks$"),
     ("POST", r"/automation/webhooks$"),
     ("POST", r"/ajo-webhooks/"),
-    ("GET", r"/Keys\.json$"),
-    ("GET", r"/Keys/SK\w+\.json$"),
+    ("GET", r"/iam\.twilio\.com/v1/Keys$"),
+    ("GET", r"/iam\.twilio\.com/v1/Keys/SK\w+$"),
     ("POST", r"/iam\.twilio\.com/v1/Keys$"),
 ]
 

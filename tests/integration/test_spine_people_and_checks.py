@@ -206,6 +206,18 @@ def test_an_update_of_the_credentials_name_touches_the_credential_and_what_follo
     started = house.start("sms", "acme", is_update=True, ajo=ajo)
     assert started.reruns == ["credential", "channel", "verification"]
     assert house.run_to_end("acme").status == "active"
+    assert house.simulator.live("credential") == 1
+    assert house.resource("acme", "ajo_credential").name == "acme credential 2"
+
+
+def test_another_name_for_the_messaging_service_renames_it(house, twilio):
+    house.start("sms", "acme")
+    house.run_to_end("acme")
+    changed = spec_data()["twilio"] | {"messaging_service": {"friendly_name": "Acme renamed"}}
+    house.start("sms", "acme", is_update=True, twilio=changed)
+    assert house.run_to_end("acme").status == "active"
+    (service,) = twilio.list_services()
+    assert service.friendly_name.startswith("Acme renamed [onb-")
 
 
 def test_events_with_a_forged_signature_are_refused(house):

@@ -14,6 +14,7 @@ from engine.claim import Lease, claim_step
 from engine.context import Workshop
 from engine.contract import Catalogue, Done
 from engine.runner import Next, run_step
+from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
 from models.db import make_engine
 from models.states import OnboardingState, StepState
@@ -81,7 +82,7 @@ class EngineWorld:
     def start(self, name: str = "acme", *, is_update: bool = False, token: str = "t0ken", **overrides: Any) -> Any:
         spec = make_spec("sms", name, **overrides)
         with self.db.begin() as connection:
-            return commands.start(
+            return start_onboarding(
                 connection,
                 self.catalogue,
                 self.vault,

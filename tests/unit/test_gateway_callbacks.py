@@ -11,8 +11,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
 import gateway.receiver
-from engine import commands
 from engine.clock import now
+from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
 from engine.wake import WakeUp
 from gateway.app import create_app
@@ -88,7 +88,7 @@ class Site:
         settings = Settings(public_url=PUBLIC_URL + "/")
         secrets = {} if auth_token is None else {"twilio.auth_token": auth_token}
         with self.db.begin() as connection:
-            commands.start(
+            start_onboarding(
                 connection,
                 EngineWorld().catalogue,
                 self.vault,
@@ -106,7 +106,9 @@ class Site:
     def path(self, kind: str) -> str:
         return f"/twilio/{self.token}/{kind}"
 
-    def post(self, kind: str = "status", *, signed_url: str | None = None, query: str = "", **form: str) -> Any:
+    def post(
+        self, kind: str = "status", *, signed_url: str | None = None, query: str = "", **form: str | list[str]
+    ) -> Any:
         fields = {"MessageSid": SID, "From": "+14155550100", "To": "+12125550123"} | form
         signature = sign(AUTH_TOKEN, signed_url or PUBLIC_URL + self.path(kind) + query, fields)
         return self.http.post(self.path(kind) + query, data=fields, headers={"X-Twilio-Signature": signature})
@@ -179,6 +181,12 @@ def test_a_genuine_inbound_message_is_answered_with_an_empty_reply(site):
     assert answer.text == "<Response/>"
     assert answer.headers["content-type"].startswith("text/xml")
     assert site.stored()[0].payload["Body"] == "STOP"
+
+
+def test_a_repeated_field_is_signed_with_all_its_values_and_stored_with_the_last(site):
+    assert site.post(MessageStatus="sent", Tag=["one", "two"]).status_code == 204
+    (event,) = site.stored()
+    assert event.payload["Tag"] == "two"
 
 
 def test_a_put_is_taken_like_a_post(site):

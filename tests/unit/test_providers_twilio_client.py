@@ -24,15 +24,16 @@ def form_of(request: httpx.Request) -> dict[str, str]:
 
 
 def test_the_2010_apis_relative_next_page_is_joined_to_the_base_url_with_its_prefix():
-    path = f"/2010-04-01/Accounts/{ACCOUNT}/Keys.json"
+    path = f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json"
+    number = "+14155550100"
     vendor = Vendor(
-        json({"keys": [{"sid": "SK1"}], "next_page_uri": f"{path}?PageSize=200&Page=1&PageToken=PT1"}),
-        json({"keys": [{"sid": "SK2"}], "next_page_uri": None}),
+        json({"incoming_phone_numbers": [], "next_page_uri": f"{path}?PageSize=200&Page=1&PageToken=PT1"}),
+        json({"incoming_phone_numbers": [{"sid": "PN1", "phone_number": number}], "next_page_uri": None}),
     )
-    keys = twilio(vendor, twilio_api_url=f"{SIMULATOR}/api.twilio.com").list_keys()
-    assert [key.sid for key in keys] == ["SK1", "SK2"]
+    found = twilio(vendor, twilio_api_url=f"{SIMULATOR}/api.twilio.com").find_number(number)
+    assert found is not None
     assert vendor.paths == [
-        f"/api.twilio.com{path}?PageSize=200",
+        f"/api.twilio.com{path}?PageSize=200&PhoneNumber=%2B14155550100",
         f"/api.twilio.com{path}?PageSize=200&Page=1&PageToken=PT1",
     ]
 

@@ -76,15 +76,15 @@ def test_rotating_makes_the_first_key_suffice(monkeypatch, tmp_path):
     monkeypatch.setenv("ONBOARD_DATABASE_URL", f"sqlite:///{tmp_path / 'state.sqlite3'}")
     monkeypatch.setenv("ONBOARD_SECRET_KEYS", f"{new},{old}")
     assert run("migrate").exit_code == 0
-    from engine import commands
     from engine.clock import now
+    from engine.start import start as start_onboarding
     from models.db import make_engine
 
     engine = make_engine(f"sqlite:///{tmp_path / 'state.sqlite3'}")
     with engine.begin() as connection:
         options = {"is_update": False, "at": now(), "grace_seconds": 60}
         secrets = {"twilio.auth_token": "the-token"}
-        commands.start(connection, EngineWorld().catalogue, Vault([old]), make_spec(), secrets, **options)
+        start_onboarding(connection, EngineWorld().catalogue, Vault([old]), make_spec(), secrets, **options)
     result = run("secrets", "rotate")
     assert "1 stored secrets" in result.output
     with engine.begin() as connection:
