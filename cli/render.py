@@ -37,9 +37,10 @@ STATUS_STYLES = {
 
 def make_console() -> Console:
     """Plain text when the output is no terminal or NO_COLOR is set; a wide page when nobody watches."""
-    console = Console(highlight=False, soft_wrap=False)
+    # No markup: names and reasons of vendors may hold square brackets.
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+        console = Console(highlight=False, markup=False, width=160)
     return console
 
 
@@ -51,10 +52,15 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    made = Table(
-        box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 1)
-    )
+class PlainTable(Table):
+    """A table whose text cells are shown as they are."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
+def table(*columns: str) -> PlainTable:
+    made = PlainTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in columns:
         made.add_column(column, overflow="fold")
     return made

@@ -71,12 +71,14 @@ def _print_steps(console: Console, found: dict[str, Any]) -> None:
             str(step["attempt"] or ""),
             render.since(step["waiting_since"] or step["finished_at"] or step["started_at"]),
             render.until(step["due_at"]) if waits else "",
-            (step["reason"] or "") + (f" [waits for {step['waiting_for']}]".replace("[", r"\[") if waits else ""),
+            (step["reason"] or "") + (f" (waits for {step['waiting_for']})" if waits else ""),
         )
     console.print(table)
 
 
 def _print_people(console: Console, found: dict[str, Any]) -> None:
+    from rich.text import Text
+
     from cli import render
 
     for task in found["operator_tasks"]:
@@ -89,14 +91,13 @@ def _print_people(console: Console, found: dict[str, Any]) -> None:
         table = render.table("checklist", "by", "state", "detail")
         for item in found["checklist"]:
             style = {"met": "green", "unmet": "bold red"}.get(item["state"], "yellow")
-            table.add_row(item["title"], item["checked_by"], f"[{style}]{item['state']}[/]", item["detail"] or "")
+            table.add_row(item["title"], item["checked_by"], Text(item["state"], style), item["detail"] or "")
         console.print(table)
     for run in found["verifications"][-1:]:
         console.print(f"last verification ({run['trigger']}): {run['state']} {render.moment(run['finished_at'])}")
         for finding in run["findings"]:
             console.print(
                 f"  {finding['severity']}: {finding['subject']} {finding['problem']}\n    {finding['cure']}",
-                markup=False,
             )
 
 

@@ -71,7 +71,7 @@ def unknown(connection: Connection, name: str) -> Exit:
     """The error for a name that does not exist, with the nearest that does."""
     from engine.queries import similar_names
 
-    near = difflib.get_close_matches(name, similar_names(connection, name), n=1)
+    near = difflib.get_close_matches(name, similar_names(connection, name), n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]}?" if near else "; `onboard list` shows all"
     return Exit(f"no onboarding is named {name!r}{hint}", NOT_FOUND)
 

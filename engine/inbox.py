@@ -164,7 +164,7 @@ def record_status(
     values: dict[str, Any] = {"status": status, "updated_at": at, "error_code": error_code}
     if sender:
         # The prefix of From is the only documented evidence of the transport.
-        values["transport"] = "rcs" if sender.startswith("rcs:") else "sms"
+        values["transport"] = "rcs" if sender.startswith("rcs:") else "mms" if sid.startswith("MM") else "sms"
     connection.execute(update(Message).where(Message.id == row.id, Message.status == row.status).values(**values))
     text = f"message {sid} is {status}" + (f" (error {error_code})" if error_code else "")
     append_event(connection, onboarding_id, f"message:{status}"[:40], text, at=at, step="verification")

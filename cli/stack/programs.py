@@ -5,16 +5,15 @@ from __future__ import annotations
 import ipaddress
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import settings as settings_module
 from cli.stack.child import Program
-from settings import Settings, child_environment
+from settings import PREFIX, Settings, child_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PREFIX = "ONBOARD_"
 ROOT = Path(settings_module.__file__).parent
 
 # Lower starts earlier and stops later. The broker is 0: everything else needs it to the end.
@@ -33,10 +32,7 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
 def make_settings(overrides: Mapping[str, str], *, inherits_settings: bool) -> Settings:
     """The settings of a stack; without ``inherits_settings``, defaults and ``overrides`` whatever the environment says."""
-    values: dict[str, Any] = {}
-    if not inherits_settings:
-        values = {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
-    return Settings(**(values | dict(overrides)))
+    return Settings.from_environment(overrides) if inherits_settings else Settings.model_validate(dict(overrides))
 
 
 def make_environment(overrides: Mapping[str, str], *, inherits_settings: bool) -> dict[str, str]:

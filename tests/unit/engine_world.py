@@ -65,7 +65,7 @@ class EngineWorld:
         self.steps = [ScriptedStep(name, self.script) for name in STEPS]
         self.catalogue = Catalogue(tuple(self.steps))  # type: ignore[arg-type]
         self.vault = Vault([new_key()])
-        self.settings = Settings(_env_file=None)  # type: ignore[call-arg]
+        self.settings = Settings()
         self.shop = Workshop(
             db=self.db,
             vault=self.vault,

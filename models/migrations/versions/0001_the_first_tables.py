@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -43,9 +42,7 @@ def upgrade() -> None:
         ),
         sa.Column("mark", sa.String(length=20), nullable=False),
         sa.Column("endpoint_token", sa.String(length=64), nullable=False),
-        sa.Column(
-            "spec", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
-        ),
+        sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("spec_digest", sa.String(length=64), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -94,9 +91,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("step", sa.String(length=20), nullable=True),
         sa.Column("text", sa.String(length=2000), nullable=False),
-        sa.Column(
-            "details", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
-        ),
+        sa.Column("details", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["onboarding_id"], ["onboarding.id"], name=op.f("fk_event_onboarding_id_onboarding"), ondelete="CASCADE"
         ),
@@ -111,19 +106,13 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=60), nullable=False),
         sa.Column("title", sa.String(length=200), nullable=False),
         sa.Column("place", sa.Text(), nullable=False),
-        sa.Column(
-            "fields", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
-        ),
-        sa.Column(
-            "bring_back", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
-        ),
+        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("bring_back", sa.JSON(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column(
             "state", sa.Enum("open", "done", name="operatortaskstate", native_enum=False, length=20), nullable=False
         ),
-        sa.Column(
-            "values", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
-        ),
+        sa.Column("values", sa.JSON(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done_by", sa.String(length=200), nullable=True),
@@ -156,9 +145,7 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("declared_by", sa.String(length=200), nullable=True),
-        sa.Column(
-            "details", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
-        ),
+        sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("intended_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("present_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
@@ -249,9 +236,7 @@ def upgrade() -> None:
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "findings", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
-        ),
+        sa.Column("findings", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["onboarding_id"],
             ["onboarding.id"],
@@ -268,9 +253,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("message_sid", sa.String(length=40), nullable=False),
         sa.Column("dedupe_key", sa.String(length=120), nullable=False),
-        sa.Column(
-            "payload", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
-        ),
+        sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "forward_state",
