@@ -42,8 +42,8 @@ def claim_step(
     connection: Connection, onboarding_id: int, name: str, *, worker: str, at: datetime, lease_seconds: float
 ) -> Lease | None:
     """Take the step if it is due and nobody has it; None leaves it to whoever decided otherwise."""
-    is_free = exists().where(Onboarding.id == onboarding_id, Onboarding.status.not_in(HELD))
-    is_due = or_(Step.not_before.is_(None), Step.not_before <= at + timedelta(seconds=EARLY_SECONDS))
+    is_free = exists().where(Onboarding.c.id == onboarding_id, Onboarding.c.status.not_in(HELD))
+    is_due = or_(Step.c.not_before.is_(None), Step.c.not_before <= at + timedelta(seconds=EARLY_SECONDS))
     if not move_step(
         connection,
         onboarding_id=onboarding_id,
@@ -57,11 +57,13 @@ def claim_step(
         started_at=at,
         finished_at=None,
         is_signalled=False,
-        attempt=Step.attempt + 1,
+        attempt=Step.c.attempt + 1,
     ):
         return None
     row = connection.execute(
-        select(Step.id, Step.attempt, Step.failures).where(Step.onboarding_id == onboarding_id, Step.name == name)
+        select(Step.c.id, Step.c.attempt, Step.c.failures).where(
+            Step.c.onboarding_id == onboarding_id, Step.c.name == name
+        )
     ).one()
     connection.execute(insert(Attempt).values(step_id=row.id, number=row.attempt, worker=worker, started_at=at))
     return Lease(onboarding_id, row.id, name, row.attempt, row.failures)
@@ -74,7 +76,7 @@ def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: f
     """
     statement = (
         update(Step)
-        .where(Step.id == lease.step_id, Step.state == StepState.RUNNING, Step.attempt == lease.attempt)
+        .where(Step.c.id == lease.step_id, Step.c.state == StepState.RUNNING, Step.c.attempt == lease.attempt)
         .values(due_at=at + timedelta(seconds=lease_seconds))
     )
     if connection.execute(statement).rowcount != 1:
@@ -84,11 +86,11 @@ def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: f
 def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *, at: datetime) -> bool:
     """Make a step whose worker went silent ready again, or park it for a person after too many losses."""
     row = connection.execute(
-        select(Step.id, Step.attempt, Step.lost_leases).where(
-            Step.onboarding_id == onboarding_id,
-            Step.name == name,
-            Step.state == StepState.RUNNING,
-            Step.due_at <= at,
+        select(Step.c.id, Step.c.attempt, Step.c.lost_leases).where(
+            Step.c.onboarding_id == onboarding_id,
+            Step.c.name == name,
+            Step.c.state == StepState.RUNNING,
+            Step.c.due_at <= at,
         )
     ).one_or_none()
     if row is None:
@@ -108,17 +110,17 @@ def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *,
         at=at,
         reason=reason,
         fence=row.attempt,
-        where=Step.due_at <= at,
+        where=Step.c.due_at <= at,
         lost_leases=row.lost_leases + 1,
         due_at=None if is_poison else at,
-        waiting_since=at if is_poison else Step.waiting_since,
-        waiting_topic="lost" if is_poison else Step.waiting_topic,
-        waiting_for="a person" if is_poison else Step.waiting_for,
+        waiting_since=at if is_poison else Step.c.waiting_since,
+        waiting_topic="lost" if is_poison else Step.c.waiting_topic,
+        waiting_for="a person" if is_poison else Step.c.waiting_for,
     )
     if freed:
         connection.execute(
             update(Attempt)
-            .where(Attempt.step_id == row.id, Attempt.number == row.attempt)
+            .where(Attempt.c.step_id == row.id, Attempt.c.number == row.attempt)
             .values(finished_at=at, outcome="lost")
         )
         append_event(connection, onboarding_id, "lease:lost", reason, at=at, step=name)

@@ -38,7 +38,7 @@ def find(connection: Connection, name: str) -> Row[Any]:
 
     :raises UnknownOnboarding: there is none.
     """
-    row = connection.execute(select(Onboarding.__table__).where(Onboarding.name == name)).one_or_none()
+    row = connection.execute(select(Onboarding).where(Onboarding.c.name == name)).one_or_none()
     if row is None:
         raise UnknownOnboarding(name)
     return row
@@ -51,8 +51,8 @@ def reopen(
 
     A step that runs right now is cancelled under its worker, whose record will be refused, and starts again.
     """
-    connection.execute(update(Onboarding).where(Onboarding.id == row.id).values(activated_at=None))
-    states = dict(connection.execute(select(Step.name, Step.state).where(Step.onboarding_id == row.id)).all())
+    connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(activated_at=None))
+    states = dict(connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == row.id)).all())
     wakeups: list[WakeUp] = []
     for name in catalogue.names:
         if states[name] in DONE and name not in names:
@@ -128,8 +128,8 @@ def cancel(connection: Connection, name: str, *, at: datetime) -> None:
     if row.status in {O.CANCELLED, O.REMOVED, O.TEARING_DOWN}:
         raise NotPossible(f"{name} is {row.status} already")
     move_onboarding(connection, row.id, row.status, O.CANCELLED, at=at, reason="a person cancelled it")
-    connection.execute(update(Onboarding).where(Onboarding.id == row.id).values(next_verification_at=None))
-    for step in connection.execute(select(Step.name, Step.state).where(Step.onboarding_id == row.id)).all():
+    connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(next_verification_at=None))
+    for step in connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == row.id)).all():
         if step.state not in DONE and step.state is not S.CANCELLED:
             move_step(
                 connection, onboarding_id=row.id, name=step.name, sources=(step.state,), target=S.CANCELLED, at=at
@@ -160,9 +160,9 @@ def resume(connection: Connection, name: str, *, at: datetime, grace_seconds: fl
     due_at = at + timedelta(seconds=grace_seconds)
     ready = connection.execute(
         update(Step)
-        .where(Step.onboarding_id == row.id, Step.state.in_([S.READY, S.RETRYING]))
+        .where(Step.c.onboarding_id == row.id, Step.c.state.in_([S.READY, S.RETRYING]))
         .values(due_at=due_at)
-        .returning(Step.name)
+        .returning(Step.c.name)
     ).scalars()
     return [WakeUp(row.id, name, step) for step in ready]
 

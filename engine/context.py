@@ -74,8 +74,8 @@ class StepContext:
         self.settings = shop.settings
         self.now = shop.now
         with reader(shop.db).begin() as connection:
-            row = connection.execute(select(Onboarding.__table__).where(Onboarding.id == lease.onboarding_id)).one()
-            waiting_topic = select(Step.waiting_topic).where(Step.id == lease.step_id)
+            row = connection.execute(select(Onboarding).where(Onboarding.c.id == lease.onboarding_id)).one()
+            waiting_topic = select(Step.c.waiting_topic).where(Step.c.id == lease.step_id)
             self.waiting_topic: str | None = connection.execute(waiting_topic).scalar_one()
             """What the step waited for until now; None when it starts afresh."""
         self.name: str = row.name
@@ -137,7 +137,7 @@ class StepContext:
     # -- resources ----------------------------------------------------------------------------------------------
     def resource(self, kind: str) -> Row[Any] | None:
         rows = self.read(
-            select(Resource.__table__).where(Resource.onboarding_id == self.lease.onboarding_id, Resource.kind == kind)
+            select(Resource).where(Resource.c.onboarding_id == self.lease.onboarding_id, Resource.c.kind == kind)
         )
         return rows[0] if rows else None
 

@@ -68,7 +68,7 @@ class Received:
 
 def find_endpoint(connection: Connection, token: str) -> Endpoint | None:
     row = connection.execute(
-        select(Onboarding.id, Onboarding.name, Onboarding.channel).where(Onboarding.endpoint_token == token)
+        select(Onboarding.c.id, Onboarding.c.name, Onboarding.c.channel).where(Onboarding.c.endpoint_token == token)
     ).one_or_none()
     return Endpoint(row.id, row.name, row.channel) if row else None
 
@@ -125,8 +125,8 @@ def receive(
 
 def _has_ajo_webhook(connection: Connection, onboarding_id: int, kind: str) -> bool:
     resource_kind = "ajo_inbound_webhook" if kind == "inbound" else "ajo_feedback_webhook"
-    found = select(Resource.id).where(
-        Resource.onboarding_id == onboarding_id, Resource.kind == resource_kind, Resource.external_id.isnot(None)
+    found = select(Resource.c.id).where(
+        Resource.c.onboarding_id == onboarding_id, Resource.c.kind == resource_kind, Resource.c.external_id.isnot(None)
     )
     return connection.execute(found).first() is not None
 
@@ -157,7 +157,7 @@ def record_status(
 ) -> bool:
     """Move one of our messages forward. False when it is not ours, or the news is older than what is known."""
     row = connection.execute(
-        select(Message.id, Message.status).where(Message.onboarding_id == onboarding_id, Message.sid == sid)
+        select(Message.c.id, Message.c.status).where(Message.c.onboarding_id == onboarding_id, Message.c.sid == sid)
     ).one_or_none()
     if row is None or status_rank(status) <= status_rank(row.status):
         return False
@@ -165,7 +165,7 @@ def record_status(
     if sender:
         # The prefix of From is the only documented evidence of the transport.
         values["transport"] = "rcs" if sender.startswith("rcs:") else "mms" if sid.startswith("MM") else "sms"
-    connection.execute(update(Message).where(Message.id == row.id, Message.status == row.status).values(**values))
+    connection.execute(update(Message).where(Message.c.id == row.id, Message.c.status == row.status).values(**values))
     text = f"message {sid} is {status}" + (f" (error {error_code})" if error_code else "")
     append_event(connection, onboarding_id, f"message:{status}"[:40], text, at=at, step="verification")
     return True
@@ -179,9 +179,9 @@ def take_due(
     Each row taken is hidden from other takers for ``lease_seconds``.
     """
     waiting = (
-        select(WebhookEvent.__table__)
-        .where(WebhookEvent.onboarding_id == onboarding_id, WebhookEvent.forward_state == ForwardState.PENDING)
-        .order_by(WebhookEvent.id)
+        select(WebhookEvent)
+        .where(WebhookEvent.c.onboarding_id == onboarding_id, WebhookEvent.c.forward_state == ForwardState.PENDING)
+        .order_by(WebhookEvent.c.id)
         .limit(limit * 4)
         .with_for_update(skip_locked=True)
     )
@@ -192,17 +192,17 @@ def take_due(
     hide = (
         update(WebhookEvent)
         .where(
-            WebhookEvent.forward_state == ForwardState.PENDING,
-            or_(WebhookEvent.forward_tries == 0, WebhookEvent.forward_due_at <= at),
+            WebhookEvent.c.forward_state == ForwardState.PENDING,
+            or_(WebhookEvent.c.forward_tries == 0, WebhookEvent.c.forward_due_at <= at),
         )
-        .values(forward_due_at=at + timedelta(seconds=lease_seconds), forward_tries=WebhookEvent.forward_tries + 1)
+        .values(forward_due_at=at + timedelta(seconds=lease_seconds), forward_tries=WebhookEvent.c.forward_tries + 1)
     )
-    return [row for row in ready if connection.execute(hide.where(WebhookEvent.id == row.id)).rowcount == 1]
+    return [row for row in ready if connection.execute(hide.where(WebhookEvent.c.id == row.id)).rowcount == 1]
 
 
 def client_reference(connection: Connection, sid: str) -> str:
     """The reference AJO knows the message by; the SID itself where we did not send it for AJO."""
-    found = connection.execute(select(Message.client_reference).where(Message.sid == sid)).scalar_one_or_none()
+    found = connection.execute(select(Message.c.client_reference).where(Message.c.sid == sid)).scalar_one_or_none()
     return found or sid
 
 
@@ -232,7 +232,7 @@ def settle_event(
     else:
         delay = next_delay(row.forward_tries + 1, base_seconds=base_seconds, asked=None)
         values = {"forward_due_at": at + delay, "forward_error": error}
-    connection.execute(update(WebhookEvent).where(WebhookEvent.id == row.id).values(**values))
+    connection.execute(update(WebhookEvent).where(WebhookEvent.c.id == row.id).values(**values))
     return row.message_sid.startswith(PROBE_PREFIX) and signal_step(
         connection, row.onboarding_id, "webhook", at=at, grace_seconds=grace_seconds
     )
@@ -241,10 +241,10 @@ def settle_event(
 def find_probes(ctx: StepContext, sid_prefix: str) -> Sequence[Row[Any]]:
     """The stored probe events of the webhook step, oldest first."""
     return ctx.read(
-        select(WebhookEvent.forward_state, WebhookEvent.forward_error)
+        select(WebhookEvent.c.forward_state, WebhookEvent.c.forward_error)
         .where(
-            WebhookEvent.onboarding_id == ctx.lease.onboarding_id,
-            WebhookEvent.message_sid.startswith(sid_prefix, autoescape=True),
+            WebhookEvent.c.onboarding_id == ctx.lease.onboarding_id,
+            WebhookEvent.c.message_sid.startswith(sid_prefix, autoescape=True),
         )
-        .order_by(WebhookEvent.id)
+        .order_by(WebhookEvent.c.id)
     )

@@ -57,7 +57,7 @@ def open_task(
     wanted = {"title": title, "place": place, "fields": [dict(field) for field in fields]}
     fingerprint = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     row = connection.execute(
-        select(OperatorTask.__table__).where(OperatorTask.onboarding_id == onboarding_id, OperatorTask.key == key)
+        select(OperatorTask).where(OperatorTask.c.onboarding_id == onboarding_id, OperatorTask.c.key == key)
     ).one_or_none()
     if row is not None and row.digest == fingerprint:
         return Answer(row.values, row.done_by) if row.state == OperatorTaskState.DONE else None
@@ -86,10 +86,10 @@ def answer_task(
     :raises MissingValues: a value that the task asks for was not given.
     """
     row = connection.execute(
-        select(OperatorTask.__table__).where(
-            OperatorTask.onboarding_id == onboarding_id,
-            OperatorTask.key == key,
-            OperatorTask.state == OperatorTaskState.OPEN,
+        select(OperatorTask).where(
+            OperatorTask.c.onboarding_id == onboarding_id,
+            OperatorTask.c.key == key,
+            OperatorTask.c.state == OperatorTaskState.OPEN,
         )
     ).one_or_none()
     if row is None:
@@ -99,7 +99,7 @@ def answer_task(
         raise MissingValues(missing)
     connection.execute(
         update(OperatorTask)
-        .where(OperatorTask.id == row.id)
+        .where(OperatorTask.c.id == row.id)
         .values(state=OperatorTaskState.DONE, values=dict(values), done_by=by, done_at=at)
     )
     append_event(connection, onboarding_id, "operator_task:done", f"{row.title}, by {by}", at=at, step=row.step)

@@ -49,10 +49,10 @@ def _record(row: Row[Any]) -> Record:
 def list_onboardings(connection: Connection, filters: Filters) -> list[Record]:
     """One page, by name. ``step`` is the first step that is not done, ``done`` how many are."""
     # Steps are joined to the page, not to the table: a page of 50 reads 250 steps, whatever the size of the table.
-    page = select(Onboarding.__table__).where(*_conditions(filters)).order_by(Onboarding.name).limit(filters.limit)
+    page = select(Onboarding).where(*_conditions(filters)).order_by(Onboarding.c.name).limit(filters.limit)
     rows = [_record(row) for row in connection.execute(page).all()]
     steps: dict[int, list[Row[Any]]] = {row["id"]: [] for row in rows}
-    found = select(Step.__table__).where(Step.onboarding_id.in_(list(steps))).order_by(Step.position)
+    found = select(Step).where(Step.c.onboarding_id.in_(list(steps))).order_by(Step.c.position)
     for step in connection.execute(found).all():
         steps[step.onboarding_id].append(step)
     return [_summary(row, steps[row["id"]]) for row in rows]
@@ -61,19 +61,19 @@ def list_onboardings(connection: Connection, filters: Filters) -> list[Record]:
 def _conditions(filters: Filters) -> list[Any]:
     conditions: list[Any] = []
     for column, value in (
-        (Onboarding.status, filters.status),
-        (Onboarding.channel, filters.channel),
-        (Onboarding.sandbox, filters.sandbox),
+        (Onboarding.c.status, filters.status),
+        (Onboarding.c.channel, filters.channel),
+        (Onboarding.c.sandbox, filters.sandbox),
     ):
         if value is not None:
             conditions.append(column == value)
     if filters.names:
-        conditions.append(Onboarding.name.in_(list(filters.names)))
+        conditions.append(Onboarding.c.name.in_(list(filters.names)))
     if filters.after is not None:
-        conditions.append(Onboarding.name > filters.after)
+        conditions.append(Onboarding.c.name > filters.after)
     if filters.waiting is not None:
-        waits = and_(Step.onboarding_id == Onboarding.id, Step.state == f"waiting_{filters.waiting}")
-        conditions.append(select(Step.id).where(waits).exists())
+        waits = and_(Step.c.onboarding_id == Onboarding.c.id, Step.c.state == f"waiting_{filters.waiting}")
+        conditions.append(select(Step.c.id).where(waits).exists())
     return conditions
 
 
@@ -97,38 +97,38 @@ def _summary(row: Record, steps: list[Row[Any]]) -> Record:
 
 
 def count_by_status(connection: Connection) -> dict[str, int]:
-    statement = select(Onboarding.status, func.count()).group_by(Onboarding.status).order_by(Onboarding.status)
+    statement = select(Onboarding.c.status, func.count()).group_by(Onboarding.c.status).order_by(Onboarding.c.status)
     return {str(row[0]): row[1] for row in connection.execute(statement).all()}
 
 
 def similar_names(connection: Connection, name: str, limit: int = 200) -> list[str]:
     """Names that begin alike, for "did you mean" and for shell completion."""
-    statement = select(Onboarding.name).where(Onboarding.name.startswith(name[:2], autoescape=True))
-    return list(connection.execute(statement.order_by(Onboarding.name).limit(limit)).scalars())
+    statement = select(Onboarding.c.name).where(Onboarding.c.name.startswith(name[:2], autoescape=True))
+    return list(connection.execute(statement.order_by(Onboarding.c.name).limit(limit)).scalars())
 
 
 def complete_names(connection: Connection, start: str) -> list[str]:
-    statement = select(Onboarding.name).where(Onboarding.name.startswith(start, autoescape=True))
-    return list(connection.execute(statement.order_by(Onboarding.name).limit(50)).scalars())
+    statement = select(Onboarding.c.name).where(Onboarding.c.name.startswith(start, autoescape=True))
+    return list(connection.execute(statement.order_by(Onboarding.c.name).limit(50)).scalars())
 
 
 def show_onboarding(connection: Connection, name: str) -> Record | None:
     """Everything about one onboarding that people need; None when there is none of that name."""
-    row = connection.execute(select(Onboarding.__table__).where(Onboarding.name == name)).one_or_none()
+    row = connection.execute(select(Onboarding).where(Onboarding.c.name == name)).one_or_none()
     if row is None:
         return None
 
     def of(table: Any, *, newest: int | None = None) -> list[Record]:
-        statement = select(table.__table__).where(table.onboarding_id == row.id)
+        statement = select(table).where(table.c.onboarding_id == row.id)
         if newest is not None:
-            statement = statement.order_by(table.id.desc()).limit(newest)
+            statement = statement.order_by(table.c.id.desc()).limit(newest)
             return [_record(found) for found in reversed(connection.execute(statement).all())]
-        return [_record(found) for found in connection.execute(statement.order_by(table.id)).all()]
+        return [_record(found) for found in connection.execute(statement.order_by(table.c.id)).all()]
 
     steps = [
         _record(found)
         for found in connection.execute(
-            select(Step.__table__).where(Step.onboarding_id == row.id).order_by(Step.position)
+            select(Step).where(Step.c.onboarding_id == row.id).order_by(Step.c.position)
         ).all()
     ]
     tasks = [task for task in of(OperatorTask) if task["state"] == OperatorTaskState.OPEN]
@@ -147,13 +147,13 @@ def show_onboarding(connection: Connection, name: str) -> Record | None:
 
 def _last_attempts(connection: Connection, step_ids: list[int]) -> list[Record]:
     newest = (
-        select(Attempt.step_id, func.max(Attempt.number).label("number"))
-        .where(Attempt.step_id.in_(step_ids))
-        .group_by(Attempt.step_id)
+        select(Attempt.c.step_id, func.max(Attempt.c.number).label("number"))
+        .where(Attempt.c.step_id.in_(step_ids))
+        .group_by(Attempt.c.step_id)
         .subquery()
     )
-    statement = select(Attempt.__table__).join(
-        newest, and_(Attempt.step_id == newest.c.step_id, Attempt.number == newest.c.number)
+    statement = select(Attempt).join(
+        newest, and_(Attempt.c.step_id == newest.c.step_id, Attempt.c.number == newest.c.number)
     )
     return [_record(row) for row in connection.execute(statement).all()]
 
@@ -162,25 +162,25 @@ def list_events(
     connection: Connection, onboarding_id: int, *, step: str | None, after: int, limit: int
 ) -> list[Record]:
     """The newest ``limit`` events after the event ``after``, oldest of them first."""
-    statement = select(Event.__table__).where(Event.onboarding_id == onboarding_id, Event.id > after)
+    statement = select(Event).where(Event.c.onboarding_id == onboarding_id, Event.c.id > after)
     if step is not None:
-        statement = statement.where(Event.step == step)
-    rows = connection.execute(statement.order_by(Event.id.desc()).limit(limit)).all()
+        statement = statement.where(Event.c.step == step)
+    rows = connection.execute(statement.order_by(Event.c.id.desc()).limit(limit)).all()
     return [_record(row) for row in reversed(rows)]
 
 
 def list_operator_tasks(connection: Connection, name: str | None) -> list[Record]:
     """Open operator tasks, oldest first, with the onboarding's name."""
     statement = (
-        select(OperatorTask.__table__, Onboarding.name.label("onboarding"))
-        .join(Onboarding, Onboarding.id == OperatorTask.onboarding_id)
-        .where(OperatorTask.state == OperatorTaskState.OPEN)
-        .order_by(OperatorTask.opened_at)
+        select(OperatorTask, Onboarding.c.name.label("onboarding"))
+        .join(Onboarding, Onboarding.c.id == OperatorTask.c.onboarding_id)
+        .where(OperatorTask.c.state == OperatorTaskState.OPEN)
+        .order_by(OperatorTask.c.opened_at)
     )
     if name is not None:
-        statement = statement.where(Onboarding.name == name)
+        statement = statement.where(Onboarding.c.name == name)
     return [_record(row) for row in connection.execute(statement).all()]
 
 
 def onboarding_id(connection: Connection, name: str) -> int | None:
-    return connection.execute(select(Onboarding.id).where(Onboarding.name == name)).scalar_one_or_none()
+    return connection.execute(select(Onboarding.c.id).where(Onboarding.c.name == name)).scalar_one_or_none()

@@ -61,7 +61,7 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
         )
         if lease is None:
             state = connection.execute(
-                select(Step.state).where(Step.onboarding_id == onboarding_id, Step.name == name)
+                select(Step.c.state).where(Step.c.onboarding_id == onboarding_id, Step.c.name == name)
             ).scalar_one_or_none()
             return GoOn() if state in DONE else Stop()
     try:
@@ -143,7 +143,7 @@ def _record(connection: Connection, shop: Workshop, lease: Lease, outcome: Outco
 
 def _record_wait(connection: Connection, lease: Lease, wait: Wait, now: datetime) -> Next:
     row = connection.execute(
-        select(Step.waiting_since, Step.waiting_topic, Step.is_signalled).where(Step.id == lease.step_id)
+        select(Step.c.waiting_since, Step.c.waiting_topic, Step.c.is_signalled).where(Step.c.id == lease.step_id)
     ).one()
     if row.is_signalled:
         # What it waits for arrived while it ran: look again at once instead of sleeping over it.
@@ -160,7 +160,7 @@ def _record_wait(connection: Connection, lease: Lease, wait: Wait, now: datetime
         due_at=now + wait.look_again,
         failures=0,
         lost_leases=0,
-        where=Step.is_signalled.is_(False),
+        where=Step.c.is_signalled.is_(False),
         waiting_since=since,
         waiting_topic=wait.topic,
         waiting_until=since + wait.at_most,
@@ -209,7 +209,7 @@ def _record_retry(connection: Connection, shop: Workshop, lease: Lease, error: R
 def _open_next(connection: Connection, shop: Workshop, lease: Lease, now: datetime) -> Next:
     """Make the next step that is not done ready. Its wake-up is the chain's next link; the sweep covers for a lost one."""
     states = dict(
-        connection.execute(select(Step.name, Step.state).where(Step.onboarding_id == lease.onboarding_id)).all()
+        connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == lease.onboarding_id)).all()
     )
     # An update re-runs single steps, so what follows may be done already.
     following = [step.name for step in shop.catalogue.from_step(lease.step) if states[step.name] not in DONE]
@@ -258,6 +258,6 @@ def _move(
     request_id = error.context.request_id if error is not None and error.context is not None else None
     connection.execute(
         update(Attempt)
-        .where(Attempt.step_id == lease.step_id, Attempt.number == lease.attempt)
+        .where(Attempt.c.step_id == lease.step_id, Attempt.c.number == lease.attempt)
         .values(finished_at=now, outcome=target.value, message=reason, request_id=request_id)
     )

@@ -58,9 +58,7 @@ def start(
 ) -> Started:
     """Create the onboarding, or bring it to a changed spec if ``is_update``; idempotent by name."""
     stored = spec_to_json(spec)
-    row = connection.execute(
-        select(Onboarding.__table__).where(Onboarding.name == spec.name).with_for_update()
-    ).one_or_none()
+    row = connection.execute(select(Onboarding).where(Onboarding.c.name == spec.name).with_for_update()).one_or_none()
     if row is None:
         return _create(connection, catalogue, vault, spec, secret_values, at=at, grace_seconds=grace_seconds)
     changed_secrets = [name for name, value in secret_values.items() if vault.read(connection, row.id, name) != value]
@@ -129,7 +127,7 @@ def _create(
             created_at=at,
             updated_at=at,
         )
-        .returning(Onboarding.id)
+        .returning(Onboarding.c.id)
     ).scalar_one()
     due_at = at + timedelta(seconds=grace_seconds)
     connection.execute(
@@ -180,11 +178,13 @@ def _apply_update(
     stored = spec_to_json(spec)
     connection.execute(
         update(Onboarding)
-        .where(Onboarding.id == row.id)
+        .where(Onboarding.c.id == row.id)
         .values(spec=stored, spec_digest=digest(stored), brand=spec.brand, updated_at=at)
     )
     digests = {step.name: digest(step.inputs(spec)) for step in catalogue.steps}
-    known = dict(connection.execute(select(Step.name, Step.inputs_digest).where(Step.onboarding_id == row.id)).all())
+    known = dict(
+        connection.execute(select(Step.c.name, Step.c.inputs_digest).where(Step.c.onboarding_id == row.id)).all()
+    )
     touched = {
         step.name
         for step in catalogue.steps
@@ -195,7 +195,7 @@ def _apply_update(
     touched.add(catalogue.steps[-1].name)
     for name, value in digests.items():
         connection.execute(
-            update(Step).where(Step.onboarding_id == row.id, Step.name == name).values(inputs_digest=value)
+            update(Step).where(Step.c.onboarding_id == row.id, Step.c.name == name).values(inputs_digest=value)
         )
     append_event(connection, row.id, "onboarding:updated", "spec changed; touches " + ", ".join(sorted(touched)), at=at)
     return sorted(touched, key=catalogue.names.index), reopen(

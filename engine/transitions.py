@@ -107,9 +107,11 @@ def move_step(
         if target not in STEP_MOVES[origin]:
             msg = f"step {name}: {origin} -> {target}"
             raise IllegalMove(msg)
-    statement = update(Step).where(Step.onboarding_id == onboarding_id, Step.name == name, Step.state.in_(origins))
+    statement = update(Step).where(
+        Step.c.onboarding_id == onboarding_id, Step.c.name == name, Step.c.state.in_(origins)
+    )
     if fence is not None:
-        statement = statement.where(Step.attempt == fence)
+        statement = statement.where(Step.c.attempt == fence)
     if where is not None:
         statement = statement.where(where)
     values: dict[str, Any] = {"state": target, "due_at": None, **columns}
@@ -149,14 +151,14 @@ def derive_status(states: dict[str, StepState], *, is_looking: bool, was_active:
 def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetime) -> None:
     """Bring the onboarding's status in line with its steps, unless a person holds or ended it."""
     row = connection.execute(
-        select(Onboarding.status, Onboarding.activated_at).where(Onboarding.id == onboarding_id)
+        select(Onboarding.c.status, Onboarding.c.activated_at).where(Onboarding.c.id == onboarding_id)
     ).one()
     if row.status in {O.PAUSED, O.CANCELLED, O.TEARING_DOWN, O.REMOVED}:
         return
     steps = connection.execute(
-        select(Step.name, Step.state, Step.reason, Step.waiting_topic)
-        .where(Step.onboarding_id == onboarding_id)
-        .order_by(Step.position)
+        select(Step.c.name, Step.c.state, Step.c.reason, Step.c.waiting_topic)
+        .where(Step.c.onboarding_id == onboarding_id)
+        .order_by(Step.c.position)
     ).all()
     states = {step.name: step.state for step in steps}
     is_looking = any(step.waiting_topic for step in steps)
@@ -180,7 +182,7 @@ def move_onboarding(
     """Move the onboarding itself. False when it is no longer in ``source``."""
     values: dict[str, Any] = {"reason": None if target is O.ACTIVE else reason, "updated_at": at}
     if source is target:
-        connection.execute(update(Onboarding).where(Onboarding.id == onboarding_id).values(**values))
+        connection.execute(update(Onboarding).where(Onboarding.c.id == onboarding_id).values(**values))
         return True
     if target not in ONBOARDING_MOVES[source]:
         msg = f"onboarding {onboarding_id}: {source} -> {target}"
@@ -188,7 +190,7 @@ def move_onboarding(
     values["status"] = target
     if target is O.ACTIVE and source is not O.PAUSED:
         values["activated_at"] = at
-    statement = update(Onboarding).where(Onboarding.id == onboarding_id, Onboarding.status == source)
+    statement = update(Onboarding).where(Onboarding.c.id == onboarding_id, Onboarding.c.status == source)
     if connection.execute(statement.values(**values)).rowcount != 1:
         return False
     text = f"{source.value} -> {target.value}" + (f": {reason}" if reason and target is not O.ACTIVE else "")

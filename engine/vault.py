@@ -80,7 +80,7 @@ class Vault:
         :raises Misconfigured: no key fits.
         """
         ciphertext = connection.execute(
-            select(Secret.ciphertext).where(Secret.onboarding_id == onboarding_id, Secret.name == name)
+            select(Secret.c.ciphertext).where(Secret.c.onboarding_id == onboarding_id, Secret.c.name == name)
         ).scalar_one_or_none()
         if ciphertext is None:
             return None
@@ -94,9 +94,9 @@ class Vault:
 
     def rotate(self, connection: Connection) -> int:
         """Encrypt every stored secret anew with the first key; the number of rows."""
-        rows = connection.execute(select(Secret.id, Secret.ciphertext)).all()
+        rows = connection.execute(select(Secret.c.id, Secret.c.ciphertext)).all()
         for row in rows:
             connection.execute(
-                update(Secret).where(Secret.id == row.id).values(ciphertext=self._fernet.rotate(row.ciphertext))
+                update(Secret).where(Secret.c.id == row.id).values(ciphertext=self._fernet.rotate(row.ciphertext))
             )
         return len(rows)

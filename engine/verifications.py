@@ -31,9 +31,9 @@ def open_run(ctx: StepContext) -> Record:
 
     def work(connection: Connection) -> None:
         newest = connection.execute(
-            select(Verification.id)
-            .where(Verification.onboarding_id == onboarding_id, Verification.state.in_(OPEN))
-            .order_by(Verification.id.desc())
+            select(Verification.c.id)
+            .where(Verification.c.onboarding_id == onboarding_id, Verification.c.state.in_(OPEN))
+            .order_by(Verification.c.id.desc())
             .limit(1)
         ).scalar_one_or_none()
         if newest is None:
@@ -49,25 +49,25 @@ def open_run(ctx: StepContext) -> Record:
                 )
             )
             return
-        mine = update(Verification).where(Verification.onboarding_id == onboarding_id)
+        mine = update(Verification).where(Verification.c.onboarding_id == onboarding_id)
         connection.execute(
-            mine.where(Verification.id == newest, Verification.state == VerificationState.PENDING).values(
+            mine.where(Verification.c.id == newest, Verification.c.state == VerificationState.PENDING).values(
                 state=VerificationState.RUNNING, started_at=ctx.now()
             )
         )
         # A run that was overtaken by a newer request will never end by itself.
         overtaken = {"severity": "error", "subject": "run", "problem": "a newer run replaced it", "cure": ""}
         connection.execute(
-            mine.where(Verification.id < newest, Verification.state.in_(OPEN)).values(
+            mine.where(Verification.c.id < newest, Verification.c.state.in_(OPEN)).values(
                 state=VerificationState.FAILED, finished_at=ctx.now(), findings=[overtaken]
             )
         )
 
     ctx.write(work)
     return ctx.read(
-        select(Verification.__table__)
-        .where(Verification.onboarding_id == onboarding_id, Verification.state == VerificationState.RUNNING)
-        .order_by(Verification.id.desc())
+        select(Verification)
+        .where(Verification.c.onboarding_id == onboarding_id, Verification.c.state == VerificationState.RUNNING)
+        .order_by(Verification.c.id.desc())
         .limit(1)
     )[0]
 
@@ -78,7 +78,7 @@ def close_run(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_
     def work(connection: Connection) -> None:
         connection.execute(
             update(Verification)
-            .where(Verification.id == run_id)
+            .where(Verification.c.id == run_id)
             .values(
                 state=VerificationState.PASSED if is_passed else VerificationState.FAILED,
                 finished_at=ctx.now(),
@@ -91,7 +91,7 @@ def close_run(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_
 
 
 def messages_of(ctx: StepContext, run_id: int) -> Sequence[Record]:
-    return ctx.read(select(Message.__table__).where(Message.verification_id == run_id).order_by(Message.id))
+    return ctx.read(select(Message).where(Message.c.verification_id == run_id).order_by(Message.c.id))
 
 
 def intend_message(ctx: StepContext, *, run_id: int, recipient: str, reference: str, body: str) -> None:
@@ -117,14 +117,14 @@ def message_accepted(ctx: StepContext, message_id: int, *, sid: str, status: str
 
     def work(connection: Connection) -> None:
         connection.execute(
-            update(Message).where(Message.id == message_id).values(sid=sid, status=status, updated_at=ctx.now())
+            update(Message).where(Message.c.id == message_id).values(sid=sid, status=status, updated_at=ctx.now())
         )
-        early = select(WebhookEvent.payload).where(
-            WebhookEvent.onboarding_id == ctx.lease.onboarding_id,
-            WebhookEvent.message_sid == sid,
-            WebhookEvent.kind == "status",
+        early = select(WebhookEvent.c.payload).where(
+            WebhookEvent.c.onboarding_id == ctx.lease.onboarding_id,
+            WebhookEvent.c.message_sid == sid,
+            WebhookEvent.c.kind == "status",
         )
-        for payload in connection.execute(early.order_by(WebhookEvent.id)).scalars():
+        for payload in connection.execute(early.order_by(WebhookEvent.c.id)).scalars():
             apply_callback(connection, ctx.lease.onboarding_id, payload, at=ctx.now())
 
     ctx.write(work)

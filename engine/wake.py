@@ -56,7 +56,9 @@ def signal_step(connection: Connection, onboarding_id: int, step: str, *, at: da
 
     if wake_if_waiting():
         return True
-    flag = update(Step).where(Step.onboarding_id == onboarding_id, Step.name == step, Step.state == StepState.RUNNING)
+    flag = update(Step).where(
+        Step.c.onboarding_id == onboarding_id, Step.c.name == step, Step.c.state == StepState.RUNNING
+    )
     if connection.execute(flag.values(is_signalled=True)).rowcount == 1:
         return False
     # It went to sleep between the two statements.
@@ -65,10 +67,10 @@ def signal_step(connection: Connection, onboarding_id: int, step: str, *, at: da
 
 def _due(connection: Connection, states: Iterable[StepState], at: datetime) -> list[Any]:
     statement = (
-        select(Step.onboarding_id, Step.name.label("step"), Step.state, Onboarding.name)
-        .join(Onboarding, Onboarding.id == Step.onboarding_id)
-        .where(Step.due_at <= at, Step.state.in_(list(states)), Onboarding.status.not_in(HELD))
-        .order_by(Step.due_at)
+        select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Onboarding.c.name)
+        .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
+        .where(Step.c.due_at <= at, Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
+        .order_by(Step.c.due_at)
         .limit(BATCH)
         # Two ticks at once share the work instead of waiting for each other. SQLite has one writer anyway.
         .with_for_update(skip_locked=True, of=Step)
@@ -87,7 +89,7 @@ def tick(connection: Connection, *, at: datetime, grace_seconds: float) -> list[
             sources=(row.state,),
             target=StepState.READY,
             at=at,
-            where=Step.due_at <= at,
+            where=Step.c.due_at <= at,
             due_at=at + timedelta(seconds=grace_seconds),
         )
         if is_claimed:
@@ -102,10 +104,10 @@ def sweep(connection: Connection, *, at: datetime, grace_seconds: float) -> list
         if row.state is StepState.RUNNING and not free_expired_lease(connection, row.onboarding_id, row.step, at=at):
             continue
         again = update(Step).where(
-            Step.onboarding_id == row.onboarding_id,
-            Step.name == row.step,
-            Step.state == StepState.READY,
-            Step.due_at <= at,
+            Step.c.onboarding_id == row.onboarding_id,
+            Step.c.name == row.step,
+            Step.c.state == StepState.READY,
+            Step.c.due_at <= at,
         )
         if connection.execute(again.values(due_at=at + timedelta(seconds=grace_seconds))).rowcount == 1:
             append_event(
@@ -117,12 +119,12 @@ def sweep(connection: Connection, *, at: datetime, grace_seconds: float) -> list
 
 def _due_verifications(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
     statement = (
-        select(Onboarding.id, Onboarding.name, Onboarding.spec)
+        select(Onboarding.c.id, Onboarding.c.name, Onboarding.c.spec)
         .where(
-            Onboarding.next_verification_at <= at,
-            Onboarding.status.in_([OnboardingState.ACTIVE, OnboardingState.DEGRADED]),
+            Onboarding.c.next_verification_at <= at,
+            Onboarding.c.status.in_([OnboardingState.ACTIVE, OnboardingState.DEGRADED]),
         )
-        .order_by(Onboarding.next_verification_at)
+        .order_by(Onboarding.c.next_verification_at)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
@@ -146,7 +148,7 @@ def _due_verifications(connection: Connection, *, at: datetime, grace_seconds: f
 def schedule_verification(connection: Connection, onboarding_id: int, every: timedelta, *, at: datetime) -> None:
     """Set the next due time, jittered so that channels onboarded together are not checked together."""
     due = at + every * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spreads load, guards nothing
-    connection.execute(update(Onboarding).where(Onboarding.id == onboarding_id).values(next_verification_at=due))
+    connection.execute(update(Onboarding).where(Onboarding.c.id == onboarding_id).values(next_verification_at=due))
 
 
 def begin_verification(
@@ -180,9 +182,9 @@ def begin_verification(
 def due_forwards(connection: Connection, *, at: datetime) -> list[tuple[int, str]]:
     """Onboardings whose stored events are due for AJO, as (id, name)."""
     statement = (
-        select(WebhookEvent.onboarding_id, Onboarding.name)
-        .join(Onboarding, Onboarding.id == WebhookEvent.onboarding_id)
-        .where(WebhookEvent.forward_due_at <= at)
+        select(WebhookEvent.c.onboarding_id, Onboarding.c.name)
+        .join(Onboarding, Onboarding.c.id == WebhookEvent.c.onboarding_id)
+        .where(WebhookEvent.c.forward_due_at <= at)
         .distinct()
         .limit(BATCH)
     )

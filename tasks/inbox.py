@@ -52,11 +52,11 @@ def forward_due(shop: Workshop, onboarding_id: int) -> list[WakeUp]:
 def _forward_one(shop: Workshop, row: Row[Any]) -> WakeUp | None:
     with reader(shop.db).begin() as connection:
         onboarding = connection.execute(
-            select(Onboarding.name, Onboarding.id, Onboarding.spec).where(Onboarding.id == row.onboarding_id)
+            select(Onboarding.c.name, Onboarding.c.id, Onboarding.c.spec).where(Onboarding.c.id == row.onboarding_id)
         ).one()
         kind = "ajo_inbound_webhook" if row.kind == "inbound" else "ajo_feedback_webhook"
         url = connection.execute(
-            select(Resource.details).where(Resource.onboarding_id == row.onboarding_id, Resource.kind == kind)
+            select(Resource.c.details).where(Resource.c.onboarding_id == row.onboarding_id, Resource.c.kind == kind)
         ).scalar_one()["url"]
         reference = inbox.client_reference(connection, row.message_sid)
     error, is_final = None, False

@@ -22,7 +22,7 @@ def onboarding_names(settings: Settings) -> list[str]:
     from models.tables import Onboarding
 
     with _reading(settings) as connection:
-        return list(connection.execute(select(Onboarding.name).order_by(Onboarding.id)).scalars())
+        return list(connection.execute(select(Onboarding.c.name).order_by(Onboarding.c.id)).scalars())
 
 
 def all_active(settings: Settings, names: Sequence[str]) -> bool:
@@ -32,7 +32,7 @@ def all_active(settings: Settings, names: Sequence[str]) -> bool:
     from models.tables import Onboarding
 
     with _reading(settings) as connection:
-        found = connection.execute(select(Onboarding.status).where(Onboarding.name.in_(names))).scalars().all()
+        found = connection.execute(select(Onboarding.c.status).where(Onboarding.c.name.in_(names))).scalars().all()
     return len(found) == len(names) > 0 and all(status == "active" for status in found)
 
 
@@ -44,7 +44,7 @@ def print_onboardings(settings: Settings, names: Sequence[str]) -> None:
 
     with _reading(settings) as connection:
         for name in names:
-            row = connection.execute(select(Onboarding.__table__).where(Onboarding.name == name)).one()
+            row = connection.execute(select(Onboarding).where(Onboarding.c.name == name)).one()
             click.echo("")
             click.secho(f"{row.name} ({row.channel}, {row.brand}): {row.status}", bold=True)
             if row.reason:
@@ -59,20 +59,18 @@ def _details(connection: Connection, onboarding_id: int) -> Iterator[str]:
     from models.tables import Message, Resource, Step
 
     def rows(table: Any, order: Any) -> Sequence[Row[Any]]:
-        return connection.execute(
-            select(table.__table__).where(table.onboarding_id == onboarding_id).order_by(order)
-        ).all()
+        return connection.execute(select(table).where(table.c.onboarding_id == onboarding_id).order_by(order)).all()
 
-    steps = rows(Step, Step.position)
+    steps = rows(Step, Step.c.position)
     yield "steps      " + ", ".join(f"{step.name} {MARKS.get(step.state, step.state.value)}" for step in steps)
     for step in steps:
         if step.state != "succeeded" and step.reason:
             yield f"           {step.name}: {step.reason}"
-    for number, resource in enumerate(rows(Resource, Resource.id)):
+    for number, resource in enumerate(rows(Resource, Resource.c.id)):
         label = "resources" if number == 0 else ""
         how = resource.provenance or resource.state
         yield f"{label:<10} {how} {resource.kind.replace('_', ' ')} {resource.external_id or ''}".rstrip()
-    for number, message in enumerate(rows(Message, Message.id)):
+    for number, message in enumerate(rows(Message, Message.c.id)):
         label = "messages" if number == 0 else ""
         transport = f" over {message.transport}" if message.transport else ""
         yield f"{label:<10} {message.status} to {message.recipient}{transport} {message.sid or ''}".rstrip()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Engine, text
 
-from models.tables import Base
+from models.tables import metadata
 from models.tables.base import UtcDateTime
 
 # Any constant will do, as long as no other program on the same database uses it.
@@ -27,7 +27,7 @@ def run(engine: Engine) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         context.configure(
             connection=connection,
-            target_metadata=Base.metadata,
+            target_metadata=metadata,
             render_as_batch=engine.dialect.name == "sqlite",
             compare_type=True,
             render_item=render_item,

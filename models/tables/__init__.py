@@ -1,7 +1,7 @@
-"""What is remembered: one table per file. Importing this package registers all of them on ``Base.metadata``."""
+"""What is remembered: one table per file. Importing this package registers all of them on ``metadata``."""
 
 from models.tables.attempt import Attempt
-from models.tables.base import Base
+from models.tables.base import metadata
 from models.tables.checklist_item import ChecklistItem
 from models.tables.event import Event
 from models.tables.message import Message
@@ -15,7 +15,6 @@ from models.tables.webhook_event import WebhookEvent
 
 __all__ = [
     "Attempt",
-    "Base",
     "ChecklistItem",
     "Event",
     "Message",
@@ -26,4 +25,5 @@ __all__ = [
     "Step",
     "Verification",
     "WebhookEvent",
+    "metadata",
 ]

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from models.tables.base import BigId, UtcDateTime, metadata, primary_key
 
-from models.tables.base import Base, BigId, primary_key
-
-
-class Attempt(Base):
-    __tablename__ = "attempt"
-
-    id: Mapped[int] = primary_key()
-    step_id: Mapped[int] = mapped_column(BigId, ForeignKey("step.id", ondelete="CASCADE"))
-    number: Mapped[int]
-    worker: Mapped[str] = mapped_column(String(200))
-    started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(20))
-    """The state the step went to, or `lost` when its lease ran out."""
-    message: Mapped[str | None] = mapped_column(Text)
-    request_id: Mapped[str | None] = mapped_column(String(100))
-    """The vendor's request id of the call that failed."""
-
-    __table_args__ = (UniqueConstraint("step_id", "number"),)
+Attempt = Table(
+    "attempt",
+    metadata,
+    primary_key(),
+    Column("step_id", BigId, ForeignKey("step.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("worker", String(200), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    # The state the step went to, or `lost` when its lease ran out.
+    Column("outcome", String(20)),
+    Column("message", Text),
+    # The vendor's request id of the call that failed.
+    Column("request_id", String(100)),
+    UniqueConstraint("step_id", "number"),
+)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Column, ForeignKey, String, Table, Text, UniqueConstraint
 
 from models.states import CheckState
-from models.tables.base import Base, BigId, primary_key, state_type
+from models.tables.base import BigId, UtcDateTime, metadata, primary_key, state_type
 
-
-class ChecklistItem(Base):
-    __tablename__ = "checklist_item"
-
-    id: Mapped[int] = primary_key()
-    onboarding_id: Mapped[int] = mapped_column(BigId, ForeignKey("onboarding.id", ondelete="CASCADE"))
-    key: Mapped[str] = mapped_column(String(60))
-    title: Mapped[str] = mapped_column(String(200))
-    checked_by: Mapped[str] = mapped_column(String(10))
-    """program, vendor or person."""
-    state: Mapped[CheckState] = mapped_column(state_type(CheckState))
-    detail: Mapped[str | None] = mapped_column(Text)
-    updated_at: Mapped[datetime]
-
-    __table_args__ = (UniqueConstraint("onboarding_id", "key"),)
+ChecklistItem = Table(
+    "checklist_item",
+    metadata,
+    primary_key(),
+    Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
+    Column("key", String(60), nullable=False),
+    Column("title", String(200), nullable=False),
+    # program, vendor or person.
+    Column("checked_by", String(10), nullable=False),
+    Column("state", state_type(CheckState), nullable=False),
+    Column("detail", Text),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("onboarding_id", "key"),
+)

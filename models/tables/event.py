@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from sqlalchemy import JSON, Column, ForeignKey, Index, String, Table
 
-from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from models.tables.base import BigId, UtcDateTime, metadata, primary_key
 
-from models.tables.base import Base, BigId, primary_key
-
-
-class Event(Base):
-    __tablename__ = "event"
-
-    id: Mapped[int] = primary_key()
-    onboarding_id: Mapped[int] = mapped_column(BigId, ForeignKey("onboarding.id", ondelete="CASCADE"))
-    at: Mapped[datetime]
-    kind: Mapped[str] = mapped_column(String(40))
-    """``subject:action``, past tense: ``step:succeeded``, ``resource:adopted``."""
-    step: Mapped[str | None] = mapped_column(String(20))
-    text: Mapped[str] = mapped_column(String(2000))
-    details: Mapped[dict[str, Any]]
-
-    __table_args__ = (Index("ix_event_onboarding_id_id", "onboarding_id", "id"),)
+Event = Table(
+    "event",
+    metadata,
+    primary_key(),
+    Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    # ``subject:action``, past tense: ``step:succeeded``, ``resource:adopted``.
+    Column("kind", String(40), nullable=False),
+    Column("step", String(20)),
+    Column("text", String(2000), nullable=False),
+    Column("details", JSON, nullable=False),
+    Index("ix_event_onboarding_id_id", "onboarding_id", "id"),
+)

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, Column, ForeignKey, String, Table, Text, UniqueConstraint
 
 from models.states import OperatorTaskState
-from models.tables.base import Base, BigId, primary_key, state_type
+from models.tables.base import BigId, UtcDateTime, metadata, primary_key, state_type
 
-
-class OperatorTask(Base):
-    __tablename__ = "operator_task"
-
-    id: Mapped[int] = primary_key()
-    onboarding_id: Mapped[int] = mapped_column(BigId, ForeignKey("onboarding.id", ondelete="CASCADE"))
-    step: Mapped[str] = mapped_column(String(20))
-    key: Mapped[str] = mapped_column(String(60))
-    title: Mapped[str] = mapped_column(String(200))
-    place: Mapped[str] = mapped_column(Text)
-    """Where to click."""
-    fields: Mapped[list[Any]]
-    """[{label, value}] or, for secrets, [{label, secret}] with the name of the stored secret."""
-    bring_back: Mapped[list[Any]]
-    """Names of the values that the person brings back."""
-    digest: Mapped[str] = mapped_column(String(64))
-    """Of title, place and fields: when what is wanted changes, a task that was done opens again."""
-    state: Mapped[OperatorTaskState] = mapped_column(state_type(OperatorTaskState))
-    values: Mapped[dict[str, Any]]
-    opened_at: Mapped[datetime]
-    done_at: Mapped[datetime | None]
-    done_by: Mapped[str | None] = mapped_column(String(200))
-
-    __table_args__ = (UniqueConstraint("onboarding_id", "key"),)
+OperatorTask = Table(
+    "operator_task",
+    metadata,
+    primary_key(),
+    Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
+    Column("step", String(20), nullable=False),
+    Column("key", String(60), nullable=False),
+    Column("title", String(200), nullable=False),
+    # Where to click.
+    Column("place", Text, nullable=False),
+    # [{label, value}] or, for secrets, [{label, secret}] with the name of the stored secret.
+    Column("fields", JSON, nullable=False),
+    # Names of the values that the person brings back.
+    Column("bring_back", JSON, nullable=False),
+    # Of title, place and fields: when what is wanted changes, a task that was done opens again.
+    Column("digest", String(64), nullable=False),
+    Column("state", state_type(OperatorTaskState), nullable=False),
+    Column("values", JSON, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+    Column("done_by", String(200)),
+    UniqueConstraint("onboarding_id", "key"),
+)

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, Column, ForeignKey, Index, String, Table, UniqueConstraint
 
 from models.states import Provenance, ResourceState
-from models.tables.base import Base, BigId, primary_key, state_type
+from models.tables.base import BigId, UtcDateTime, metadata, primary_key, state_type
 
-
-class Resource(Base):
-    __tablename__ = "resource"
-
-    id: Mapped[int] = primary_key()
-    onboarding_id: Mapped[int] = mapped_column(BigId, ForeignKey("onboarding.id", ondelete="CASCADE"))
-    step: Mapped[str] = mapped_column(String(20))
-    vendor: Mapped[str] = mapped_column(String(10))
-    kind: Mapped[str] = mapped_column(String(40))
-    name: Mapped[str] = mapped_column(String(200))
-    external_id: Mapped[str | None] = mapped_column(String(200))
-    state: Mapped[ResourceState] = mapped_column(state_type(ResourceState))
-    provenance: Mapped[Provenance | None] = mapped_column(state_type(Provenance))
-    declared_by: Mapped[str | None] = mapped_column(String(200))
-    details: Mapped[dict[str, Any]]
-    intended_at: Mapped[datetime]
-    present_at: Mapped[datetime | None]
-    seen_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        UniqueConstraint("onboarding_id", "kind"),
-        Index("ix_resource_external_id", "external_id"),
-    )
+Resource = Table(
+    "resource",
+    metadata,
+    primary_key(),
+    Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
+    Column("step", String(20), nullable=False),
+    Column("vendor", String(10), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("external_id", String(200)),
+    Column("state", state_type(ResourceState), nullable=False),
+    Column("provenance", state_type(Provenance)),
+    Column("declared_by", String(200)),
+    Column("details", JSON, nullable=False),
+    Column("intended_at", UtcDateTime, nullable=False),
+    Column("present_at", UtcDateTime),
+    Column("seen_at", UtcDateTime),
+    UniqueConstraint("onboarding_id", "kind"),
+    Index("ix_resource_external_id", "external_id"),
+)

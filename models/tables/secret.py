@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, UniqueConstraint
 
-from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from models.tables.base import BigId, UtcDateTime, metadata, primary_key
 
-from models.tables.base import Base, BigId, primary_key
-
-
-class Secret(Base):
-    __tablename__ = "secret"
-
-    id: Mapped[int] = primary_key()
-    onboarding_id: Mapped[int] = mapped_column(BigId, ForeignKey("onboarding.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(60))
-    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
-    updated_at: Mapped[datetime]
-
-    __table_args__ = (UniqueConstraint("onboarding_id", "name"),)
+Secret = Table(
+    "secret",
+    metadata,
+    primary_key(),
+    Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(60), nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("onboarding_id", "name"),
+)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, String, Table
 
 from models.states import VerificationState
-from models.tables.base import Base, BigId, primary_key, state_type
+from models.tables.base import BigId, UtcDateTime, metadata, primary_key, state_type
 
-
-class Verification(Base):
-    __tablename__ = "verification"
-
-    id: Mapped[int] = primary_key()
-    onboarding_id: Mapped[int] = mapped_column(BigId, ForeignKey("onboarding.id", ondelete="CASCADE"))
-    trigger: Mapped[str] = mapped_column(String(10))
-    """first, schedule or request."""
-    sends_message: Mapped[bool]
-    state: Mapped[VerificationState] = mapped_column(state_type(VerificationState))
-    requested_at: Mapped[datetime]
-    started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
-    findings: Mapped[list[Any]]
-    """[{severity, subject, problem, cure}], empty when all is as declared."""
-
-    __table_args__ = (Index("ix_verification_onboarding_id_id", "onboarding_id", "id"),)
+Verification = Table(
+    "verification",
+    metadata,
+    primary_key(),
+    Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
+    # first, schedule or request.
+    Column("trigger", String(10), nullable=False),
+    Column("sends_message", Boolean, nullable=False),
+    Column("state", state_type(VerificationState), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    # [{severity, subject, problem, cure}], empty when all is as declared.
+    Column("findings", JSON, nullable=False),
+    Index("ix_verification_onboarding_id_id", "onboarding_id", "id"),
+)

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
 
 from models.states import ForwardState
-from models.tables.base import Base, BigId, primary_key, state_type
+from models.tables.base import BigId, UtcDateTime, metadata, primary_key, state_type
 
-
-class WebhookEvent(Base):
-    __tablename__ = "webhook_event"
-
-    id: Mapped[int] = primary_key()
-    onboarding_id: Mapped[int] = mapped_column(BigId, ForeignKey("onboarding.id", ondelete="CASCADE"))
-    kind: Mapped[str] = mapped_column(String(10))
-    """status or inbound."""
-    message_sid: Mapped[str] = mapped_column(String(40))
-    dedupe_key: Mapped[str] = mapped_column(String(120))
-    payload: Mapped[dict[str, Any]]
-    received_at: Mapped[datetime]
-    forward_state: Mapped[ForwardState] = mapped_column(state_type(ForwardState))
-    forward_due_at: Mapped[datetime | None] = mapped_column()
-    forward_tries: Mapped[int] = mapped_column(default=0)
-    forward_error: Mapped[str | None] = mapped_column(Text)
-    forwarded_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        UniqueConstraint("onboarding_id", "dedupe_key"),
-        Index("ix_webhook_event_onboarding_id_id", "onboarding_id", "id"),
-        Index(
-            "ix_webhook_event_forward_due_at",
-            "forward_due_at",
-            sqlite_where=forward_due_at.isnot(None),
-            postgresql_where=forward_due_at.isnot(None),
-        ),
-    )
+WebhookEvent = Table(
+    "webhook_event",
+    metadata,
+    primary_key(),
+    Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
+    # status or inbound.
+    Column("kind", String(10), nullable=False),
+    Column("message_sid", String(40), nullable=False),
+    Column("dedupe_key", String(120), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("forward_state", state_type(ForwardState), nullable=False),
+    Column("forward_due_at", UtcDateTime),
+    Column("forward_tries", Integer, default=0, nullable=False),
+    Column("forward_error", Text),
+    Column("forwarded_at", UtcDateTime),
+    UniqueConstraint("onboarding_id", "dedupe_key"),
+    Index("ix_webhook_event_onboarding_id_id", "onboarding_id", "id"),
+    Index(
+        "ix_webhook_event_forward_due_at",
+        "forward_due_at",
+        sqlite_where=text("forward_due_at IS NOT NULL"),
+        postgresql_where=text("forward_due_at IS NOT NULL"),
+    ),
+)

@@ -113,9 +113,9 @@ class House:
             wake.sweep(connection, at=now(), grace_seconds=2)
         with reader(self.db).begin() as connection:
             ready = connection.execute(
-                select(Step.onboarding_id, Step.name).where(Step.state.in_(["ready", "retrying"]))
+                select(Step.c.onboarding_id, Step.c.name).where(Step.c.state.in_(["ready", "retrying"]))
             ).all()
-            ids = connection.execute(select(Onboarding.id)).scalars().all()
+            ids = connection.execute(select(Onboarding.c.id)).scalars().all()
         for row in ready:
             run_step(self.shop, row.onboarding_id, row.name)
         for onboarding_id in ids:
@@ -145,11 +145,11 @@ class House:
             return list(connection.execute(statement).all())
 
     def onboarding(self, name: str) -> Row[Any]:
-        return self.read(select(Onboarding.__table__).where(Onboarding.name == name))[0]
+        return self.read(select(Onboarding).where(Onboarding.c.name == name))[0]
 
     def of(self, table: Any, name: str) -> list[Row[Any]]:
         onboarding_id = self.onboarding(name).id
-        return self.read(select(table.__table__).where(table.onboarding_id == onboarding_id).order_by(table.id))
+        return self.read(select(table).where(table.c.onboarding_id == onboarding_id).order_by(table.c.id))
 
     def steps(self, name: str) -> list[Row[Any]]:
         return self.of(Step, name)
@@ -164,5 +164,5 @@ class House:
         return self.of(Verification, name)[-1]
 
     def story(self) -> str:
-        rows = self.read(select(Event.onboarding_id, Event.kind, Event.step, Event.text).order_by(Event.id))
+        rows = self.read(select(Event.c.onboarding_id, Event.c.kind, Event.c.step, Event.c.text).order_by(Event.c.id))
         return "\n".join(f"  {row.onboarding_id} {row.kind} {row.step or ''}: {row.text}" for row in rows[-60:])

@@ -97,7 +97,7 @@ class Stack:
             return list(connection.execute(statement).all())
 
     def statuses(self) -> dict[str, str]:
-        return {row.name: str(row.status) for row in self.read(select(Onboarding.name, Onboarding.status))}
+        return {row.name: str(row.status) for row in self.read(select(Onboarding.c.name, Onboarding.c.status))}
 
     def wait_for(self, status: str, names: Iterable[str] | None = None, *, within: float) -> None:
         wanted = set(names or self.statuses())
@@ -116,19 +116,21 @@ class Stack:
         found = (
             select(func.count())
             .select_from(Step)
-            .join(Onboarding, Onboarding.id == Step.onboarding_id)
-            .where(Onboarding.name == name, Step.name == step, Step.state == state)
+            .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
+            .where(Onboarding.c.name == name, Step.c.name == step, Step.c.state == state)
         )
         eventually(lambda: self.read(found)[0][0], within=within, what=f"{step} of {name} is {state}")
 
     def story(self) -> str:
         stuck = self.read(
-            select(Onboarding.name, Step.name.label("step"), Step.state, Step.reason)
-            .join(Step, Step.onboarding_id == Onboarding.id)
-            .where(Step.state.not_in(["succeeded", "skipped", "pending"]))
+            select(Onboarding.c.name, Step.c.name.label("step"), Step.c.state, Step.c.reason)
+            .join(Step, Step.c.onboarding_id == Onboarding.c.id)
+            .where(Step.c.state.not_in(["succeeded", "skipped", "pending"]))
         )
         events = self.read(
-            select(Event.onboarding_id, Event.kind, Event.step, Event.text).order_by(Event.id.desc()).limit(40)
+            select(Event.c.onboarding_id, Event.c.kind, Event.c.step, Event.c.text)
+            .order_by(Event.c.id.desc())
+            .limit(40)
         )
         lines = [f"{row.name} {row.step} {row.state}: {row.reason}" for row in stuck]
         return "\n".join([*lines, *(f"  {row.onboarding_id} {row.kind} {row.step}: {row.text}" for row in events)])

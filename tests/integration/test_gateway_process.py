@@ -45,7 +45,7 @@ class Gateway:
             secrets = {"twilio.auth_token": TOKEN}
             vault = Vault(load_keys(settings))
             start_onboarding(connection, EngineWorld().catalogue, vault, make_spec(), secrets, **options)
-            row = connection.execute(select(Onboarding.id, Onboarding.endpoint_token)).one()
+            row = connection.execute(select(Onboarding.c.id, Onboarding.c.endpoint_token)).one()
             connection.execute(
                 insert(Resource).values(
                     onboarding_id=row.id,
@@ -86,7 +86,7 @@ class Gateway:
 
     def stored(self) -> list[dict[str, str]]:
         with self.db.connect() as connection:
-            return list(connection.execute(select(WebhookEvent.payload)).scalars())
+            return list(connection.execute(select(WebhookEvent.c.payload)).scalars())
 
 
 @pytest.fixture

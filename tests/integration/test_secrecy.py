@@ -43,7 +43,7 @@ def stored_secrets(stack):
 
     vault = Vault([TEST_KEY])
     with stack.db.begin() as connection:
-        rows = connection.execute(select(Secret.onboarding_id, Secret.name)).all()
+        rows = connection.execute(select(Secret.c.onboarding_id, Secret.c.name)).all()
         return {value for row in rows if (value := vault.read(connection, row.onboarding_id, row.name))}
 
 

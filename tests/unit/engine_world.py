@@ -18,7 +18,7 @@ from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
 from models.db import make_engine
 from models.states import OnboardingState, StepState
-from models.tables import Attempt, Base, Event, Onboarding, Step
+from models.tables import Attempt, Event, Onboarding, Step, metadata
 from settings import Settings
 from tests.factories import make_spec
 
@@ -60,7 +60,7 @@ class EngineWorld:
     def __init__(self) -> None:
         self.time = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
         self.db = make_engine("sqlite://")
-        Base.metadata.create_all(self.db)
+        metadata.create_all(self.db)
         self.script: dict[str, list[Any]] = defaultdict(list)
         self.steps = [ScriptedStep(name, self.script) for name in STEPS]
         self.catalogue = Catalogue(tuple(self.steps))  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ class EngineWorld:
 
     def onboarding(self, name: str = "acme") -> Row[Any]:
         with self.db.begin() as connection:
-            return connection.execute(select(Onboarding.__table__).where(Onboarding.name == name)).one()
+            return connection.execute(select(Onboarding).where(Onboarding.c.name == name)).one()
 
     def status(self, name: str = "acme") -> OnboardingState:
         return OnboardingState(self.onboarding(name).status)
@@ -111,7 +111,7 @@ class EngineWorld:
         onboarding_id = self.onboarding(name).id
         with self.db.begin() as connection:
             return connection.execute(
-                select(Step.__table__).where(Step.onboarding_id == onboarding_id, Step.name == step)
+                select(Step).where(Step.c.onboarding_id == onboarding_id, Step.c.name == step)
             ).one()
 
     def states(self, name: str = "acme") -> list[StepState]:
@@ -120,13 +120,13 @@ class EngineWorld:
     def events(self, name: str = "acme") -> list[str]:
         onboarding_id = self.onboarding(name).id
         with self.db.begin() as connection:
-            statement = select(Event.kind).where(Event.onboarding_id == onboarding_id).order_by(Event.id)
+            statement = select(Event.c.kind).where(Event.c.onboarding_id == onboarding_id).order_by(Event.c.id)
             return list(connection.execute(statement).scalars())
 
     def attempts(self, step: str, name: str = "acme") -> list[Row[Any]]:
         step_id = self.step(step, name).id
         with self.db.begin() as connection:
-            statement = select(Attempt.__table__).where(Attempt.step_id == step_id).order_by(Attempt.number)
+            statement = select(Attempt).where(Attempt.c.step_id == step_id).order_by(Attempt.c.number)
             return list(connection.execute(statement).all())
 
     def make_ready(self, step: str, name: str = "acme") -> None:
@@ -168,4 +168,4 @@ class EngineWorld:
             return function(*first, *args, **options)
 
     def onboarding_id(self, connection: Connection, name: str = "acme") -> int:
-        return connection.execute(select(Onboarding.id).where(Onboarding.name == name)).scalar_one()
+        return connection.execute(select(Onboarding.c.id).where(Onboarding.c.name == name)).scalar_one()

@@ -67,7 +67,7 @@ def receive(world, endpoint, status, sid="SM1", **params):
 
 def message(world):
     with world.db.begin() as connection:
-        return connection.execute(select(Message.__table__)).one()
+        return connection.execute(select(Message)).one()
 
 
 def take(world):
@@ -84,7 +84,7 @@ def settle(world, row, **changes):
 
 def stored(world):
     with world.db.begin() as connection:
-        return connection.execute(select(WebhookEvent.__table__).order_by(WebhookEvent.id)).all()
+        return connection.execute(select(WebhookEvent).order_by(WebhookEvent.c.id)).all()
 
 
 def test_an_unknown_token_has_no_endpoint(world, endpoint):

@@ -17,7 +17,7 @@ def test_a_secret_comes_back_and_is_not_stored_in_clear(world):
     onboarding_id = world.onboarding().id
     with world.db.begin() as connection:
         assert world.vault.read(connection, onboarding_id, "twilio.auth_token") == "very-s3cret-token"
-        stored = connection.execute(select(Secret.ciphertext)).scalars().all()
+        stored = connection.execute(select(Secret.c.ciphertext)).scalars().all()
     assert all(b"very-s3cret-token" not in ciphertext for ciphertext in stored)
 
 

@@ -117,7 +117,7 @@ def test_a_due_check_makes_only_verification_ready_and_sets_the_next_date(world)
     assert world.status() is OnboardingState.ACTIVE
     assert world.onboarding().next_verification_at > world.time + timedelta(days=6)
     with world.db.begin() as connection:
-        run = connection.execute(select(Verification.trigger, Verification.sends_message)).one()
+        run = connection.execute(select(Verification.c.trigger, Verification.c.sends_message)).one()
     assert tuple(run) == ("schedule", False)
 
 

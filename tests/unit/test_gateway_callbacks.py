@@ -19,7 +19,7 @@ from gateway.app import create_app
 from gateway.receiver import mask_number
 from models.db import make_engine
 from models.states import ForwardState, Provenance, ResourceState
-from models.tables import Base, Message, Onboarding, Resource, WebhookEvent
+from models.tables import Message, Onboarding, Resource, WebhookEvent, metadata
 from providers.twilio.signature import sign
 from settings import Settings
 from tests.factories import make_spec
@@ -83,7 +83,7 @@ class Site:
 
     def __init__(self, folder: Any, *, auth_token: str | None = AUTH_TOKEN) -> None:
         self.db = make_engine(f"sqlite:///{folder / 'state.sqlite3'}")
-        Base.metadata.create_all(self.db)
+        metadata.create_all(self.db)
         self.vault = Vault([new_key()])
         settings = Settings(public_url=PUBLIC_URL + "/")
         secrets = {} if auth_token is None else {"twilio.auth_token": auth_token}
@@ -98,7 +98,7 @@ class Site:
                 at=now(),
                 grace_seconds=60,
             )
-            row = connection.execute(select(Onboarding.id, Onboarding.endpoint_token)).one()
+            row = connection.execute(select(Onboarding.c.id, Onboarding.c.endpoint_token)).one()
         self.id, self.token = row.id, row.endpoint_token
         self.woken = Woken()
         self.http = InProcess(create_app(self.db, self.vault, settings, self.woken))
@@ -115,7 +115,7 @@ class Site:
 
     def stored(self) -> list[Any]:
         with self.db.connect() as connection:
-            return list(connection.execute(select(WebhookEvent.__table__).order_by(WebhookEvent.id)).all())
+            return list(connection.execute(select(WebhookEvent).order_by(WebhookEvent.c.id)).all())
 
     def add_message(self) -> None:
         with self.db.begin() as connection:
@@ -156,7 +156,7 @@ class Site:
         from models.tables import Step
 
         with self.db.begin() as connection:
-            waiting = update(Step).where(Step.name == "verification").values(state=StepState.WAITING_VENDOR)
+            waiting = update(Step).where(Step.c.name == "verification").values(state=StepState.WAITING_VENDOR)
             connection.execute(waiting)
 
 

@@ -88,7 +88,7 @@ def test_rotating_makes_the_first_key_suffice(monkeypatch, tmp_path):
     result = run("secrets", "rotate")
     assert "1 stored secrets" in result.output
     with engine.begin() as connection:
-        onboarding_id = connection.execute(select(Onboarding.id)).scalar_one()
+        onboarding_id = connection.execute(select(Onboarding.c.id)).scalar_one()
         assert Vault([new]).read(connection, onboarding_id, "twilio.auth_token") == "the-token"
     engine.dispose()
 
