@@ -1,218 +1,167 @@
-"""``start``, ``list`` and ``events``."""
+"""``list`` and ``events``; ``start`` and ``show`` have files of their own."""
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.exits import USAGE, Exit
+from cli.params import NAME, STEPS, Moment, echo_json, json_option
 from cli.show import show_command
-from cli.state import NAME, open_database, reading, unknown
+from cli.start import start_command
+from models.states import OnboardingState
 
 if TYPE_CHECKING:
-    from engine.start import Started
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from engine.queries import Page
+    from engine.reading import Record, Source
 
 __all__ = ["events_command", "list_command", "show_command", "start_command"]
 
 FOLLOW_SECONDS = 0.5
-STATUSES = [
-    "draft",
-    "running",
-    "waiting",
-    "paused",
-    "active",
-    "degraded",
-    "failed",
-    "cancelled",
-    "tearing_down",
-    "removed",
-]
-
-
-@click.command("start")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--update", is_flag=True, help="Apply a changed spec; only the steps it touches run again.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-def start_command(files: tuple[Path, ...], update: bool, as_json: bool) -> int:
-    """Start the onboardings declared in FILES.
-
-    Idempotent by name: the same spec again does nothing; a changed one is shown and needs --update. All files are
-    checked, and their secrets read, before anything is changed.
-
-    \b
-    Exit codes: 0 done or unchanged, 2 a file is wrong or differs and --update is missing.
-    Example:    onboard start acme-rcs.yaml bistro-sms.yaml
-    """
-    from cli.spec import load_or_exit
-
-    loaded = load_or_exit(files, with_secrets=True)
-    from engine.clock import now
-    from engine.commands import NotPossible
-    from engine.start import start
-    from engine.vault import Vault, load_keys
-    from settings import get_settings
-    from tasks.steps import CATALOGUE
-
-    settings = get_settings()
-    vault = Vault(load_keys(settings))
-    engine = open_database(may_create=True)
-    results: list[Started] = []
-    try:
-        for spec, secrets in loaded:
-            values = {name: value.get_secret_value() for name, value in secrets.items()}
-            with engine.begin() as connection:
-                results.append(
-                    start(
-                        connection,
-                        CATALOGUE,
-                        vault,
-                        spec.spec,
-                        values,
-                        is_update=update,
-                        at=now(),
-                        grace_seconds=settings.wake_grace_seconds,
-                    )
-                )
-    except NotPossible as error:
-        raise Exit(str(error), USAGE) from None
-    finally:
-        # What was committed is woken even when a later file fails.
-        are_awake = _wake([wakeup for result in results for wakeup in result.wakeups])
-    _report(results, as_json=as_json)
-    if not are_awake:
-        click.echo(
-            "The broker does not answer, so nothing runs yet; it starts by itself once `onboard up` runs.", err=True
-        )
-    return USAGE if any(result.what == "differs" for result in results) else 0
-
-
-def _wake(wakeups: list[Any]) -> bool:
-    """Send the messages; False when the broker is away and the sweep will have to."""
-    if not wakeups:
-        return True
-    from tasks.chain import send
-
-    return send(wakeups) == len(wakeups)
-
-
-def _report(results: list[Started], *, as_json: bool) -> None:
-    if as_json:
-        from cli.render import print_json
-
-        keys = ("name", "what", "differences", "reruns")
-        print_json([{key: getattr(result, key) for key in keys} for result in results])
-        return
-    for result in results:
-        click.echo(f"{result.name}: {_SENTENCES[result.what].format(steps=', '.join(result.reruns) or 'nothing')}")
-        for difference in result.differences:
-            click.echo(f"    {difference}")
-    if any(result.what == "created" for result in results):
-        click.echo("Follow with: onboard watch")
-
-
-_SENTENCES = {
-    "created": "started",
-    "unchanged": "unchanged, nothing to do",
-    "differs": "differs from what was started; nothing was changed. To apply it: --update",
-    "updated": "updated; runs again: {steps}",
-}
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice(STATUSES), help="Only those in this status.")
-@click.option("--channel", type=click.Choice(["rcs", "sms", "mms"]), help="Only this channel.")
-@click.option("--sandbox", help="Only this AJO sandbox.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(list(map(str, OnboardingState))),
+    help="Only these; may be repeated.",
+)
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    type=click.Choice(["rcs", "sms", "mms"]),
+    help="Only these; may be repeated.",
+)
+@click.option(
+    "--sandbox", "sandboxes", multiple=True, metavar="NAME", help="Only these AJO sandboxes; may be repeated."
+)
 @click.option("--waiting", type=click.Choice(["person", "vendor"]), help="Only those that wait for one.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Most rows to show.")
-@click.option("--after", metavar="NAME", help="The page that begins after this name.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def list_command(as_json: bool, **filters: Any) -> None:
-    """List onboardings by name.
+@click.option("--after", metavar="NAME", help="Begin behind this name.")
+@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 for all.")
+@json_option()
+def list_command(as_json: bool, limit: int, **filters: Any) -> None:
+    """List onboardings by name: status, step, since when, and what each waits for.
 
     \b
-    Examples:  onboard list --status failed
-               onboard list --waiting person --json
+    Examples:  onboard list
+               onboard list --waiting person
+               onboard list --status failed --status degraded --limit 0 --json
     """
-    from engine.queries import Filters, count_by_status, list_onboardings
+    from cli.state import reading
+    from engine.queries import list_onboardings
 
-    with reading() as connection:
-        rows = list_onboardings(connection, Filters(**filters))
-        counts = count_by_status(connection)
+    with reading() as fetch:
+        page = list_onboardings(fetch, limit=limit, **filters)
     if as_json:
-        from cli.render import print_json
-
-        print_json({"onboardings": rows, "counts": counts})
-        return
-    if not rows:
-        click.echo("No onboardings" + (" like that." if counts else " yet. Begin with: onboard init rcs"))
-        return
-    _print_list(rows)
-    click.echo("  ".join(f"{count} {status}" for status, count in counts.items()))
-    if len(rows) == filters["limit"] and sum(counts.values()) > len(rows):
-        click.echo(f"More: onboard list --after {rows[-1]['name']}")
-
-
-def _print_list(rows: list[dict[str, Any]]) -> None:
-    from cli import render
-
-    table = render.table("name", "channel", "brand", "sandbox", "status", "steps", "for", "what about")
-    table.columns[7].overflow = "ellipsis"
-    table.columns[7].no_wrap = True
-    for number in (0, 1, 4, 5, 6):
-        table.columns[number].no_wrap = True
-    for row in rows:
-        table.add_row(
-            row["name"],
-            row["channel"],
-            row["brand"],
-            row["sandbox"],
-            render.status(row["status"]),
-            render.steps_bar(row["steps"]),
-            render.since(row["waiting_since"] or row["updated_at"]),
-            row["reason"] or "",
+        echo_json(page)
+    elif not page.onboardings:
+        click.echo(
+            "No onboarding is like that."
+            if page.counts
+            else "There are no onboardings yet. Begin with: onboard init rcs"
         )
-    render.make_console().print(table)
+    else:
+        _print_page(page)
+
+
+def _print_page(page: Page) -> None:
+    from rich.text import Text
+
+    from cli import render, words
+    from engine.clock import now
+
+    console, moment = render.make_console(), now()
+    columns = (
+        render.Column("name"),
+        render.Column("channel", rank=1),
+        render.Column("brand", rank=3),
+        render.Column("sandbox", rank=2),
+        render.Column("status"),
+        render.Column("step", rank=0),
+        render.Column("for"),
+        render.Column("what about"),
+    )
+    rows = []
+    for one in page.onboardings:
+        step = one.step
+        number = f"{step.position + 1}/{len(one.steps)} {step.name}" if step else f"{len(one.steps)}/{len(one.steps)}"
+        what = Text(words.matter(one, moment), render.PERSON if one.needs_person else "")
+        since = words.span(moment - one.since)
+        rows.append(
+            (Text(one.name, "bold"), one.channel, one.brand, one.sandbox, render.status(one), number, since, what)
+        )
+    render.print_columns(console, columns, rows, wraps=False)
+    counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in page.counts.items())
+    shown = len(page.onboardings)
+    part = (
+        f"{shown} of {page.matching} shown. "
+        if page.after
+        else f"{shown} shown. "
+        if shown < sum(page.counts.values())
+        else ""
+    )
+    console.print(Text(f"\n{part}In all: {counts}.", "dim"))
+    if page.after:
+        console.print(Text(f"Next page: the same command with --after {page.after}", "dim"))
 
 
 @click.command("events")
 @NAME
-@click.option("--follow", "-f", is_flag=True, help="Go on printing what happens, until Ctrl-C.")
-@click.option("--step", type=click.Choice(["registration", "webhook", "credential", "channel", "verification"]))
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Most events to show.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def events_command(name: str, follow: bool, step: str | None, limit: int, as_json: bool) -> None:
+@click.option("--step", type=click.Choice(STEPS), help="Only what happened to this step.")
+@click.option("--since", type=Moment(), help="Only what happened since: 30min, 2h, 7d ago, or a time in ISO 8601.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=100, show_default=True, help="The newest so many; 0 for all."
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now, until Ctrl-C.")
+@json_option("Print JSON, one object a line.")
+def events_command(
+    name: str, *, step: str | None, since: datetime | None, limit: int, follow: bool, as_json: bool
+) -> None:
     """Show what happened to one onboarding, oldest first.
 
     \b
-    Example:  onboard events acme-rcs --follow
+    Examples:  onboard events acme-rcs --follow
+               onboard events acme-rcs --step registration --since 2d
     """
-    from engine.queries import list_events, onboarding_id
+    from cli.state import open_readable, unknown_name
+    from engine.queries import find_onboardings, read_events
 
-    last = 0
-    while True:
-        with reading() as connection:
-            found = onboarding_id(connection, name)
-            if found is None:
-                raise unknown(connection, name)
-            rows = list_events(connection, found, step=step, after=last, limit=limit)
-        for row in rows:
-            _print_event(row, as_json=as_json)
-            last = row["id"]
-        if not follow:
-            return
-        time.sleep(FOLLOW_SECONDS)  # noqa: TID251  a person watches; there is nothing else to wait on
+    with open_readable() as source:
+        with source.snapshot() as fetch:
+            found = find_onboardings(fetch, [name])
+            if not found:
+                raise unknown_name(fetch, [name])
+            events = read_events(fetch, found[0].id, step=step, since=since, limit=limit)
+            newest = read_events(fetch, found[0].id, limit=1)
+        _print_events(events, as_json=as_json)
+        if follow:
+            _follow_events(source, found[0].id, step, newest[-1]["id"] if newest else 0, as_json=as_json)
 
 
-def _print_event(row: dict[str, Any], *, as_json: bool) -> None:
+def _follow_events(source: Source, onboarding_id: int, step: str | None, behind: int, *, as_json: bool) -> None:
+    from threading import Event
+
+    from engine.queries import read_events
+
+    clock = Event()
+    while not clock.wait(FOLLOW_SECONDS):
+        with source.snapshot() as fetch:
+            events = read_events(fetch, onboarding_id, step=step, behind=behind)
+        _print_events(events, as_json=as_json)
+        behind = events[-1]["id"] if events else behind
+
+
+def _print_events(events: Sequence[Record], *, as_json: bool) -> None:
     if as_json:
-        import json
-
-        shown = {"at": row["at"].isoformat(), **{key: row[key] for key in ("kind", "step", "text", "details")}}
-        click.echo(json.dumps(shown))
+        for event in events:
+            echo_json(event, on_one_line=True)
         return
-    from cli.render import moment
+    from cli.show import print_events
 
-    click.echo(f"{moment(row['at'])}  {row['kind']:<24} {row['step'] or '':<13} {row['text']}")
+    print_events(events)

@@ -2,113 +2,162 @@
 
 from __future__ import annotations
 
-from typing import Any
+import getpass
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.control import run_command
-from cli.exits import NOT_FOUND, USAGE, Exit
-from cli.state import NAME, complete_name, open_database, reading, unknown
+from cli.control import command_each, timing
+from cli.exits import USAGE, Exit
+from cli.params import NAME, OPTIONAL_NAME, NameAndValue, complete_keys, echo_json, json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from engine.reading import Record
+
+HIDDEN = "<secret: run with --reveal>"
 
 
 @click.command("tasks")
-@click.argument("name", required=False, shell_complete=complete_name)
-@click.option("--reveal", is_flag=True, help="Show secrets to enter; this is recorded.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@OPTIONAL_NAME
+@click.option("--reveal", is_flag=True, help="Show the secrets to enter. Needs a NAME; that it was done is recorded.")
+@json_option()
 def tasks_command(name: str | None, reveal: bool, as_json: bool) -> None:
-    """List open operator tasks: where to click, what to enter, what to bring back.
+    """List open operator tasks, of one onboarding or of all: where to click, what to enter, what to bring back.
 
     \b
     Examples:  onboard tasks
                onboard tasks acme-rcs --reveal
     """
-    from engine.queries import list_operator_tasks, onboarding_id
+    from cli.state import reading, unknown_name
+    from engine.queries import find_onboardings, open_tasks
 
-    with reading() as connection:
-        if name is not None and onboarding_id(connection, name) is None:
-            raise unknown(connection, name)
-        tasks = list_operator_tasks(connection, name)
-    if reveal:
-        _reveal(tasks)
+    if reveal and name is None:
+        raise click.UsageError(
+            "--reveal needs the NAME of one onboarding, for example: onboard tasks acme-rcs --reveal"
+        )
+    with reading() as fetch:
+        if name is not None and not find_onboardings(fetch, [name]):
+            raise unknown_name(fetch, [name])
+        tasks = open_tasks(fetch, name)
+    if name is not None and reveal:
+        _reveal(name, tasks)
     if as_json:
-        from cli.render import print_json
-
-        keys = ("onboarding", "key", "step", "title", "place", "fields", "bring_back", "opened_at")
-        print_json([{key: task[key] for key in keys} for task in tasks])
-        return
-    if not tasks:
-        click.echo("Nothing to do by hand.")
-    for task in tasks:
-        _print_task(task)
+        echo_json(tasks)
+    elif not tasks:
+        click.echo("No operator task is open.")
+    else:
+        _print_tasks(tasks)
 
 
-def _reveal(tasks: list[dict[str, Any]]) -> None:
-    """Put the secrets' values in and record that somebody looked."""
+def _reveal(name: str, tasks: Sequence[Record]) -> None:
+    """Put the secrets in the clear into ``tasks``, once it is recorded that somebody looks."""
+    from cli.state import open_writable
     from engine.clock import now
+    from engine.commands import find
     from engine.transitions import append_event
     from engine.vault import Vault, load_keys
     from settings import get_settings
 
     vault = Vault(load_keys(get_settings()))
-    with open_database().begin() as connection:
+    with open_writable() as db, db.begin() as connection:
+        onboarding = find(connection, name)
         for task in tasks:
             for field in task["fields"]:
                 if "secret" not in field:
                     continue
-                field["value"] = vault.read(connection, task["onboarding_id"], field["secret"])
-                text = f"{field['secret']} was shown on the command line for {task['title']}"
-                append_event(connection, task["onboarding_id"], "secret:revealed", text, at=now(), step=task["step"])
+                field["value"] = vault.read(connection, onboarding.id, field["secret"])
+                text = f"{field['label']} of the task {task['key']} was shown to {getpass.getuser()}"
+                append_event(connection, onboarding.id, "secret:revealed", text, at=now(), step=task["step"])
 
 
-def _print_task(task: dict[str, Any]) -> None:
-    from cli.render import since
+def _print_tasks(tasks: Sequence[Record]) -> None:
+    from cli.render import make_console
 
-    click.secho(f"{task['onboarding']}: {task['title']}", bold=True, nl=False)
-    click.echo(f"  (open for {since(task['opened_at'])})")
-    click.echo(f"  where: {task['place']}")
+    console = make_console()
+    for number, task in enumerate(tasks):
+        if number:
+            console.print()
+        _print_task(console, task)
+
+
+def _print_task(console: Console, task: Record) -> None:
+    from rich.text import Text
+
+    from cli.render import print_hanging, print_wrapped
+    from cli.words import span
+    from engine.clock import now
+
+    ago = span(now() - task["opened_at"])
+    console.print(Text.assemble((task["onboarding"], "bold"), f"  {task['title']}  ", (f"open for {ago}", "dim")))
+    print_hanging(console, Text("  Where  ", "dim"), Text(task["place"]))
     width = max(len(field["label"]) for field in task["fields"])
+    console.print(Text("  Enter", "dim"))
     for field in task["fields"]:
-        value = field.get("value") or f"<secret {field['secret']}: onboard tasks {task['onboarding']} --reveal>"
-        click.echo(f"    {field['label']:<{width}}  {value}")
-    options = "".join(f" --value {name}=…" for name in task["bring_back"])
-    click.echo(f'  then: onboard done {task["onboarding"]} {task["key"]}{options} --by "YOUR NAME"\n')
+        _print_field(console, field, width)
+    options = "".join(f" --value {value}=…" for value in task["bring_back"])
+    command = f"onboard done {task['onboarding']} {task['key']}{options}"
+    print_wrapped(console, Text.assemble(("Then   ", "dim"), (command, "bold")), indent=2)
+
+
+def _print_field(console: Console, field: Record, width: int) -> None:
+    """The value as it has to be entered: never shortened or wrapped, for it is going to be copied."""
+    from rich.text import Text
+
+    value = field.get("value") or HIDDEN
+    style = "bold magenta" if value == HIDDEN else "cyan"
+    if "\n" not in value:
+        console.print(Text.assemble(f"    {field['label']:<{width}}  ", (value, style)), soft_wrap=True)
+        return
+    console.print(Text(f"    {field['label']}"))
+    for line in value.splitlines():
+        console.print(Text(line, style), soft_wrap=True)
 
 
 @click.command("done")
 @NAME
-@click.argument("key")
-@click.option("--value", "values", multiple=True, metavar="NAME=VALUE", help="What the task asks to bring back.")
-@click.option("--by", required=True, metavar="WHO", help="Who did it; recorded with the resource.")
-def done_command(name: str, key: str, values: tuple[str, ...], by: str) -> None:
-    """Confirm that a person did the operator task KEY of NAME; the onboarding goes on.
+@click.argument("key", shell_complete=complete_keys)
+@click.option(
+    "--value",
+    "values",
+    multiple=True,
+    type=NameAndValue(),
+    metavar="NAME=VALUE",
+    help="What the task asks to bring back; once for each.",
+)
+@click.option("--by", metavar="WHO", help="Who did it; recorded with the resource. [default: your login name]")
+def done_command(name: str, key: str, values: tuple[tuple[str, str], ...], by: str | None) -> int:
+    """Confirm that the operator task KEY of an onboarding is done; the step that waits for it goes on.
 
     \b
-    Example:  onboard done acme-rcs inbound-webhook --value url=https://… --by "Jo Doe"
+    Exit codes: 0 done, 2 no such open task or something was not brought back, 4 no such onboarding.
+    Example:    onboard done acme-rcs inbound-webhook --value url=https://... --by "Jo Doe"
     """
+    from cli.state import reading
     from engine import commands
-    from engine.clock import now
     from engine.operator_tasks import MissingValues, UnknownTask
-    from settings import get_settings
+    from engine.queries import open_tasks
 
-    given = dict(_split(value) for value in values)
-    grace = get_settings().wake_grace_seconds
+    given, who = dict(values), by or getpass.getuser()
+    with reading() as fetch:
+        tasks = {task["key"]: task for task in open_tasks(fetch, name)}
+    if key in tasks:
+        surplus = [value for value in given if value not in tasks[key]["bring_back"]]
+        if surplus:
+            wanted = ", ".join(tasks[key]["bring_back"]) or "nothing"
+            raise Exit(f"{key} does not ask for {', '.join(surplus)}; it asks for {wanted}.", USAGE)
     try:
-        run_command(
-            name,
-            lambda connection: commands.confirm(
-                connection, name, key, values=given, by=by, at=now(), grace_seconds=grace
-            ),
+        return command_each(
+            [name],
+            lambda connection, each: commands.confirm(connection, each, key, values=given, by=who, **timing()),
+            f"{key} is done, by {who}. Follow with: onboard watch {{name}}",
         )
     except UnknownTask:
-        raise Exit(f"{name} has no open task {key!r}; `onboard tasks {name}` lists them", NOT_FOUND) from None
+        open_keys = f"open are: {', '.join(tasks)}" if tasks else "none is open"
+        raise Exit(f"{name} has no open task {key!r}; {open_keys}.", USAGE) from None
     except MissingValues as error:
-        hints = " ".join(f"--value {missing}=…" for missing in error.names)
-        raise Exit(f"the task {key} needs more: {hints}", USAGE) from None
-    click.echo(f"{name}: {key} recorded as done by {by}")
-
-
-def _split(value: str) -> tuple[str, str]:
-    name, separator, content = value.partition("=")
-    if not separator or not name or not content:
-        raise Exit(f"--value {value!r} is not NAME=VALUE", USAGE)
-    return name, content.strip()
+        wanted = " ".join(f"--value {value}=…" for value in error.names)
+        raise Exit(f"{key} needs what you brought back: add {wanted}", USAGE) from None

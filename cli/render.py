@@ -1,111 +1,129 @@
-"""How things look: words, colours, times, tables."""
+"""How things look: symbols, colours, columns. Plain and unshortened when nobody watches."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import Any
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from models.states import StepState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.queries import Summary
+
 SYMBOLS = {
-    "pending": ("·", "dim"),
-    "ready": ("◌", "cyan"),
-    "running": ("●", "cyan"),
-    "retrying": ("↻", "yellow"),
-    "waiting_vendor": ("◔", "yellow"),
-    "waiting_person": ("☞", "bold magenta"),
-    "succeeded": ("✔", "green"),
-    "skipped": ("-", "dim"),
-    "failed": ("✘", "bold red"),
-    "cancelled": ("✘", "dim"),
+    StepState.PENDING: ("·", "dim"),
+    StepState.READY: ("○", "cyan"),
+    StepState.RUNNING: ("●", "cyan"),
+    StepState.RETRYING: ("↻", "yellow"),
+    StepState.WAITING_VENDOR: ("◔", "yellow"),
+    StepState.WAITING_PERSON: ("!", "bold magenta"),
+    StepState.SUCCEEDED: ("✔", "green"),
+    StepState.SKIPPED: ("-", "dim"),
+    StepState.FAILED: ("✘", "bold red"),
+    StepState.CANCELLED: ("x", "dim"),
 }
 STATUS_STYLES = {
-    "active": "green",
     "running": "cyan",
     "waiting": "yellow",
-    "paused": "dim",
-    "degraded": "bold yellow",
+    "paused": "magenta",
+    "active": "green",
+    "degraded": "bold red",
     "failed": "bold red",
     "cancelled": "dim",
 }
+PERSON = "bold magenta"
+GAP = 2
+# Below this width the last column says too little, and less important ones give way; it never gets less than that.
+NARROW = 36
+NARROWEST = 14
 
 
-def make_console() -> Console:
-    """Plain text when the output is no terminal or NO_COLOR is set; a wide page when nobody watches."""
-    # No markup: names and reasons of vendors may hold square brackets.
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=160)
-    return console
+def make_console(*, stderr: bool = False) -> Console:
+    """rich minds NO_COLOR and whether somebody watches. Symbols a terminal cannot show become question marks."""
+    stream = sys.stderr if stderr else sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, default=_plain))
+def status(summary: Summary) -> Text:
+    if summary.needs_person and summary.status == "waiting":
+        return Text("waiting", PERSON)
+    return Text(summary.status.value.replace("_", " "), STATUS_STYLES.get(summary.status.value, ""))
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def symbol(state: StepState) -> Text:
+    return Text(*SYMBOLS[state])
 
 
-class PlainTable(Table):
-    """A table whose text cells are shown as they are."""
-
-    def add_row(self, *cells: Any, **options: Any) -> None:
-        super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+def step_state(state: StepState) -> Text:
+    sign, style = SYMBOLS[state]
+    return Text(f"{sign} {state.value.replace('_', ' ')}", style)
 
 
-def table(*columns: str) -> PlainTable:
-    made = PlainTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
+@dataclass(frozen=True, slots=True)
+class Column:
+    """:param rank: columns of higher rank give way first when the page is narrow; 0 never does."""
+
+    title: str
+    rank: int = 0
 
 
-def status(value: str) -> Text:
-    return Text(value, STATUS_STYLES.get(value, ""))
+def print_columns(
+    console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], *, indent: int = 0, wraps: bool
+) -> None:
+    """Aligned columns without lines. Only the last one may be long.
+
+    :param wraps: whether what does not fit goes on below; else it ends in ``…``.
+    """
+    cells = [[_text(cell) for cell in row] for row in rows]
+    shown = list(range(len(columns)))
+    while True:
+        widths = [max([len(columns[i].title), *(row[i].cell_len for row in cells)]) for i in shown[:-1]]
+        room = console.width - indent - sum(widths) - GAP * len(widths)
+        lowest = max(shown, key=lambda i: columns[i].rank)
+        if not console.is_terminal or room >= NARROW or columns[lowest].rank == 0:
+            break
+        shown.remove(lowest)
+    room = max(room, NARROWEST) if console.is_terminal else sys.maxsize
+    head = [Text(columns[i].title.upper(), "dim") for i in shown]
+    for row in [head, *([row[i] for i in shown] for row in cells)]:
+        _print_row(console, row, widths, indent=indent, room=room, wraps=wraps)
 
 
-def state(value: str) -> Text:
-    symbol, style = SYMBOLS[value]
-    return Text(f"{symbol} {value.replace('_', ' ')}", style)
+def _print_row(console: Console, row: list[Text], widths: list[int], *, indent: int, room: int, wraps: bool) -> None:
+    margin = Text(" " * indent)
+    for cell, width in zip(row, widths, strict=False):
+        margin.append_text(cell).append(" " * (width - cell.cell_len + GAP))
+    last = row[-1]
+    if not wraps and last.cell_len > room:
+        last.truncate(room, overflow="ellipsis")
+    print_hanging(console, margin, last, room=room)
 
 
-def symbol(value: str) -> Text:
-    return Text(*SYMBOLS[value])
+def print_hanging(console: Console, margin: Text, text: Text, *, room: int | None = None) -> None:
+    """``text`` behind ``margin``; on a terminal its further lines begin where the first did."""
+    if room is None:
+        room = max(console.width - margin.cell_len, NARROWEST) if console.is_terminal else sys.maxsize
+    lines = list(text.wrap(console, room)) if text.cell_len > room else [text]
+    width = margin.cell_len
+    for number, part in enumerate(lines):
+        whole = (margin if number == 0 else Text(" " * width)).append_text(part)
+        whole.rstrip()
+        console.print(whole)
 
 
-def since(moment: datetime | None) -> str:
-    """How long ago, in the largest unit that says something: ``3 d``, ``12 min``."""
-    return "" if moment is None else _span((datetime.now(UTC) - moment).total_seconds())
+def print_wrapped(console: Console, text: str | Text, *, indent: int = 0) -> None:
+    """Sentences that keep their margin on a terminal; elsewhere each stays on one line."""
+    print_hanging(console, Text(" " * indent), _text(text))
 
 
-def until(moment: datetime | None) -> str:
-    """How long until then; ``now`` when it is past."""
-    if moment is None:
-        return ""
-    seconds = (moment - datetime.now(UTC)).total_seconds()
-    return "now" if seconds <= 0 else "in " + _span(seconds)
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
-
-
-def moment(value: datetime | None) -> str:
-    return "" if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def steps_bar(states: dict[str, str]) -> Text:
-    """The five steps as five symbols."""
-    bar = Text()
-    for value in states.values():
-        bar.append_text(symbol(value)).append(" ")
-    return bar
+def _text(value: str | Text) -> Text:
+    """A value as one line of its own: what the table does to it must not change the original."""
+    return value.copy() if isinstance(value, Text) else Text(" ".join(value.split()))

@@ -1,128 +1,236 @@
-"""``show``: one onboarding, whole."""
+"""``show``: one onboarding in full."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.state import NAME, reading, unknown
+from cli.params import NAME, echo_json, json_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from rich.console import Console
+    from rich.text import Text
+
+    from engine.queries import Detail, Step, Summary
+    from engine.reading import Record
+
+VERIFICATIONS_SHOWN = 3
+MESSAGES_SHOWN = 6
+# Narrower pages leave out the kinds of events: their texts say nearly the same.
+WIDE = 120
+STYLES = {
+    "met": "green",
+    "unmet": "bold red",
+    "passed": "green",
+    "failed": "bold red",
+    "delivered": "green",
+    "read": "green",
+    "undelivered": "bold red",
+    "canceled": "bold red",
+}
 
 
 @click.command("show")
 @NAME
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@json_option("Print JSON, with all attempts, messages and verifications.")
 def show_command(name: str, as_json: bool) -> None:
-    """Show one onboarding: what it waits for, its steps, resources, checklist, messages and findings.
+    """Show one onboarding: how it stands and why, its steps, resources, checklist, messages and findings.
 
     \b
-    Example:  onboard show acme-rcs
+    Exit codes: 0, or 4 when there is no onboarding of this name.
+    Examples:   onboard show acme-rcs
+                onboard show acme-rcs --json
     """
-    from cli import render
-    from engine.queries import show_onboarding
+    from cli.state import reading, unknown_name
+    from engine.queries import read_onboarding
 
-    with reading() as connection:
-        found = show_onboarding(connection, name)
-        if found is None:
-            raise unknown(connection, name)
+    with reading() as fetch:
+        detail = read_onboarding(fetch, name)
+        if detail is None:
+            raise unknown_name(fetch, [name])
     if as_json:
-        render.print_json(found)
+        echo_json(detail)
         return
-    console = render.make_console()
-    _print_head(console, found)
-    _print_steps(console, found)
-    _print_people(console, found)
-    _print_things(console, found)
+    from cli.render import make_console
+    from engine.clock import now
+
+    print_detail(make_console(), detail, now())
 
 
-def _print_head(console: Console, found: dict[str, Any]) -> None:
+def print_detail(console: Console, detail: Detail, now: datetime) -> None:
+    _print_head(console, detail, now)
+    _print_steps(console, detail, now)
+    _print_tasks(console, detail.tasks)
+    _print_checklist(console, detail.checklist)
+    _print_resources(console, detail.resources, now)
+    _print_verifications(console, detail, now)
+    _print_messages(console, detail.messages, now)
+    if detail.events:
+        _title(console, f"Last events (all: onboard events {detail.summary.name})")
+        print_events(detail.events, console, indent=2)
+
+
+def _title(console: Console, words: str) -> None:
     from rich.text import Text
 
-    from cli import render
+    console.print(Text.assemble("\n", (words, "bold")))
 
-    row = found["onboarding"]
-    console.print(
-        Text(row["name"], "bold").append(
-            f"  {row['channel'].upper()} for {row['brand']}, sandbox {row['sandbox']}", "not bold"
-        )
+
+def _print_head(console: Console, detail: Detail, now: datetime) -> None:
+    from rich.text import Text
+
+    from cli import render, words
+
+    one = detail.summary
+    head = Text.assemble((one.name, "bold"), "  ", render.status(one), f"  {one.channel.upper()} for {one.brand}")
+    console.print(head)
+    render.print_wrapped(console, words.situation(one, now), indent=2)
+    facts = (
+        f"AJO sandbox {one.sandbox} of {one.organization_id}, mark {detail.mark}, started {words.clock(one.created_at)}"
     )
-    line = Text.assemble("is ", render.status(row["status"]))
-    if row["reason"]:
-        line.append(f": {row['reason']}")
-    console.print(line)
-    if row["next_verification_at"] is not None:
-        console.print(
-            f"checked again {render.until(row['next_verification_at'])} ({render.moment(row['next_verification_at'])})"
-        )
+    render.print_wrapped(console, Text(facts, "dim"), indent=2)
 
 
-def _print_steps(console: Console, found: dict[str, Any]) -> None:
-    from cli import render
-
-    table = render.table("step", "state", "tries", "since", "looks again", "what about")
-    for step in found["steps"]:
-        waits = step["waiting_for"] is not None
-        table.add_row(
-            step["name"],
-            render.state(step["state"]),
-            str(step["attempt"] or ""),
-            render.since(step["waiting_since"] or step["finished_at"] or step["started_at"]),
-            render.until(step["due_at"]) if waits else "",
-            (step["reason"] or "") + (f" (waits for {step['waiting_for']})" if waits else ""),
-        )
-    console.print(table)
-
-
-def _print_people(console: Console, found: dict[str, Any]) -> None:
+def _print_steps(console: Console, detail: Detail, now: datetime) -> None:
     from rich.text import Text
 
-    from cli import render
+    from cli import render, words
 
-    for task in found["operator_tasks"]:
-        name = found["onboarding"]["name"]
-        console.print(
-            f"To do by a person: {task['title']}\n  onboard tasks {name}; then onboard done {name} {task['key']}",
-            style="magenta",
-        )
-    if found["checklist"]:
-        table = render.table("checklist", "by", "state", "detail")
-        for item in found["checklist"]:
-            style = {"met": "green", "unmet": "bold red"}.get(item["state"], "yellow")
-            table.add_row(item["title"], item["checked_by"], Text(item["state"], style), item["detail"] or "")
-        console.print(table)
-    for run in found["verifications"][-1:]:
-        console.print(f"last verification ({run['trigger']}): {run['state']} {render.moment(run['finished_at'])}")
+    _title(console, "Steps")
+    sentence = words.situation(detail.summary, now)
+    rows = []
+    for step in detail.summary.steps:
+        # The sentence above has the reason of the step that is on.
+        is_told = step is detail.summary.step and (step.reason or "") in sentence
+        reason = "" if is_told else (step.reason or "").removeprefix("skipped: ")
+        took = _took(step, detail.summary, now)
+        tries = str(step.attempts or "")
+        rows.append((step.name, render.step_state(step.seen_state), tries, took, Text(reason, "dim")))
+    columns = [render.Column(title) for title in ("step", "state", "tries", "time", "what about")]
+    render.print_columns(console, columns, rows, indent=2, wraps=True)
+
+
+def _took(step: Step, summary: Summary, now: datetime) -> str:
+    """How long it took, has been waiting, or has been at it."""
+    from cli import words
+
+    if step.is_waiting:
+        return words.span(now - (step.waiting_since or summary.since))
+    if step.started_at is None:
+        return ""
+    # Attempts are counted for ever, so the time of the last one is the honest measure.
+    return words.span((step.finished_at or now) - step.started_at)
+
+
+def _print_tasks(console: Console, tasks: Sequence[Record]) -> None:
+    from cli.render import PERSON, print_wrapped
+
+    if not tasks:
+        return
+    from rich.text import Text
+
+    name = tasks[0]["onboarding"]
+    _title(console, "To do by a person")
+    for task in tasks:
+        print_wrapped(console, Text.assemble(("! ", PERSON), task["title"], (f"  ({task['key']})", "dim")), indent=2)
+    print_wrapped(console, Text(f"Where, and what to enter: onboard tasks {name}", "dim"), indent=2)
+
+
+def _print_checklist(console: Console, items: Sequence[Record]) -> None:
+    from cli.render import Column, print_columns
+
+    if not items:
+        return
+    _title(console, "Checklist")
+    rows = [(item["title"], _styled(item["state"]), item["checked_by"], item["detail"] or "") for item in items]
+    print_columns(
+        console, [Column("item"), Column("state"), Column("by", rank=1), Column("detail")], rows, indent=2, wraps=True
+    )
+
+
+def _print_resources(console: Console, resources: Sequence[Record], now: datetime) -> None:
+    from cli import words
+    from cli.render import Column, print_columns
+
+    if not resources:
+        return
+    _title(console, "Resources")
+    rows = []
+    for row in resources:
+        origin = row["provenance"] or row["state"]
+        by = f" by {row['declared_by']}" if row["declared_by"] else ""
+        seen = f"{words.span(now - row['seen_at'])} ago" if row["seen_at"] else ""
+        kind = row["kind"].replace("_", " ").replace("ajo", "AJO").replace("twilio", "Twilio").replace("rcs", "RCS")
+        name = row["name"] if row["external_id"] in {None, row["name"]} else f"{row['external_id']}  {row['name']}"
+        rows.append((kind, origin + by, seen, name))
+    print_columns(
+        console,
+        [Column("what"), Column("how"), Column("seen", rank=1), Column("id and name")],
+        rows,
+        indent=2,
+        wraps=True,
+    )
+
+
+def _print_verifications(console: Console, detail: Detail, now: datetime) -> None:
+    from rich.text import Text
+
+    from cli import words
+    from cli.render import print_wrapped
+
+    if not detail.verifications:
+        return
+    _title(console, "Verifications")
+    for run in detail.verifications[-VERIFICATIONS_SHOWN:]:
+        kind = "with a test message" if run["sends_message"] else "reading only"
+        ago = f"{words.span(now - (run['finished_at'] or run['requested_at']))} ago"
+        print_wrapped(console, Text.assemble(_styled(run["state"]), f"  {run['trigger']}, {kind}, {ago}"), indent=2)
         for finding in run["findings"]:
-            console.print(
-                f"  {finding['severity']}: {finding['subject']} {finding['problem']}\n    {finding['cure']}",
-            )
+            sign = {"error": ("✘ ", "bold red")}.get(finding["severity"], ("! ", "yellow"))
+            cure = (f"  -> {finding['cure']}", "dim") if finding["cure"] else ""
+            line = Text.assemble(sign, f"{finding['subject']} {finding['problem']}", cure)
+            print_wrapped(console, line, indent=4)
 
 
-def _print_things(console: Console, found: dict[str, Any]) -> None:
-    from cli import render
+def _print_messages(console: Console, messages: Sequence[Record], now: datetime) -> None:
+    from cli import words
+    from cli.render import Column, print_columns
 
-    if found["resources"]:
-        table = render.table("resource", "name", "id", "provenance", "seen")
-        for row in found["resources"]:
-            provenance = row["provenance"] or row["state"]
-            by = f" by {row['declared_by']}" if row["declared_by"] else ""
-            table.add_row(
-                row["kind"].replace("_", " "),
-                row["name"],
-                row["external_id"] or "",
-                provenance + by,
-                render.since(row["seen_at"]),
-            )
-        console.print(table)
-    if found["messages"]:
-        table = render.table("message", "to", "status", "over", "error")
-        for row in found["messages"]:
-            error = str(row["error_code"] or "")
-            table.add_row(
-                row["sid"] or "(not sent yet)", row["recipient"], row["status"], (row["transport"] or "").upper(), error
-            )
-        console.print(table)
-    console.print(f"All that happened: onboard events {found['onboarding']['name']}", style="dim")
+    if not messages:
+        return
+    _title(console, "Messages")
+    rows = []
+    for row in messages[-MESSAGES_SHOWN:]:
+        error = f"error {row['error_code']}" if row["error_code"] else ""
+        ago = f"{words.span(now - row['updated_at'])} ago"
+        over = (row["transport"] or "").upper()
+        rows.append((row["recipient"], _styled(row["status"]), over, ago, row["sid"] or "", error))
+    columns = [Column(word) for word in ("to", "status", "over", "last news", "sid", "")]
+    print_columns(console, columns, rows, indent=2, wraps=False)
+
+
+def print_events(events: Sequence[Record], console: Console | None = None, *, indent: int = 0) -> None:
+    """One line each: when, which step, what."""
+    from rich.text import Text
+
+    from cli import words
+    from cli.render import make_console, print_hanging
+
+    console = console or make_console()
+    has_kinds = not console.is_terminal or console.width >= WIDE
+    for event in events:
+        kind = f"{event['kind']:<22}  " if has_kinds else ""
+        margin = Text.assemble(
+            " " * indent, (words.clock(event["at"]), "dim"), f"  {event['step'] or 'onboarding':<12}  {kind}"
+        )
+        print_hanging(console, margin, Text(event["text"]))
+
+
+def _styled(word: str) -> Text:
+    from rich.text import Text
+
+    return Text(word, STYLES.get(word, "yellow"))

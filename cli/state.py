@@ -1,91 +1,108 @@
-"""Opening the database for a command, and finding onboardings by name."""
+"""Opening the database for a command, and turning names nobody knows into a helpful sentence."""
 
 from __future__ import annotations
 
 import difflib
+import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
-
+import models
 from cli.exits import NOT_FOUND, NOT_SET_UP, Exit
+from engine.reading import EngineSource, NoDatabase, open_source
+from settings import get_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
-
-def open_database(*, may_create: bool = False) -> Engine:
-    """The engine of the configured database.
-
-    :param may_create: make or migrate an embedded SQLite database; a shared one is migrated on purpose only.
-    :raises Exit: it is not at the current version.
-    """
-    from models.db import make_engine
-    from settings import get_settings
-
-    settings = get_settings()
-    database = settings.home / "onboard.sqlite3"
-    if settings.database_url is None and not database.exists() and not may_create:
-        raise Exit(f"nothing was started yet: there is no database at {database}", NOT_SET_UP)
-    engine = make_engine(settings.resolved_database_url)
-    if _is_current(engine):
-        return engine
-    if may_create and settings.database_url is None:
-        from models.migrations import upgrade
-
-        upgrade(engine)
-        return engine
-    raise Exit("the database is not at the current version; run `onboard migrate` (or `onboard up`)", NOT_SET_UP)
-
-
-def _is_current(engine: Engine) -> bool:
-    """Compares with the newest migration's file name: loading Alembic for it would double the start of every command."""
-    from pathlib import Path
-
-    from sqlalchemy import inspect, text
-
-    import models
-    from models.db import reader
-
-    versions = Path(models.__file__).parent / "migrations" / "versions"
-    newest = max(path.name.split("_")[0] for path in versions.glob("[0-9]*.py"))
-    with reader(engine).connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return False
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == newest
+    from engine.reading import Fetch, Source
 
 
 @contextmanager
-def reading() -> Iterator[Connection]:
-    """A read-only transaction on the configured database."""
-    from models.db import reader
+def open_readable() -> Iterator[Source]:
+    """The configured database for many reads.
 
-    engine = open_database()
-    with reader(engine).begin() as connection:
-        yield connection
-
-
-def unknown(connection: Connection, name: str) -> Exit:
-    """The error for a name that does not exist, with the nearest that does."""
-    from engine.queries import similar_names
-
-    near = difflib.get_close_matches(name, similar_names(connection, name), n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]}?" if near else "; `onboard list` shows all"
-    return Exit(f"no onboarding is named {name!r}{hint}", NOT_FOUND)
-
-
-def complete_name(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    """Names for shell completion; silent when there is no database."""
+    :raises Exit: there is none, or it is not at this program's version.
+    """
+    url = get_settings().resolved_database_url
     try:
-        from engine.queries import complete_names
+        source = open_source(url)
+        try:
+            _require_current(source.version())
+            yield source
+        finally:
+            source.close()
+    except NoDatabase as error:
+        msg = f"nothing was started yet: there is no database at {error}. `onboard up` makes it, and `onboard start FILE` too."
+        raise Exit(msg, NOT_SET_UP) from None
+    except sqlite3.DatabaseError as error:
+        msg = f"the database at {url.partition('///')[2]} cannot be read ({error}). `onboard doctor` tells more."
+        raise Exit(msg, NOT_SET_UP) from None
 
-        with reading() as connection:
-            return complete_names(connection, incomplete)
-    except Exception:
-        return []
+
+@contextmanager
+def reading() -> Iterator[Fetch]:
+    """One moment of the configured database."""
+    with open_readable() as source, source.snapshot() as fetch:
+        yield fetch
 
 
-NAME = click.argument("name", shell_complete=complete_name)
-NAMES = click.argument("names", nargs=-1, shell_complete=complete_name)
+@contextmanager
+def open_writable(*, may_create: bool = False) -> Iterator[Engine]:
+    """The configured database for a command that changes something.
+
+    :param may_create: make or migrate the database of embedded mode; a shared one is migrated on purpose only.
+    :raises Exit: it is not at this program's version.
+    """
+    from models.db import make_engine
+
+    settings = get_settings()
+    is_embedded = settings.database_url is None
+    if not (may_create and is_embedded):
+        # Opening a SQLite file that is not there would make an empty one.
+        with open_readable():
+            pass
+    engine = make_engine(settings.resolved_database_url)
+    try:
+        if may_create and is_embedded and (EngineSource(engine).version() or "") < newest_migration():
+            from models.migrations import upgrade
+
+            upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def newest_migration() -> str:
+    """By the names of the files: importing Alembic for it would double the time of every command."""
+    versions = Path(models.__file__).parent / "migrations" / "versions"
+    return max(path.name.partition("_")[0] for path in versions.glob("[0-9]*_*.py"))
+
+
+def _require_current(version: str | None) -> None:
+    newest = newest_migration()
+    if version is None or version < newest:
+        raise Exit(
+            "the database is not at the current version: run `onboard migrate` or `onboard up` first.", NOT_SET_UP
+        )
+    if version > newest:
+        msg = (
+            f"the database is at version {version}, newer than this program ({newest}): update onboard on this machine."
+        )
+        raise Exit(msg, NOT_SET_UP)
+
+
+def unknown_name(fetch: Fetch, names: Iterable[str]) -> Exit:
+    """The error for names that do not exist, with the nearest that do."""
+    from engine.queries import names_like
+
+    known = names_like(fetch)
+    sentences = []
+    for name in names:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`onboard list` shows all."
+        sentences.append(f"there is no onboarding {name!r}; {hint}")
+    return Exit("\n".join(sentences), NOT_FOUND)

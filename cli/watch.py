@@ -1,134 +1,154 @@
-"""``watch``: onboardings live, until they end or wait for a person."""
+"""``watch``: onboardings live, until each is settled or waits for a person."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.exits import FAILED, NEEDS_PERSON
-from cli.state import NAMES, open_database, unknown
+from cli.params import ANY_NAMES, timeout_option
+from models.states import OnboardingState, StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from rich.table import Table
-    from sqlalchemy import Engine
+    from rich.console import Console, RenderableType
+
+    from engine.queries import Summary
+    from engine.reading import Source
 
 LOOK_SECONDS = 0.3
-ENDED = {"active", "failed", "degraded", "cancelled", "paused", "removed"}
+PAUSE = Event().wait
+# So many are named when the time is over.
+NAMED = 10
+# These may still change without a person's doing.
+MOVING = frozenset({OnboardingState.RUNNING, OnboardingState.WAITING, OnboardingState.TEARING_DOWN})
 
 
 @click.command("watch")
-@NAMES
-@click.option("--timeout", type=float, metavar="SECONDS", help="Give up watching after this long (exit 1).")
+@ANY_NAMES
+@timeout_option()
 def watch_command(names: tuple[str, ...], timeout: float | None) -> int:
-    """Follow NAMES (or all that are not settled) until each is active, has failed, or waits for a person.
+    """Follow onboardings live until each is active, has failed or ended, or waits for a person.
+
+    Without names: all that are under way. Where the output is no terminal, one line is printed per change.
 
     \b
-    Exit codes: 0 all active, 1 one failed or the time is over, 3 one waits for a person.
-    Example:    onboard watch acme-rcs bistro-sms
+    Exit codes: 0 all are active, 1 one has failed or ended or the time is over, 3 one waits for a person.
+    Examples:   onboard watch
+                onboard watch acme-rcs bistro-sms --timeout 600
     """
-    return follow(open_database(), names, timeout_seconds=timeout)
-
-
-def follow(engine: Engine, names: Sequence[str], *, timeout_seconds: float | None = None) -> int:
-    """Show progress until everything is settled; the exit code that says how."""
     from cli.render import make_console
+    from cli.state import open_readable, unknown_name
+    from engine.queries import find_onboardings, names_under_way
 
-    console = make_console()
-    wanted = _wanted(engine, names)
-    if not wanted:
-        click.echo("Nothing is under way. `onboard list` shows all.")
-        return 0
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    rows = _follow_live(engine, wanted, deadline) if console.is_terminal else _follow_lines(engine, wanted, deadline)
-    if any(row["status"] in {"failed", "degraded", "cancelled"} for row in rows) or not all(map(_is_settled, rows)):
+    with open_readable() as source:
+        with source.snapshot() as fetch:
+            known = {one.name for one in find_onboardings(fetch, names)}
+            wanted = list(dict.fromkeys(names)) or names_under_way(fetch)
+            if names and len(known) < len(wanted):
+                raise unknown_name(fetch, [name for name in wanted if name not in known])
+        if not wanted:
+            click.echo("Nothing is under way. `onboard list` shows all.")
+            return 0
+        return follow(source, wanted, deadline_seconds=timeout, console=make_console())
+
+
+def follow(
+    source: Source,
+    names: Sequence[str],
+    *,
+    deadline_seconds: float | None,
+    console: Console,
+    pause: Callable[[float], object] = PAUSE,
+) -> int:
+    """Show the way of these onboardings until all are settled or the time is over; the exit code that sums it up."""
+    seen = _looks(source, names, deadline_seconds, pause)
+    last = _show_live(seen, console) if console.is_terminal else _print_changes(seen, console)
+    if not all(map(is_settled, last)):
+        open_ones = [one.name for one in last if not is_settled(one)]
+        rest = f" and {len(open_ones) - NAMED} more" if len(open_ones) > NAMED else ""
+        names_shown = ", ".join(open_ones[:NAMED])
+        click.echo(f"after {deadline_seconds:g} s these are not settled yet: {names_shown}{rest}", err=True)
         return FAILED
-    return NEEDS_PERSON if any(_needs_person(row) for row in rows) else 0
+    if any(one.status is not OnboardingState.ACTIVE and not one.needs_person for one in last):
+        return FAILED
+    return NEEDS_PERSON if any(one.needs_person for one in last) else 0
 
 
-def _wanted(engine: Engine, names: Sequence[str]) -> list[str]:
-    from engine.queries import Filters, list_onboardings
-    from models.db import reader
-
-    with reader(engine).begin() as connection:
-        if not names:
-            rows = list_onboardings(connection, Filters(limit=1000))
-            return [row["name"] for row in rows if not _is_settled(row)]
-        known = {row["name"] for row in list_onboardings(connection, Filters(names=names, limit=len(names)))}
-        for name in names:
-            if name not in known:
-                raise unknown(connection, name)
-    return list(names)
+def is_settled(one: Summary) -> bool:
+    """Whether nothing more happens without a person."""
+    return one.status not in MOVING or one.needs_person
 
 
-def _look(engine: Engine, names: Sequence[str]) -> list[dict[str, Any]]:
-    from engine.queries import Filters, list_onboardings
-    from models.db import reader
+def _looks(
+    source: Source, names: Sequence[str], deadline_seconds: float | None, pause: Callable[[float], object]
+) -> Iterator[list[Summary]]:
+    """A look at all of them now and again; the last one is when all are settled, or the time is over."""
+    from engine.queries import find_onboardings
 
-    with reader(engine).begin() as connection:
-        return list_onboardings(connection, Filters(names=names, limit=len(names)))
-
-
-def _needs_person(row: dict[str, Any]) -> bool:
-    return "waiting_person" in row["steps"].values()
-
-
-def _is_settled(row: dict[str, Any]) -> bool:
-    is_looking = any(state in {"ready", "running", "retrying"} for state in row["steps"].values())
-    return (row["status"] in ENDED and not is_looking) or _needs_person(row)
-
-
-def _pause(deadline: float | None) -> bool:
-    """Wait for the next look; False when the time is over."""
-    if deadline is not None and time.monotonic() >= deadline:
-        return False
-    time.sleep(LOOK_SECONDS)  # noqa: TID251  a person watches; there is nothing else to wait on
-    return True
-
-
-def _follow_lines(engine: Engine, names: Sequence[str], deadline: float | None) -> list[dict[str, Any]]:
-    """One line per change, for files and pipes."""
-    begun = time.monotonic()
-    shown: dict[str, str] = {}
+    end = None if deadline_seconds is None else time.monotonic() + deadline_seconds
     while True:
-        rows = _look(engine, names)
-        for row in rows:
-            marks = " ".join(f"{name}={state}" for name, state in row["steps"].items() if state != "pending")
-            line = f"{row['name']:<20} {row['status']:<9} {row['done']}/5  {row['reason'] or marks}"
-            if shown.get(row["name"]) != line:
-                shown[row["name"]] = line
-                click.echo(f"{time.monotonic() - begun:6.1f} s  {line}")
-        if all(map(_is_settled, rows)) or not _pause(deadline):
-            return rows
+        with source.snapshot() as fetch:
+            found = find_onboardings(fetch, names)
+        yield found
+        if all(map(is_settled, found)) or (end is not None and time.monotonic() >= end):
+            return
+        pause(LOOK_SECONDS)
 
 
-def _follow_live(engine: Engine, names: Sequence[str], deadline: float | None) -> list[dict[str, Any]]:
+def _print_changes(looks: Iterator[list[Summary]], console: Console) -> list[Summary]:
+    """A line for each step and each onboarding that is otherwise than before."""
+    from rich.text import Text
+
+    from cli.words import clock
+    from engine.clock import now
+
+    known: dict[tuple[str, str], tuple[str, str | None]] = {}
+    last: list[Summary] = []
+    for last in looks:
+        for one in last:
+            news = {(one.name, step.name): (str(step.seen_state), step.reason) for step in one.steps}
+            news[one.name, "onboarding"] = (str(one.status), one.reason)
+            for (name, what), (state, reason) in news.items():
+                is_first_and_idle = (name, what) not in known and state == StepState.PENDING
+                if known.get((name, what)) != (state, reason) and not is_first_and_idle:
+                    about = f"  {reason}" if reason else ""
+                    line = f"{clock(now())}  {name:<20}  {what:<12}  {state.replace('_', ' ')}{about}"
+                    console.print(Text(line))
+                known[name, what] = (state, reason)
+    return last
+
+
+def _show_live(looks: Iterator[list[Summary]], console: Console) -> list[Summary]:
     from rich.live import Live
 
-    from cli.render import make_console
+    last: list[Summary] = []
+    with Live(console=console, refresh_per_second=8, vertical_overflow="crop") as live:
+        for last in looks:
+            live.update(_view(last, console), refresh=True)
+        # What stays on the page afterwards is whole, however long.
+        live.vertical_overflow = "visible"
+        live.update(_view(last, console, is_last=True))
+    return last
 
-    with Live(console=make_console(), refresh_per_second=8, transient=False) as live:
-        while True:
-            rows = _look(engine, names)
-            live.update(_table(rows))
-            if all(map(_is_settled, rows)) or not _pause(deadline):
-                return rows
 
+def _view(found: Sequence[Summary], console: Console, *, is_last: bool = False) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    from cli import render
+    from cli.watch_table import counts, legend, table
 
-    table = render.table(
-        "name", "status", "registration", "webhook", "credential", "channel", "verification", "what about"
-    )
-    for number in range(7):
-        table.columns[number].no_wrap = True
-    for column in table.columns[2:7]:
-        column.justify = "center"
-    for row in rows:
-        cells = [render.symbol(state) for state in row["steps"].values()]
-        table.add_row(row["name"], render.status(row["status"]), *cells, row["reason"] or "")
-    return table
+    # Title, head, counts and legend take four lines more.
+    room = len(found) if is_last else max(console.height - 5, 3)
+    moving_first = sorted(found, key=is_settled) if len(found) > room else found
+    parts: list[RenderableType] = [table(moving_first[:room], console.width)]
+    if len(found) > room:
+        parts.append(Text(f"and {len(found) - room} more", "dim"))
+    parts.append(counts(found))
+    if not is_last:
+        parts.append(legend(console.width))
+    return Group(*parts)

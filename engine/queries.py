@@ -1,186 +1,354 @@
-"""What people read: lists and one onboarding whole, as plain data that serialises to JSON. Reads only."""
+"""Everything that people read, each in one snapshot: the list, one onboarding in full, events, operator tasks.
+
+Records are plain values; :func:`to_json` makes them printable. No secret is read here, nor the unguessable part of
+an onboarding's gateway addresses.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, and_, func, select
-
-from models.states import OperatorTaskState, StepState
-from models.tables import (
-    Attempt,
-    ChecklistItem,
-    Event,
-    Message,
-    Onboarding,
-    OperatorTask,
-    Resource,
-    Step,
-    Verification,
-)
+from models.states import DONE, OnboardingState, OperatorTaskState, StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Connection
+    from engine.reading import Fetch, Record
 
-Record = dict[str, Any]
-FINISHED = (StepState.SUCCEEDED, StepState.SKIPPED)
+S = StepState
+# SQLite takes 32,766 parameters at most.
+ID_BATCH = 5_000
+EVENTS_SHOWN = 10
+
+# A look at what is waited for does not end the wait: the step says what it waits for until it is done or has failed.
+_WAITS_FOR_PERSON = (
+    "(s.state = 'waiting_person' OR (s.state IN ('ready', 'running') AND s.waiting_for LIKE 'a person%'))"
+)
+_WAITS_FOR_VENDOR = (
+    "(s.state = 'waiting_vendor'"
+    " OR (s.state IN ('ready', 'running') AND s.waiting_topic IS NOT NULL AND s.waiting_for NOT LIKE 'a person%'))"
+)
+WAITS = {"person": _WAITS_FOR_PERSON, "vendor": _WAITS_FOR_VENDOR}
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What ``list`` shows. ``waiting`` is ``person`` or ``vendor``; ``after`` is the last name of the page before."""
+class Step:
+    """One step as people see it."""
 
-    status: str | None = None
-    channel: str | None = None
-    sandbox: str | None = None
-    waiting: str | None = None
-    after: str | None = None
-    names: Sequence[str] = ()
-    limit: int = 50
+    name: str
+    position: int
+    state: StepState
+    reason: str | None
+    attempts: int
+    failures: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    looks_again_at: datetime | None
+    not_before: datetime | None
+    waiting_since: datetime | None
+    waiting_until: datetime | None
+    waiting_for: str | None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Also while a worker looks whether the wait is over."""
+        return self.state in {S.WAITING_VENDOR, S.WAITING_PERSON} or (
+            self.waiting_since is not None and self.state in {S.READY, S.RUNNING}
+        )
 
-def _record(row: Row[Any]) -> Record:
-    return dict(row._mapping)
+    @property
+    def needs_person(self) -> bool:
+        if self.state is S.WAITING_PERSON:
+            return True
+        return self.is_waiting and (self.waiting_for or "").startswith("a person")
 
-
-def list_onboardings(connection: Connection, filters: Filters) -> list[Record]:
-    """One page, by name. ``step`` is the first step that is not done, ``done`` how many are."""
-    # Steps are joined to the page, not to the table: a page of 50 reads 250 steps, whatever the size of the table.
-    page = select(Onboarding).where(*_conditions(filters)).order_by(Onboarding.c.name).limit(filters.limit)
-    rows = [_record(row) for row in connection.execute(page).all()]
-    steps: dict[int, list[Row[Any]]] = {row["id"]: [] for row in rows}
-    found = select(Step).where(Step.c.onboarding_id.in_(list(steps))).order_by(Step.c.position)
-    for step in connection.execute(found).all():
-        steps[step.onboarding_id].append(step)
-    return [_summary(row, steps[row["id"]]) for row in rows]
-
-
-def _conditions(filters: Filters) -> list[Any]:
-    conditions: list[Any] = []
-    for column, value in (
-        (Onboarding.c.status, filters.status),
-        (Onboarding.c.channel, filters.channel),
-        (Onboarding.c.sandbox, filters.sandbox),
-    ):
-        if value is not None:
-            conditions.append(column == value)
-    if filters.names:
-        conditions.append(Onboarding.c.name.in_(list(filters.names)))
-    if filters.after is not None:
-        conditions.append(Onboarding.c.name > filters.after)
-    if filters.waiting is not None:
-        waits = and_(Step.c.onboarding_id == Onboarding.c.id, Step.c.state == f"waiting_{filters.waiting}")
-        conditions.append(select(Step.c.id).where(waits).exists())
-    return conditions
+    @property
+    def seen_state(self) -> StepState:
+        """The state without the flicker of the looks in between."""
+        if not self.is_waiting:
+            return self.state
+        return S.WAITING_PERSON if self.needs_person else S.WAITING_VENDOR
 
 
-def _summary(row: Record, steps: list[Row[Any]]) -> Record:
-    current = next((step for step in steps if step.state not in FINISHED), None)
-    return {
-        "name": row["name"],
-        "channel": row["channel"],
-        "brand": row["brand"],
-        "sandbox": row["sandbox"],
-        "status": row["status"],
-        "reason": row["reason"],
-        "step": current.name if current is not None else None,
-        "done": sum(step.state in FINISHED for step in steps),
-        "steps": {step.name: step.state for step in steps},
-        "waiting_for": current.waiting_for if current is not None else None,
-        "waiting_since": current.waiting_since if current is not None else None,
-        "updated_at": row["updated_at"],
-        "next_verification_at": row["next_verification_at"],
-    }
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One onboarding in a list; ``since`` is when its present situation began."""
+
+    id: int
+    name: str
+    channel: str
+    brand: str
+    organization_id: str
+    sandbox: str
+    status: OnboardingState
+    reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    activated_at: datetime | None
+    next_verification_at: datetime | None
+    steps: tuple[Step, ...]
+
+    @property
+    def step(self) -> Step | None:
+        """The first step that is not done; None when all are."""
+        return next((step for step in self.steps if step.state not in DONE), None)
+
+    @property
+    def since(self) -> datetime:
+        step = self.step
+        if self.status in {OnboardingState.PAUSED, OnboardingState.CANCELLED, OnboardingState.REMOVED}:
+            return self.updated_at
+        if step is None:
+            return self.activated_at or self.updated_at
+        return step.waiting_since or step.finished_at or step.started_at or self.updated_at
+
+    @property
+    def needs_person(self) -> bool:
+        step = self.step
+        return self.status is OnboardingState.PAUSED or (step is not None and step.needs_person)
 
 
-def count_by_status(connection: Connection) -> dict[str, int]:
-    statement = select(Onboarding.c.status, func.count()).group_by(Onboarding.c.status).order_by(Onboarding.c.status)
-    return {str(row[0]): row[1] for row in connection.execute(statement).all()}
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of the list, in the order of names. ``after`` continues it; None at the end."""
+
+    onboardings: list[Summary]
+    after: str | None
+    matching: int
+    counts: dict[str, int]
 
 
-def similar_names(connection: Connection, name: str, limit: int = 200) -> list[str]:
-    """Names that begin alike, for "did you mean" and for shell completion."""
-    statement = select(Onboarding.c.name).where(Onboarding.c.name.startswith(name[:2], autoescape=True))
-    return list(connection.execute(statement.order_by(Onboarding.c.name).limit(limit)).scalars())
+_SUMMARY = (
+    "SELECT o.id, o.name, o.channel, o.brand, o.organization_id, o.sandbox, o.status, o.reason,"
+    " o.created_at, o.updated_at, o.activated_at, o.next_verification_at FROM onboarding o"
+)
+_STEPS = (
+    "SELECT s.onboarding_id, s.name, s.position, s.state, s.reason, s.attempt AS attempts, s.failures, s.started_at,"
+    " s.finished_at, CASE WHEN s.waiting_since IS NOT NULL THEN s.due_at END AS looks_again_at, s.not_before, s.waiting_since, s.waiting_until, s.waiting_for"
+    " FROM step s"
+)
 
 
-def complete_names(connection: Connection, start: str) -> list[str]:
-    statement = select(Onboarding.c.name).where(Onboarding.c.name.startswith(start, autoescape=True))
-    return list(connection.execute(statement.order_by(Onboarding.c.name).limit(50)).scalars())
+def list_onboardings(
+    fetch: Fetch,
+    *,
+    statuses: Sequence[str] = (),
+    channels: Sequence[str] = (),
+    sandboxes: Sequence[str] = (),
+    waiting: str | None = None,
+    after: str | None = None,
+    limit: int = 0,
+) -> Page:
+    """The onboardings that match all filters, from the first name behind ``after``.
+
+    :param waiting: ``person`` or ``vendor``.
+    :param limit: at most so many; 0 for all.
+    """
+    wheres: list[str] = []
+    params: dict[str, Any] = {}
+    for column, values in (("status", statuses), ("channel", channels), ("sandbox", sandboxes)):
+        if values:
+            wheres.append(f"o.{column} IN ({_placeholders(column, values, params)})")
+    if waiting is not None:
+        wheres.append(f"EXISTS (SELECT 1 FROM step s WHERE s.onboarding_id = o.id AND {WAITS[waiting]})")  # noqa: S608  our words
+        wheres.append("o.status NOT IN ('paused', 'cancelled', 'tearing_down', 'removed')")
+    matching = fetch(f"SELECT count(*) AS n FROM onboarding o {_where(wheres)}", params)[0]["n"]  # noqa: S608  our words
+    if after is not None:
+        wheres.append("o.name > :after")
+        params["after"] = after
+    # One more than asked for tells whether there is a next page.
+    tail = f" LIMIT {limit + 1:d}" if limit else ""
+    rows = fetch(f"{_SUMMARY} {_where(wheres)} ORDER BY o.name{tail}", params)
+    has_more = bool(limit) and len(rows) > limit
+    found = _with_steps(fetch, rows[:limit] if has_more else rows)
+    return Page(found, found[-1].name if has_more else None, matching, count_by_status(fetch))
 
 
-def show_onboarding(connection: Connection, name: str) -> Record | None:
-    """Everything about one onboarding that people need; None when there is none of that name."""
-    row = connection.execute(select(Onboarding).where(Onboarding.c.name == name)).one_or_none()
-    if row is None:
-        return None
+def count_by_status(fetch: Fetch) -> dict[str, int]:
+    """How many onboardings there are in each status that occurs, in the order of a status's life."""
+    rows = fetch("SELECT status, count(*) AS n FROM onboarding GROUP BY status", {})
+    found = {row["status"]: row["n"] for row in rows}
+    return {state.value: found[state] for state in OnboardingState if state in found}
 
-    def of(table: Any, *, newest: int | None = None) -> list[Record]:
-        statement = select(table).where(table.c.onboarding_id == row.id)
-        if newest is not None:
-            statement = statement.order_by(table.c.id.desc()).limit(newest)
-            return [_record(found) for found in reversed(connection.execute(statement).all())]
-        return [_record(found) for found in connection.execute(statement.order_by(table.c.id)).all()]
 
-    steps = [
-        _record(found)
-        for found in connection.execute(
-            select(Step).where(Step.c.onboarding_id == row.id).order_by(Step.c.position)
-        ).all()
+def find_onboardings(fetch: Fetch, names: Sequence[str]) -> list[Summary]:
+    """Those of ``names`` that exist, in the order given."""
+    found: dict[str, Summary] = {}
+    for start in range(0, len(names), ID_BATCH):
+        params: dict[str, Any] = {}
+        places = _placeholders("name", names[start : start + ID_BATCH], params)
+        rows = fetch(f"{_SUMMARY} WHERE o.name IN ({places})", params)
+        found |= {summary.name: summary for summary in _with_steps(fetch, rows)}
+    return [found[name] for name in names if name in found]
+
+
+def names_under_way(fetch: Fetch) -> list[str]:
+    """Names of those that may still move, or wait for a person, on their way to active."""
+    rows = fetch("SELECT name FROM onboarding WHERE status IN ('running', 'waiting') ORDER BY name", {})
+    return [row["name"] for row in rows]
+
+
+def names_like(fetch: Fetch, prefix: str = "", *, limit: int = 100_000) -> list[str]:
+    rows = fetch(
+        f"SELECT name FROM onboarding WHERE substr(name, 1, :size) = :prefix ORDER BY name LIMIT {limit:d}",  # noqa: S608
+        {"prefix": prefix, "size": len(prefix)},
+    )
+    return [row["name"] for row in rows]
+
+
+def _with_steps(fetch: Fetch, rows: Sequence[Record]) -> list[Summary]:
+    steps: dict[int, list[Step]] = defaultdict(list)
+    for start in range(0, len(rows), ID_BATCH):
+        params: dict[str, Any] = {}
+        ids = [row["id"] for row in rows[start : start + ID_BATCH]]
+        places = _placeholders("id", ids, params)
+        for row in fetch(f"{_STEPS} WHERE s.onboarding_id IN ({places}) ORDER BY s.position", params):
+            steps[row.pop("onboarding_id")].append(Step(**row | {"state": StepState(row["state"])}))
+    return [
+        Summary(**row | {"status": OnboardingState(row["status"]), "steps": tuple(steps[row["id"]])}) for row in rows
     ]
-    tasks = [task for task in of(OperatorTask) if task["state"] == OperatorTaskState.OPEN]
-    return {
-        "onboarding": {key: value for key, value in _record(row).items() if key != "spec"},
-        "steps": steps,
-        "last_attempts": _last_attempts(connection, [step["id"] for step in steps]),
-        "resources": of(Resource),
-        "checklist": of(ChecklistItem),
-        "operator_tasks": tasks,
-        "messages": of(Message, newest=10),
-        "verifications": of(Verification, newest=3),
-        "events": of(Event, newest=8),
-    }
 
 
-def _last_attempts(connection: Connection, step_ids: list[int]) -> list[Record]:
-    newest = (
-        select(Attempt.c.step_id, func.max(Attempt.c.number).label("number"))
-        .where(Attempt.c.step_id.in_(step_ids))
-        .group_by(Attempt.c.step_id)
-        .subquery()
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One onboarding in full. Each list is in the order in which its rows came to be."""
+
+    summary: Summary
+    mark: str
+    spec: Record
+    attempts: list[Record]
+    resources: list[Record]
+    checklist: list[Record]
+    tasks: list[Record]
+    verifications: list[Record]
+    messages: list[Record]
+    events: list[Record]
+
+
+def read_onboarding(fetch: Fetch, name: str) -> Detail | None:
+    """All that is known of one onboarding; None when there is none of this name."""
+    summaries = find_onboardings(fetch, [name])
+    if not summaries:
+        return None
+    params = {"id": summaries[0].id}
+    more = fetch("SELECT mark, spec FROM onboarding WHERE id = :id", params)[0]
+    return Detail(
+        summary=summaries[0],
+        mark=more["mark"],
+        spec=more["spec"],
+        attempts=fetch(
+            "SELECT s.name AS step, a.number, a.worker, a.started_at, a.finished_at, a.outcome, a.message, a.request_id"
+            " FROM attempt a JOIN step s ON s.id = a.step_id WHERE s.onboarding_id = :id ORDER BY a.id",
+            params,
+        ),
+        resources=fetch(
+            "SELECT step, vendor, kind, name, external_id, state, provenance, declared_by, details, intended_at,"
+            " present_at, seen_at FROM resource WHERE onboarding_id = :id ORDER BY id",
+            params,
+        ),
+        checklist=fetch(
+            "SELECT key, title, checked_by, state, detail, updated_at FROM checklist_item"
+            " WHERE onboarding_id = :id ORDER BY id",
+            params,
+        ),
+        tasks=open_tasks(fetch, name),
+        verifications=fetch(
+            "SELECT id, trigger, sends_message, state, requested_at, started_at, finished_at, findings"
+            " FROM verification WHERE onboarding_id = :id ORDER BY id",
+            params,
+        ),
+        messages=fetch(
+            "SELECT verification_id, client_reference, sid, recipient, body, status, transport, error_code, created_at,"
+            " updated_at FROM message WHERE onboarding_id = :id ORDER BY id",
+            params,
+        ),
+        events=read_events(fetch, summaries[0].id, limit=EVENTS_SHOWN),
     )
-    statement = select(Attempt).join(
-        newest, and_(Attempt.c.step_id == newest.c.step_id, Attempt.c.number == newest.c.number)
-    )
-    return [_record(row) for row in connection.execute(statement).all()]
 
 
-def list_events(
-    connection: Connection, onboarding_id: int, *, step: str | None, after: int, limit: int
+def read_events(
+    fetch: Fetch,
+    onboarding_id: int,
+    *,
+    since: datetime | None = None,
+    step: str | None = None,
+    behind: int = 0,
+    limit: int = 0,
 ) -> list[Record]:
-    """The newest ``limit`` events after the event ``after``, oldest of them first."""
-    statement = select(Event).where(Event.c.onboarding_id == onboarding_id, Event.c.id > after)
+    """Events in the order in which they happened: the newest ``limit`` of those that match (0 for all).
+
+    :param behind: only those with a greater id, for following.
+    """
+    wheres = ["e.onboarding_id = :id", "e.id > :behind"]
+    params: dict[str, Any] = {"id": onboarding_id, "behind": behind}
     if step is not None:
-        statement = statement.where(Event.c.step == step)
-    rows = connection.execute(statement.order_by(Event.c.id.desc()).limit(limit)).all()
-    return [_record(row) for row in reversed(rows)]
-
-
-def list_operator_tasks(connection: Connection, name: str | None) -> list[Record]:
-    """Open operator tasks, oldest first, with the onboarding's name."""
-    statement = (
-        select(OperatorTask, Onboarding.c.name.label("onboarding"))
-        .join(Onboarding, Onboarding.c.id == OperatorTask.c.onboarding_id)
-        .where(OperatorTask.c.state == OperatorTaskState.OPEN)
-        .order_by(OperatorTask.c.opened_at)
+        wheres.append("e.step = :step")
+        params["step"] = step
+    tail = f" LIMIT {limit:d}" if limit and since is None else ""
+    rows = fetch(
+        f"SELECT e.id, e.at, e.kind, e.step, e.text, e.details FROM event e {_where(wheres)} ORDER BY e.id DESC{tail}",  # noqa: S608  our words
+        params,
     )
+    # Compared here: SQLite stores times as text.
+    kept = [row for row in rows if since is None or row["at"] >= since]
+    return (kept[:limit] if limit else kept)[::-1]
+
+
+def open_tasks(fetch: Fetch, name: str | None = None) -> list[Record]:
+    """Open operator tasks, of one onboarding or of all that are not paused or ended, oldest first."""
+    wheres, params = ["t.state = :open"], {"open": OperatorTaskState.OPEN.value}
     if name is not None:
-        statement = statement.where(Onboarding.c.name == name)
-    return [_record(row) for row in connection.execute(statement).all()]
+        wheres.append("o.name = :name")
+        params["name"] = name
+    else:
+        wheres.append("o.status NOT IN ('paused', 'cancelled', 'tearing_down', 'removed')")
+    return fetch(
+        "SELECT o.name AS onboarding, t.step, t.key, t.title, t.place, t.fields, t.bring_back, t.opened_at"  # noqa: S608  our words
+        f" FROM operator_task t JOIN onboarding o ON o.id = t.onboarding_id {_where(wheres)} ORDER BY t.opened_at, t.id",
+        params,
+    )
 
 
-def onboarding_id(connection: Connection, name: str) -> int | None:
-    return connection.execute(select(Onboarding.c.id).where(Onboarding.c.name == name)).scalar_one_or_none()
+def last_verification(fetch: Fetch, onboarding_id: int) -> Record | None:
+    """The newest run of the checks."""
+    rows = fetch(
+        "SELECT id, trigger, sends_message, state, requested_at, started_at, finished_at, findings"
+        " FROM verification WHERE onboarding_id = :id ORDER BY id DESC LIMIT 1",
+        {"id": onboarding_id},
+    )
+    return rows[0] if rows else None
+
+
+def to_json(value: Any) -> Any:
+    """Plain JSON data: times in ISO 8601 with their zone, states as words, dataclasses as objects."""
+    if isinstance(value, Detail):
+        rest = {each.name: getattr(value, each.name) for each in fields(value) if each.name != "summary"}
+        return to_json(value.summary) | to_json(rest)
+    if is_dataclass(value) and not isinstance(value, type):
+        plain = {each.name: getattr(value, each.name) for each in fields(value)}
+        if isinstance(value, Summary):
+            step = value.step.name if value.step else None
+            plain |= {"step": step, "since": value.since, "needs_person": value.needs_person}
+        return to_json(plain)
+    if isinstance(value, dict):
+        # Row numbers mean nothing to others.
+        row_numbers = {key for key in ("id", "verification_id") if isinstance(value.get(key), int)}
+        return {key: to_json(item) for key, item in value.items() if key not in row_numbers}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _where(conditions: Iterable[str]) -> str:
+    joined = " AND ".join(conditions)
+    return f"WHERE {joined}" if joined else ""
+
+
+def _placeholders(prefix: str, values: Sequence[Any], params: dict[str, Any]) -> str:
+    """``:prefix_0, :prefix_1`` for an IN list; the values go into ``params``."""
+    names = [f"{prefix}_{number}" for number in range(len(values))]
+    params.update(zip(names, values, strict=True))
+    return ", ".join(f":{name}" for name in names)

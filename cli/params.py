@@ -1,0 +1,96 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNITS = {"s": "seconds", "min": "minutes", "m": "minutes", "h": "hours", "d": "days"}
+STEPS = ("registration", "webhook", "credential", "channel", "verification")
+
+
+def complete_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of onboardings for the shell; none when there is no database to ask, for a Tab key must not complain."""
+    try:
+        from cli.state import reading
+        from engine.queries import names_like
+
+        with reading() as fetch:
+            return names_like(fetch, incomplete, limit=200)
+    except Exception:
+        return []
+
+
+def complete_keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Keys of the open operator tasks of the onboarding named before."""
+    try:
+        from cli.state import reading
+        from engine.queries import open_tasks
+
+        with reading() as fetch:
+            keys = [task["key"] for task in open_tasks(fetch, ctx.params["name"])]
+    except Exception:
+        return []
+    return [key for key in keys if key.startswith(incomplete)]
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment in the past: ``2h``, ``30min``, ``7d`` ago, or a date or time in ISO 8601."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        match = re.fullmatch(r"(\d+)\s*(s|min|m|h|d)", value)
+        try:
+            if match:
+                return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
+            # Without a zone it is this machine's.
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time: write for example 30min, 2h, 7d or 2026-11-23T12:00.", param, ctx)
+
+
+class NameAndValue(click.ParamType[tuple[str, str]]):
+    """``NAME=VALUE``."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, separator, text = value.partition("=")
+        if not (separator and name.strip() and text.strip()):
+            self.fail(f"{value!r} is not NAME=VALUE: write for example url=https://...", param, ctx)
+        return name.strip(), text.strip()
+
+
+NAME = click.argument("name", shell_complete=complete_names)
+OPTIONAL_NAME = click.argument("name", required=False, shell_complete=complete_names)
+NAMES = click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_names)
+ANY_NAMES = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+
+
+def json_option(text: str = "Print JSON.") -> Callable[[Any], Any]:
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+def timeout_option() -> Callable[[Any], Any]:
+    return click.option(
+        "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop watching after this long (exit 1)."
+    )
+
+
+def echo_json(value: Any, *, on_one_line: bool = False) -> None:
+    """Print plain records as JSON, times in ISO 8601."""
+    from engine.queries import to_json
+
+    click.echo(json.dumps(to_json(value), indent=None if on_one_line else 2, ensure_ascii=False))
