@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.params import NAME, STEPS, Moment, echo_json, json_option
-from cli.show import show_command
-from cli.start import start_command
 from models.states import OnboardingState
 
 if TYPE_CHECKING:
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
 
     from engine.queries import Page
     from engine.reading import Record, Source
-
-__all__ = ["events_command", "list_command", "show_command", "start_command"]
 
 FOLLOW_SECONDS = 0.5
 
