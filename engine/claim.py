@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, insert, or_, select, update
 
-from engine.transitions import append_event, move_step
+from engine.transitions import append_event, lock_onboarding, move_step
 from models.states import HELD, StepState
 from models.tables import Attempt, Onboarding, Step
 
@@ -74,6 +74,7 @@ def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: f
 
     :raises LeaseLost: it is not.
     """
+    lock_onboarding(connection, lease.onboarding_id)
     statement = (
         update(Step)
         .where(Step.c.id == lease.step_id, Step.c.state == StepState.RUNNING, Step.c.attempt == lease.attempt)

@@ -34,11 +34,12 @@ class NotPossible(RuntimeError):
 
 
 def find(connection: Connection, name: str) -> Row[Any]:
-    """The onboarding's row.
+    """The onboarding's row, locked: what follows decides by its status.
 
     :raises UnknownOnboarding: there is none.
     """
-    row = connection.execute(select(Onboarding).where(Onboarding.c.name == name)).one_or_none()
+    statement = select(Onboarding).where(Onboarding.c.name == name).with_for_update(key_share=True)
+    row = connection.execute(statement).one_or_none()
     if row is None:
         raise UnknownOnboarding(name)
     return row

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select, update
 
 from engine.retry import next_delay
-from engine.transitions import append_event
+from engine.transitions import append_event, lock_onboarding
 from engine.upsert import insert_new
 from engine.wake import signal_step
 from models.states import ForwardState
@@ -97,6 +97,7 @@ def receive(
     grace_seconds: float,
 ) -> Received:
     """Store one verified event and apply it, all in the caller's transaction; a duplicate changes nothing."""
+    lock_onboarding(connection, endpoint.onboarding_id)
     sid = params.get("MessageSid") or params.get("SmsSid", "")
     key = dedupe_key(kind, params)
     if len(key) > 120:
@@ -178,12 +179,12 @@ def take_due(
 
     Each row taken is hidden from other takers for ``lease_seconds``.
     """
+    lock_onboarding(connection, onboarding_id)
     waiting = (
         select(WebhookEvent)
         .where(WebhookEvent.c.onboarding_id == onboarding_id, WebhookEvent.c.forward_state == ForwardState.PENDING)
         .order_by(WebhookEvent.c.id)
         .limit(limit * 4)
-        .with_for_update(skip_locked=True)
     )
     taken: dict[str, Row[Any]] = {}
     for row in connection.execute(waiting).all():
@@ -217,6 +218,7 @@ def settle_event(
     grace_seconds: float,
 ) -> bool:
     """Record how forwarding went. True when the webhook step waited for this event and is ready now."""
+    lock_onboarding(connection, row.onboarding_id)
     if error is None:
         values: dict[str, Any] = {
             "forward_state": ForwardState.FORWARDED,

@@ -58,7 +58,9 @@ def start(
 ) -> Started:
     """Create the onboarding, or bring it to a changed spec if ``is_update``; idempotent by name."""
     stored = spec_to_json(spec)
-    row = connection.execute(select(Onboarding).where(Onboarding.c.name == spec.name).with_for_update()).one_or_none()
+    row = connection.execute(
+        select(Onboarding).where(Onboarding.c.name == spec.name).with_for_update(key_share=True)
+    ).one_or_none()
     if row is None:
         return _create(connection, catalogue, vault, spec, secret_values, at=at, grace_seconds=grace_seconds)
     changed_secrets = [name for name, value in secret_values.items() if vault.read(connection, row.id, name) != value]

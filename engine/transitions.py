@@ -62,6 +62,17 @@ class IllegalMove(RuntimeError):
     """A move that the tables above do not allow."""
 
 
+def lock_onboarding(connection: Connection, onboarding_id: int) -> None:
+    """Make this transaction the only one that moves this onboarding, until it ends.
+
+    Every transaction that changes a step, a message or the onboarding itself takes this lock first: one order for all,
+    so that no two of them can wait for each other. SQLite has one writer anyway.
+    """
+    # NO KEY UPDATE lets rows that refer to the onboarding be inserted meanwhile.
+    row = select(Onboarding.c.id).where(Onboarding.c.id == onboarding_id).with_for_update(key_share=True)
+    connection.execute(row)
+
+
 def append_event(
     connection: Connection,
     onboarding_id: int,
@@ -102,6 +113,7 @@ def move_step(
     :param settles: False where several steps move together: the caller settles once they all have.
     :return: False when the step was not in such a state, or belongs to a newer attempt: somebody else decided.
     """
+    lock_onboarding(connection, onboarding_id)
     origins = list(sources)
     for origin in origins:
         if target not in STEP_MOVES[origin]:

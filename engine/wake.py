@@ -72,8 +72,8 @@ def _due(connection: Connection, states: Iterable[StepState], at: datetime) -> l
         .where(Step.c.due_at <= at, Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
         .order_by(Step.c.due_at)
         .limit(BATCH)
-        # Two ticks at once share the work instead of waiting for each other. SQLite has one writer anyway.
-        .with_for_update(skip_locked=True, of=Step)
+        # Two ticks at once share the work, and one that is being moved right now is left for the next tick.
+        .with_for_update(skip_locked=True, key_share=True, of=Onboarding)
     )
     return list(connection.execute(statement).all())
 
@@ -126,7 +126,7 @@ def _due_verifications(connection: Connection, *, at: datetime, grace_seconds: f
         )
         .order_by(Onboarding.c.next_verification_at)
         .limit(BATCH)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     wakeups = []
     for row in connection.execute(statement).all():

@@ -7,17 +7,22 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import httpx
+
 from providers.errors import CallContext, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
-
 T = TypeVar("T")
+
+# What reading an answer of another shape raises; RecursionError comes from JSON that is nested too deep.
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError, httpx.InvalidURL)
 
 # A vendor that asks for more is looked at again after a day.
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
+# A vendor's sentence goes into the database and onto the screen; a page of HTML does not.
+LONGEST_REASON = 300
 
 
 def retry_after(response: httpx.Response) -> float | None:
@@ -28,7 +33,7 @@ def retry_after(response: httpx.Response) -> float | None:
     except ValueError:
         try:
             at = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if at.tzinfo is None:
             at = at.replace(tzinfo=UTC)
@@ -40,9 +45,15 @@ def answer_json(response: httpx.Response) -> dict[str, Any]:
     """The JSON object of an error answer; empty when it is none."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def reason(body: dict[str, Any], *fields: str) -> str:
+    """What an error answer says for people: the first of ``fields`` that holds text, on one line and not without end."""
+    texts = (" ".join(body[field].split()) for field in fields if isinstance(body.get(field), str))
+    return next((text[:LONGEST_REASON] for text in texts if text), "no reason given")
 
 
 def read_answer(read: Callable[[Any], T], body: Any, *, vendor: str, operation: str, is_write: bool = False) -> T:
@@ -53,6 +64,6 @@ def read_answer(read: Callable[[Any], T], body: Any, *, vendor: str, operation: 
     """
     try:
         return read(body)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        msg = f"{vendor}'s answer cannot be read ({type(error).__name__}: {error}) to {operation}"
+    except UNREADABLE as error:
+        msg = f"{vendor}'s answer cannot be read ({type(error).__name__}: {str(error)[:LONGEST_REASON]}) to {operation}"
         raise Retryable(msg, ambiguous=is_write, context=CallContext(vendor, operation)) from None

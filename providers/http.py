@@ -11,7 +11,15 @@ import httpx
 
 from providers.answers import retry_after
 from providers.connections import thread_client
-from providers.errors import CallContext, Misconfigured, NeedsPerson, OnboardingError, RateLimited, Retryable
+from providers.errors import (
+    CallContext,
+    Misconfigured,
+    NeedsPerson,
+    OnboardingError,
+    RateLimited,
+    Refused,
+    Retryable,
+)
 from providers.redaction import redact, register_secret
 
 if TYPE_CHECKING:
@@ -24,6 +32,8 @@ LONGEST_CONNECT_SECONDS = 10.0
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Nothing was sent yet when these are raised.
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# Our own request cannot be written as HTTP; sending it again would not help.
+UNWRITABLE = (httpx.LocalProtocolError, UnicodeEncodeError)
 # Bodies are handed on decoded, so these no longer say the truth.
 TRANSFER_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
@@ -124,6 +134,13 @@ class Http:
             outcome = type(error).__name__
             msg = f"{self.vendor} cannot be reached ({error or outcome}) to {operation}"
             raise Retryable(msg, context=context) from None
+        except UNWRITABLE as error:
+            outcome = type(error).__name__
+            msg = f"a value that goes into a header cannot be sent ({outcome}) to {operation}"
+            cure = (
+                "remove line breaks and letters beyond ASCII from ids and headers, then `onboard start FILE --update`"
+            )
+            raise Refused(msg, cure=cure, context=context) from None
         except httpx.HTTPError as error:
             # The request left; whether it was carried out is unknown.
             outcome = type(error).__name__
@@ -177,7 +194,7 @@ class Http:
             return None
         try:
             body = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             msg = f"{self.vendor} answered {response.status_code} to {context.operation} with something that is no JSON object"

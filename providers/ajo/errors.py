@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from providers.answers import answer_json
+from providers.answers import answer_json, reason
 from providers.errors import CallContext, NeedsPerson, NotFound, OnboardingError, Refused, Retryable
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def classify(response: httpx.Response, context: CallContext) -> OnboardingError:
     """The decision for a refused request to Adobe or to the organisation's automation."""
     body = answer_json(response)
-    said = body.get("title") or body.get("error_description") or body.get("error") or "no reason given"
+    said = reason(body, "title", "error_description", "error")
     message = f"{context.vendor} refused to {context.operation} ({response.status_code}: {said})"
     match response.status_code:
         case 401:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from providers.answers import answer_json, read_answer
+from providers.answers import answer_json, read_answer, reason
 from providers.errors import CallContext, NeedsPerson, OnboardingError
 from providers.http import Http
 from providers.redaction import register_secret
@@ -43,7 +43,7 @@ _slots: dict[tuple[str, str, str, int], _Slot] = {}
 
 def _refused(response: httpx.Response, context: CallContext) -> OnboardingError:
     body = answer_json(response)
-    said = body.get("error_description") or body.get("error") or "no reason given"
+    said = reason(body, "error_description", "error")
     return NeedsPerson(
         f"Adobe IMS refused the client credentials ({response.status_code}: {said})",
         cure="check ajo.client_id, ajo.client_secret and ajo.scopes in the Developer Console, then `onboard start FILE --update`",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from providers.answers import answer_json
+from providers.answers import answer_json, reason
 from providers.errors import CallContext, Misconfigured, OnboardingError, Refused, Retryable
 from providers.http import Http
 
@@ -21,7 +21,7 @@ CURE = "check the webhook's URL, payload and authentication in Journey Optimizer
 
 def _refused(response: httpx.Response, context: CallContext) -> OnboardingError:
     body = answer_json(response)
-    said = body.get("title") or body.get("detail") or body.get("message") or "no reason given"
+    said = reason(body, "title", "detail", "message")
     message = f"{VENDOR} refused to {context.operation} ({response.status_code}: {said})"
     if response.status_code in {408, 425}:
         return Retryable(message, context=context)

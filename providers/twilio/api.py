@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import httpx
+
 from providers.answers import read_answer
 from providers.errors import CallContext, NeedsPerson, Retryable
 from providers.http import SAFE_METHODS, Http
@@ -11,8 +13,6 @@ from providers.twilio.errors import classify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-    import httpx
 
     from settings import Settings
 
@@ -80,18 +80,25 @@ class TwilioApi:
         """Every item of a list, over all its pages."""
         return [
             read_answer(read, item, vendor="Twilio", operation=operation)
-            for page in self._pages(http, path, operation=operation, params=params)
-            for item in page.get(key) or []
+            for items in self._pages(http, path, key, operation=operation, params=params)
+            for item in items
         ]
 
     def _pages(
-        self, http: Http, path: str, *, operation: str, params: Mapping[str, Any] | None
-    ) -> Iterator[dict[str, Any]]:
-        """The next page's address is taken as it comes; one that repeats ends the list.
+        self, http: Http, path: str, key: str, *, operation: str, params: Mapping[str, Any] | None
+    ) -> Iterator[list[Any]]:
+        """The items of each page. The next page's address is taken as it comes; one that repeats ends the list.
 
         The 2010 API gives it relative to its host, the newer ones in full: those must lie on the same host, for the
-        credentials go along.
+        credentials go along. A page without the list is no empty list: what is there would be made once more.
         """
+
+        def read_page(page: dict[str, Any]) -> tuple[list[Any], str | None]:
+            following = page.get("next_page_uri") or (page.get("meta") or {}).get("next_page_url")
+            if following:
+                httpx.URL(following)  # raises when it is none
+            return list(page[key]), following or None
+
         query: dict[str, Any] | None = {"PageSize": PAGE_SIZE, **(params or {})}
         seen: set[str] = set()
         url: str | None = path
@@ -104,7 +111,7 @@ class TwilioApi:
                 cure = "set the ONBOARD_TWILIO_*_URL to the addresses under which Twilio speaks of itself"
                 raise NeedsPerson(msg, cure=cure, context=CallContext("Twilio", operation))
             seen.add(url)
-            page = http.request("GET", url, operation=operation, params=query) or {}
+            page = http.request("GET", url, operation=operation, params=query)
             query = None
-            yield page
-            url = page.get("next_page_uri") or (page.get("meta") or {}).get("next_page_url")
+            items, url = read_answer(read_page, page, vendor="Twilio", operation=operation)
+            yield items

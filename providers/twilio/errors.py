@@ -1,8 +1,8 @@
 """What Twilio's error codes mean for us. Data, so that a new code is one line.
 
 Codes and meanings: Twilio's error catalogue (copy of 2023) and the error pages 20429, 21666, 21667, 21705, 21712,
-21714, 21730, 63008, 63011, 63106 (read November 2026). Which of them pass by themselves is our own classification
-(docs/vendors.md).
+21714, 21730, 63008, 63011, 63106 (read November 2026); 70051 as others met it. Which of them pass by themselves is our
+own classification (docs/vendors.md).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from providers.answers import answer_json
+from providers.answers import answer_json, reason
 from providers.errors import CallContext, NeedsPerson, NotFound, OnboardingError, RateLimited, Refused, Retryable
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ DECISIONS: dict[int, Decision] = {
     63037: Decision("retry", "the media could not be uploaded", "nothing: it passes"),
     63038: Decision("retry", "the channel's daily limit was reached", "try again tomorrow: `onboard retry`"),
     63106: Decision("final", "the handset cannot do RCS", "choose an RCS-capable Android handset in verification.to, then `onboard start FILE --update`"),
+    70051: Decision("person", "the API key lacks a permission", "delete the key in the Twilio Console, then `onboard retry`: a new one is made with all it needs"),
 }  # fmt: skip
 
 UNKNOWN = Decision(
@@ -126,7 +127,7 @@ def classify(response: httpx.Response, context: CallContext) -> OnboardingError:
     context = CallContext(
         context.vendor, context.operation, response.status_code, code, context.request_id, body.get("more_info")
     )
-    said = body.get("message") or "no reason given"
+    said = reason(body, "message")
     message = f"Twilio refused to {context.operation} ({response.status_code}, {code or 'no code'}: {said})"
     if response.status_code in {401, 403} and code not in DECISIONS:
         code = 20003

@@ -57,9 +57,9 @@ class ScriptedStep:
 class EngineWorld:
     """One onboarding per name, driven step by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str = "sqlite://") -> None:
         self.time = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-        self.db = make_engine("sqlite://")
+        self.db = make_engine(url)
         metadata.create_all(self.db)
         self.script: dict[str, list[Any]] = defaultdict(list)
         self.steps = [ScriptedStep(name, self.script) for name in STEPS]

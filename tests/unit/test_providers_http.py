@@ -97,7 +97,7 @@ def test_a_redirect_is_not_followed_and_needs_a_person(status):
     assert "https://vendor.test" in caught.value.cure
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"a": ', b"[1]", b'"text"', b"\xff\xfe"])
+@pytest.mark.parametrize("body", [b"<html>", b'{"a": ', b"[1]", b'"text"', b"\xff\xfe", b"[" * 200_000])
 @pytest.mark.parametrize(("method", "is_ambiguous"), [("GET", False), ("POST", True)])
 def test_an_answer_that_is_no_json_object_is_retried(body, method, is_ambiguous):
     with pytest.raises(Retryable, match="no JSON object") as caught:
@@ -127,6 +127,24 @@ def test_an_answer_that_drips_for_ever_is_cut_off(monkeypatch):
 def test_a_compressed_answer_is_read():
     packed = httpx.Response(200, content=gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"})
     assert ask(Vendor(packed)) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [httpx.LocalProtocolError("Illegal header value"), UnicodeEncodeError("ascii", "ключ", 0, 4, "not in range")],
+)
+def test_a_header_that_cannot_be_sent_is_final_and_does_not_show_its_value(failure):
+    with pytest.raises(Refused, match="header") as caught:
+        ask(Vendor(failure), "POST")
+    assert "ключ" not in caught.value.message
+    assert "ASCII" in caught.value.cure
+
+
+def test_letters_beyond_ascii_in_a_header_are_refused_before_anything_is_sent():
+    vendor = Vendor(httpx.Response(204))
+    with pytest.raises(Refused):
+        ask(vendor, headers={"x-api-key": "ключ"})
+    assert vendor.requests == []
 
 
 def test_a_read_only_client_refuses_to_write():
@@ -211,6 +229,7 @@ def in_seconds(seconds: float) -> str:
         ("²", None),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
         ("Wed, 21 Oct 2015 07:28:00 -0000", 0),
+        ("Wed, 21 Oct 2015 07:28:00 +999999999999999999", None),
         ("Fri, 31 Dec 2100 23:59:59 GMT", LONGEST_RETRY_AFTER_SECONDS),
     ],
 )
@@ -229,6 +248,23 @@ def test_an_answer_of_another_shape_is_retried(body):
     with pytest.raises(Retryable, match="Vendor's answer cannot be read") as caught:
         read_answer(lambda a: (a["sid"], int(a["n"])), body, vendor="Vendor", operation="create it", is_write=True)
     assert caught.value.ambiguous
+
+
+def nested_too_deep(_: object) -> None:
+    raise RecursionError
+
+
+@pytest.mark.parametrize("read", [lambda a: a[3], lambda a: int(float("inf")), lambda a: 1 // 0, nested_too_deep])
+def test_whatever_reading_an_answer_raises_is_retried(read):
+    with pytest.raises(Retryable, match="cannot be read") as caught:
+        read_answer(read, [1], vendor="Vendor", operation="read it")
+    assert not caught.value.ambiguous
+
+
+def test_the_complaint_about_an_answer_does_not_repeat_all_of_it():
+    with pytest.raises(Retryable) as caught:
+        read_answer(int, "x" * 4000, vendor="Vendor", operation="read it")
+    assert len(caught.value.message) < 500
 
 
 def test_each_thread_has_one_client():

@@ -262,6 +262,25 @@ def test_a_broken_item_of_a_list_is_retried():
     assert not caught.value.ambiguous
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        httpx.Response(204),
+        json({}),
+        json({"status": "ok"}),
+        json({"services": None}),
+        json({"services": 5}),
+        json({"services": {"sid": "MG1"}}),
+        json({"services": [], "meta": [1]}),
+        json({"services": [], "meta": {"next_page_url": 7}}),
+        json({"services": [], "next_page_uri": "/v1/Services\x00"}),
+    ],
+)
+def test_a_page_of_another_shape_is_retried_and_never_taken_for_an_empty_list(page):
+    with pytest.raises(Retryable, match="cannot be read"):
+        twilio(Vendor(page)).list_services()
+
+
 def test_the_account_signs_in_with_its_token():
     vendor = Vendor(json(SERVICE))
     twilio(vendor).fetch_service("MG1")

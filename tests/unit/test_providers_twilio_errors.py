@@ -5,6 +5,7 @@ import functools
 import httpx
 import pytest
 
+from providers.answers import LONGEST_REASON
 from providers.errors import NeedsPerson, NotFound, RateLimited, Refused, Retryable
 from providers.twilio.errors import DECISIONS, UNKNOWN, delivery_decision
 from tests.unit.providers_world import AUTH_TOKEN, Vendor, error, twilio
@@ -13,7 +14,7 @@ CLASSES = {"retry": Retryable, "person": NeedsPerson, "final": Refused}
 
 # The table of error codes as the project decided it, so that a slip of the hand in the code shows.
 RETRY = "20429 20500 20503 21611 21730 30001 30003 30005 30008 30017 30410 63009 63010 63011 63012 63017 63018 63036 63037 63038"
-PERSON = "11200 11205 11206 11210 11220 11235 11237 12300 20003 21408 21608 21702 21703 21704 21712 21714 30002 30034 63001 63002 63007 63008 63035"
+PERSON = "11200 11205 11206 11210 11220 11235 11237 12300 20003 21408 21608 21702 21703 21704 21712 21714 30002 30034 63001 63002 63007 63008 63035 70051"
 FINAL = "20404 21211 21606 21610 21612 21614 21617 21655 21656 21666 21667 21701 21705 21910 30004 30006 30007 63003 63005 63006 63013 63021 63024 63106"
 KINDS = {
     **dict.fromkeys(map(int, RETRY.split()), "retry"),
@@ -61,7 +62,7 @@ def test_a_wrong_token_needs_a_person_who_is_told_the_specs_field():
 
 
 @pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("code", [None, 70051])
+@pytest.mark.parametrize("code", [None, 99999])
 def test_refused_credentials_are_seen_by_status_where_the_code_is_unknown(status, code):
     raised = failing(error(status, code))
     assert type(raised) is NeedsPerson
@@ -101,6 +102,27 @@ def test_a_refusal_without_twilios_shape_is_final(body):
     assert type(raised) is Refused
     assert "no code" in raised.message
     assert raised.cure == UNKNOWN.cure
+
+
+def test_a_key_without_a_permission_is_not_mistaken_for_a_wrong_token():
+    raised = failing(error(401, 70051))
+    assert type(raised) is NeedsPerson
+    assert "delete the key" in raised.cure
+    assert "auth_token" not in raised.cure
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("two\nlines \x1b[31m", "two lines \x1b[31m"),
+        ("x" * 10_000, "x" * LONGEST_REASON),
+        (" \n", "no reason given"),
+        ({"a": 1}, "no reason given"),
+        (None, "no reason given"),
+    ],
+)
+def test_what_twilio_says_is_one_line_and_not_without_end(said, shown):
+    assert failing(httpx.Response(400, json={"message": said})).message.endswith(f"no code: {shown})")
 
 
 def test_more_info_and_request_id_are_kept():

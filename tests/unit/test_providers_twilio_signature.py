@@ -67,11 +67,17 @@ def test_the_probe_is_signed_for_the_address_without_its_overrides(monkeypatch):
     assert is_genuine(AUTH_TOKEN, URL, PARAMS, request.headers["X-Twilio-Signature"])
 
 
-@pytest.mark.parametrize("status", [301, 403, 404])
+@pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_gateway_that_refuses_its_own_probe_needs_a_person(monkeypatch, status):
-    with pytest.raises(NeedsPerson) as caught:
+    with pytest.raises(NeedsPerson, match=f"answered {status} to its own signed probe") as caught:
         probe(monkeypatch, httpx.Response(status))
-    assert "ONBOARD_PUBLIC_URL" in caught.value.cure or status == 301
+    assert "ONBOARD_PUBLIC_URL" in caught.value.cure
+
+
+def test_a_gateway_behind_a_redirect_needs_a_person_who_is_told_the_url(monkeypatch):
+    with pytest.raises(NeedsPerson, match="redirect") as caught:
+        probe(monkeypatch, httpx.Response(301, headers={"Location": "https://elsewhere.test/"}))
+    assert URL in caught.value.cure
 
 
 def test_a_gateway_that_is_away_is_tried_again(monkeypatch):

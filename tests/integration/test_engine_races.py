@@ -1,0 +1,115 @@
+"""Everything at once on one onboarding: no deadlock, no illegal move, no state without its event."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+import uuid
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from engine.commands import NotPossible
+from engine.contract import Done, Wait
+from engine.inbox import find_endpoint, receive
+from engine.transitions import STEP_MOVES
+from models.states import StepState
+from models.tables import Event, Step
+from tests.unit.engine_world import STEPS, EngineWorld
+
+SECONDS = 6
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request, tmp_path):
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'races.sqlite3'}"
+    else:
+        url = request.getfixturevalue("postgres").new_database(f"races_{uuid.uuid4().hex[:8]}")
+    made = EngineWorld(url)
+    yield made
+    made.db.dispose()
+
+
+def worker(world):
+    for step in STEPS:
+        world.run(step)
+
+
+def clock(world):
+    world.tick()
+    world.sweep()
+
+
+def callback(world):
+    params = {"MessageSid": f"SM{random.randrange(50)}", "MessageStatus": random.choice(["sent", "delivered"])}
+    token = world.onboarding().endpoint_token
+    with world.db.begin() as connection:
+        endpoint = find_endpoint(connection, token)
+        receive(connection, endpoint, "status", params, at=world.time, grace_seconds=60)
+    world.signal(random.choice(STEPS))
+
+
+def person(world):
+    verb = random.choice(["pause", "resume", "retry", "cancel", "verify"])
+    options = {"sends_message": False} if verb == "verify" else {}
+    with contextlib.suppress(NotPossible):
+        world.command(verb, **options)
+
+
+def test_workers_ticks_callbacks_and_commands_at_once_leave_a_legal_history(world):
+    wait = Wait("review", "review", "the carriers", timedelta(seconds=0.01), timedelta(days=1))
+
+    def act(ctx):
+        ctx.log("test:acted", "acted")
+        return random.choice([Done(), wait])
+
+    for step in world.steps:
+        step.act = act
+    world.start()
+    deadline = time.monotonic() + SECONDS
+    failures: list[BaseException] = []
+
+    def loop(work):
+        try:
+            while time.monotonic() < deadline and not failures:
+                work(world)
+        except BaseException as error:
+            failures.append(error)
+
+    crowd = [worker, worker, worker, clock, callback, person]
+    threads = [threading.Thread(target=loop, args=(work,)) for work in crowd]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < deadline and not failures:
+        world.forward(seconds=0.02)
+        threads[0].join(timeout=0.01)
+    for thread in threads:
+        thread.join(timeout=30)
+    assert failures == []
+    assert_legal(world, world.onboarding().id)
+
+
+def assert_legal(world, onboarding_id):
+    """The event log of each step is a path through the table of moves, and ends where the step is."""
+    with world.db.begin() as connection:
+        rows = connection.execute(
+            select(Event.c.step, Event.c.kind)
+            .where(Event.c.onboarding_id == onboarding_id, Event.c.kind.startswith("step:"))
+            .order_by(Event.c.id)
+        ).all()
+        now = dict(
+            connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == onboarding_id)).all()
+        )
+    for step in STEPS:
+        path = [kind.removeprefix("step:") for name, kind in rows if name == step and kind != "step:woken"]
+        state = StepState.READY if step == STEPS[0] else StepState.PENDING
+        for word in path:
+            target = StepState(word)
+            assert target in STEP_MOVES[state], f"{step}: {state} -> {target}"
+            state = target
+        assert state is now[step], step
+    assert len(rows) > 20
