@@ -148,6 +148,8 @@ def flower_command() -> None:
         "--read_only=True",
         "--persistent=False",
         f"--max_tasks={FLOWER_MAX_TASKS}",
+        # The argument is the onboarding's name; there are no results.
+        "--tasks_columns=name,args,state,received,started,runtime,worker,uuid",
     ]
     # The settings of this process were read before the working directory changes.
     environment["ONBOARD_HOME"] = str(settings.home.absolute())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from providers.errors import CallContext, Retryable
+from providers.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +53,18 @@ def answer_json(response: httpx.Response) -> dict[str, Any]:
 
 def reason(body: dict[str, Any], *fields: str) -> str:
     """What an error answer says for people: the first of ``fields`` that holds text, on one line and not without end."""
-    texts = (" ".join(body[field].split()) for field in fields if isinstance(body.get(field), str))
-    return next((text[:LONGEST_REASON] for text in texts if text), "no reason given")
+    for field in fields:
+        said = body.get(field)
+        # Control characters would act on the terminal that shows it.
+        text = " ".join("".join(c if c.isprintable() else " " for c in said).split()) if isinstance(said, str) else ""
+        if text:
+            return _shortened(text)
+    return "no reason given"
+
+
+def _shortened(text: str) -> str:
+    """Redacted before it is cut: half a secret would not be known as one."""
+    return redact(text)[:LONGEST_REASON]
 
 
 def read_answer(read: Callable[[Any], T], body: Any, *, vendor: str, operation: str, is_write: bool = False) -> T:
@@ -65,5 +76,5 @@ def read_answer(read: Callable[[Any], T], body: Any, *, vendor: str, operation: 
     try:
         return read(body)
     except UNREADABLE as error:
-        msg = f"{vendor}'s answer cannot be read ({type(error).__name__}: {str(error)[:LONGEST_REASON]}) to {operation}"
+        msg = f"{vendor}'s answer cannot be read ({type(error).__name__}: {_shortened(str(error))}) to {operation}"
         raise Retryable(msg, ambiguous=is_write, context=CallContext(vendor, operation)) from None

@@ -10,7 +10,8 @@ from tasks.inbox import send_forwards
 from tasks.process import workshop
 
 
-@app.task(name=names.TICK)
+# Every few seconds and never news: without events they do not bury the steps in Flower.
+@app.task(name=names.TICK, send_events=False)
 def tick() -> None:
     """Wake what is due by its own clock, and forwards whose message got lost."""
     shop = workshop()
@@ -21,7 +22,7 @@ def tick() -> None:
     send_forwards(forwards)
 
 
-@app.task(name=names.SWEEP)
+@app.task(name=names.SWEEP, send_events=False)
 def sweep() -> None:
     """Take over from vanished workers and wake what was never woken."""
     shop = workshop()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,6 +18,9 @@ import pytest
 
 CONTRACTS = Path(__file__).parents[3] / "shared" / "contracts"
 FORM = "application/x-www-form-urlencoded"
+
+Gaps = Mapping[str, set[str]]
+NO_GAPS: Gaps = MappingProxyType({})
 
 
 @cache
@@ -58,15 +63,18 @@ class Contract:
         raise AssertionError(f"the contract has no {method} {path}")
 
     # -- requests -----------------------------------------------------------------------------------------------
-    def check_request(self, request: httpx.Request, prefix: str = "") -> Operation:
-        """Fail unless path, query, headers, content type and each field are as described."""
+    def check_request(self, request: httpx.Request, prefix: str = "", gaps: Gaps = NO_GAPS) -> Operation:
+        """Fail unless path, query, headers, content type and each field are as described.
+
+        :param gaps: fields that the description is known to lack, by where they stand (``POST /path body.profile``).
+        """
         operation = self.operation(request.method, request.url.path, prefix)
         described = [*operation.body.get("parameters", []), *self._shared_parameters(operation)]
         self._check_path(request, operation, described, prefix)
         self._check_query(request, [one for one in described if one["in"] == "query"])
         for header in (one for one in described if one["in"] == "header" and one.get("required")):
             assert request.headers.get(header["name"]), f"header {header['name']} is missing"
-        self._check_body(request, operation)
+        self._check_body(request, operation, gaps)
         return operation
 
     def _shared_parameters(self, operation: Operation) -> list[dict[str, Any]]:
@@ -88,7 +96,7 @@ class Contract:
         for name, value in query.multi_items():
             self.validate(_typed(value, self.resolve(schemas[name])), schemas[name], name)
 
-    def _check_body(self, request: httpx.Request, operation: Operation) -> None:
+    def _check_body(self, request: httpx.Request, operation: Operation, gaps: Gaps) -> None:
         described = operation.body.get("requestBody")
         if described is None:
             assert not request.content, "the contract knows no body here"
@@ -97,7 +105,7 @@ class Contract:
         assert content_type in described["content"], f"the contract takes {list(described['content'])}"
         schema = self.resolve(described["content"][content_type]["schema"])
         body = json.loads(request.content) if content_type != FORM else self._form(request.content.decode(), schema)
-        self.refuse_unknown(body, schema, "body")
+        self.refuse_unknown(body, schema, f"{operation.method} {operation.template} body", gaps)
         self.validate(body, schema, "body")
 
     def _form(self, text: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -108,16 +116,18 @@ class Contract:
         return body
 
     # -- values -------------------------------------------------------------------------------------------------
-    def refuse_unknown(self, value: Any, schema: dict[str, Any], where: str) -> None:
+    def refuse_unknown(self, value: Any, schema: dict[str, Any], where: str, gaps: Gaps = NO_GAPS) -> None:
         schema = self.resolve(schema)
         if isinstance(value, list):
             for item in value:
-                self.refuse_unknown(item, schema.get("items", {}), where)
+                self.refuse_unknown(item, schema.get("items", {}), where, gaps)
         if not isinstance(value, dict) or "properties" not in schema:
             return
-        assert set(value) <= set(schema["properties"]), f"unknown in {where}: {set(value) - set(schema['properties'])}"
-        for name, item in value.items():
-            self.refuse_unknown(item, schema["properties"][name], f"{where}.{name}")
+        known = schema["properties"]
+        unknown = set(value) - set(known) - gaps.get(where, set())
+        assert not unknown, f"unknown in {where}: {unknown}"
+        for name in set(value) & set(known):
+            self.refuse_unknown(value[name], known[name], f"{where}.{name}", gaps)
 
     def validate(self, value: Any, schema: dict[str, Any], where: str) -> None:
         components = _as_json_schema(self.document.get("components", {}))

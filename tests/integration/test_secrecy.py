@@ -64,9 +64,11 @@ def test_flower_shows_the_five_tasks_by_onboarding_and_no_secret_shows_anywhere(
     wanted = {(task, f"('{name}',)") for task in FIVE for name in names}
     eventually(lambda: wanted <= shown(), within=20, what="five tasks of each onboarding in Flower")
 
+    tasks = json.loads(page(f"{flower}/api/tasks?limit=1000"))
+    assert not [task for task in tasks.values() if task["name"].startswith("clock.")], "ticks bury what matters"
+
     secrets = stored_secrets(stack) | {AUTH_TOKEN, CLIENT_SECRET}
     assert len(secrets) == 4
-    tasks = json.loads(page(f"{flower}/api/tasks?limit=1000"))
     places = {f"Flower page of {uuid}": page(f"{flower}/task/{uuid}") for uuid in list(tasks)[:40]}
     places |= {
         f"Flower {path}": page(f"{flower}/{path}") for path in ("api/tasks?limit=1000", "tasks", "workers", "metrics")

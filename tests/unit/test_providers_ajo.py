@@ -187,6 +187,8 @@ def test_the_automations_five_calls(client_id):
         "PUT /automation/webhooks/n1",
         "DELETE /automation/channel-configurations/n1",
     ]
+    assert [request.content for request in adobe.requests] == [b"", b"", b'{"name":"n"}', b'{"name":"n"}', b""]
+    assert {request.headers["x-sandbox-name"] for request in adobe.requests} == {"prod"}
 
 
 def test_an_automation_without_the_object_finds_none(client_id):

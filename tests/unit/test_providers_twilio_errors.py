@@ -114,7 +114,7 @@ def test_a_key_without_a_permission_is_not_mistaken_for_a_wrong_token():
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("two\nlines \x1b[31m", "two lines \x1b[31m"),
+        ("two\nlines \x1b[31mred", "two lines [31mred"),
         ("x" * 10_000, "x" * LONGEST_REASON),
         (" \n", "no reason given"),
         ({"a": 1}, "no reason given"),
@@ -135,6 +135,11 @@ def test_more_info_and_request_id_are_kept():
 def test_what_twilio_says_is_redacted():
     raised = failing(httpx.Response(400, json={"message": f"no such token {AUTH_TOKEN}"}))
     assert AUTH_TOKEN not in raised.message
+
+
+def test_a_secret_is_blanked_out_before_what_twilio_says_is_cut():
+    said = "x" * (LONGEST_REASON - 10) + AUTH_TOKEN
+    assert AUTH_TOKEN[:8] not in failing(httpx.Response(400, json={"message": said})).message
 
 
 def test_unknown_delivery_codes_are_final_and_silence_is_retried():
