@@ -46,8 +46,8 @@ class Settings(BaseModel):
         None, description="URL under which vendors reach the gateway. Empty: the local gateway."
     )
     gateway_host: str = Field("127.0.0.1", description="Address the gateway listens on.")
-    gateway_port: int = Field(8700, description="Port of the gateway (`up` and `demo` take a free one if it is taken).")
-    flower_port: int = Field(5555, description="Port of Flower (`up` and `demo` take a free one if it is taken).")
+    gateway_port: int = Field(8700, description="Port of the gateway (embedded, `up` takes a free one if it is taken).")
+    flower_port: int = Field(5555, description="Port of Flower (embedded, `up` takes a free one if it is taken).")
     flower_basic_auth: SecretStr | None = Field(
         None, description="user:password for Flower. Needed when it listens beyond loopback."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -53,11 +53,26 @@ def _explain(error: Exception) -> str | None:
     if name == "providers.errors.Misconfigured":
         return str(error)
     if name == "pydantic_core._pydantic_core.ValidationError" and "Settings" in str(error):
-        return f"a setting is wrong: {error}"
+        wrong = (f"ONBOARD_{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in _faults(error))
+        return "a setting is wrong. " + "; ".join(wrong)
     if name == "sqlalchemy.exc.OperationalError":
         return (
             f"the database does not answer ({str(error).splitlines()[0]}). Is it running? `onboard doctor` tells more."
         )
+    if name in {"sqlalchemy.exc.NoSuchModuleError", "sqlalchemy.exc.ArgumentError"}:
+        return (
+            "ONBOARD_DATABASE_URL is not a URL this program can use: write postgresql+psycopg://USER:PASSWORD@HOST/NAME, "
+            "or leave it empty for SQLite."
+        )
+    if isinstance(error, KeyError) and "No such transport" in str(error):
+        return "ONBOARD_BROKER_URL is not a URL this program can use: write redis://HOST:6379/0, or leave it empty."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}. ONBOARD_HOME must be a folder that can be written."
     if name == "kombu.exceptions.OperationalError":
         return "the broker does not answer. Is it running? `onboard up` starts everything; `onboard doctor` tells more."
     return None
+
+
+def _faults(error: Exception) -> list[dict[str, Any]]:
+    faults: list[dict[str, Any]] = error.errors()  # type: ignore[attr-defined]  # pydantic is not imported for --help
+    return faults

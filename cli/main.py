@@ -49,7 +49,7 @@ EPILOG = """\b
 Exit codes:
   0  done, or nothing to do
   1  something failed (an onboarding, a vendor, a check)
-  2  the command line or a spec is wrong; nothing was changed
+  2  the command line or a spec is wrong, or a spec differs and --update is missing
   3  waits for a person
   4  no such onboarding
   5  this installation is not set up (onboard doctor)

@@ -55,7 +55,8 @@ def up_command(has_simulator: bool, workers: int) -> None:
 def _show(stack: Stack) -> None:
     from sqlalchemy.engine import make_url
 
-    from cli.stack.programs import is_loopback
+    from cli.demo import SECRETS
+    from cli.stack.programs import ROOT, is_loopback
 
     settings = stack.settings
     rows = [
@@ -77,7 +78,11 @@ def _show(stack: Stack) -> None:
     click.echo("")
     if stack.simulator_url is not None:
         click.echo(
-            "Twilio and AJO are simulated: nothing real is touched, and the simulator forgets all when it stops."
+            "Twilio and AJO are simulated: nothing real is touched, and the simulator forgets all when it stops;\n"
+            "use a fresh ONBOARD_HOME after that. To start the example specs against it:\n"
+            f"  DEMO_TWILIO_AUTH_TOKEN={SECRETS['DEMO_TWILIO_AUTH_TOKEN']} "
+            f"DEMO_AJO_CLIENT_SECRET={SECRETS['DEMO_AJO_CLIENT_SECRET']} \\\n"
+            f"    onboard start {ROOT / 'models' / 'spec' / 'examples'}/*.yaml"
         )
     elif settings.public_url is None and is_loopback(settings.gateway_host):
         click.echo("Vendors cannot reach this gateway yet: set ONBOARD_PUBLIC_URL to an address that leads here.")

@@ -116,7 +116,8 @@ def retry(
     append_event(connection, row.id, "onboarding:retried", "a person asked to try again", at=at)
     if row.status is O.CANCELLED:
         move_onboarding(connection, row.id, O.CANCELLED, O.RUNNING, at=at)
-    again = set(catalogue.names) if row.status is O.DEGRADED else set()
+    # Cancelling ends the scheduled checks, so what was active is verified anew; that sets the next date too.
+    again = set(catalogue.names) if row.status is O.DEGRADED else {catalogue.names[-1]}
     return reopen(connection, catalogue, row, again, at=at, grace_seconds=grace_seconds)
 
 

@@ -34,7 +34,7 @@ class UnknownTask(LookupError):
 
 
 class MissingValues(ValueError):
-    """The person did not bring back everything."""
+    """The person did not bring back everything, or something that cannot be it."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(", ".join(names))
@@ -94,7 +94,7 @@ def answer_task(
     ).one_or_none()
     if row is None:
         raise UnknownTask(key)
-    missing = [name for name in row.bring_back if not values.get(name)]
+    missing = [name for name in row.bring_back if not _is_usable(name, values.get(name, ""))]
     if missing:
         raise MissingValues(missing)
     connection.execute(
@@ -104,3 +104,8 @@ def answer_task(
     )
     append_event(connection, onboarding_id, "operator_task:done", f"{row.title}, by {by}", at=at, step=row.step)
     return str(row.step)
+
+
+def _is_usable(name: str, value: str) -> bool:
+    """What can be checked at once is: an address has to be one."""
+    return value.startswith(("https://", "http://")) if name == "url" else bool(value)

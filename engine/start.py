@@ -67,8 +67,6 @@ def start(
     differences = list(_differences("", row.spec, stored)) + [f"{name}: another secret" for name in changed_secrets]
     if not differences:
         return Started(spec.name, "unchanged")
-    if not is_update:
-        return Started(spec.name, "differs", differences)
     identity = ("channel", "organisation", "sandbox", "account", "RCS sender")
     changed = [
         name for name, old, new in zip(identity, _identity(row.spec), _identity(stored), strict=True) if old != new
@@ -76,6 +74,8 @@ def start(
     if changed:
         msg = f"{spec.name}: {' and '.join(changed)} cannot change; start a new onboarding under another name"
         raise NotPossible(msg)
+    if not is_update:
+        return Started(spec.name, "differs", differences)
     for name in changed_secrets:
         vault.write(connection, row.id, name, secret_values[name], at=at)
     reruns, wakeups = _apply_update(

@@ -132,7 +132,7 @@ class Http:
             ids = request_id if theirs == request_id else f"{request_id}, theirs {theirs}"
         except UNSENT as error:
             outcome = type(error).__name__
-            msg = f"{self.vendor} cannot be reached ({error or outcome}) to {operation}"
+            msg = f"{self.vendor} cannot be reached ({str(error) or outcome}) to {operation}"
             raise Retryable(msg, context=context) from None
         except UNWRITABLE as error:
             outcome = type(error).__name__

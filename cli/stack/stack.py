@@ -62,6 +62,7 @@ class Stack:
         self._ports = Ports()
         self._lock = InstanceLock(self.settings.home)
         self._broker: EmbeddedBroker | None = None
+        self._wrote_state = False
         self.supervisor = Supervisor(
             self.settings.home / "logs", restarts=self.options.restarts, say=self.say, interrupt=self.interrupt
         )
@@ -108,6 +109,7 @@ class Stack:
         start(programs.flower(self.environment))
         start(programs.beat(self.environment))
         self._wait_for_all()
+        self._wrote_state = True
         write_private(self.settings.home / STATE_FILE, json.dumps(self.describe()))
 
     def describe(self) -> dict[str, Any]:
@@ -127,7 +129,10 @@ class Stack:
         if self._broker is not None:
             self._broker.withdraw_address()
             self._broker = None
-        (self.settings.home / STATE_FILE).unlink(missing_ok=True)
+        if self._wrote_state:
+            # Another stack of this home may have refused us; its file is not ours to delete.
+            (self.settings.home / STATE_FILE).unlink(missing_ok=True)
+            self._wrote_state = False
         self._ports.free()
         self._lock.free()
 

@@ -216,7 +216,12 @@ def observe(ctx: StepContext, spec: RcsSpec) -> list[Finding]:
         lost = "; ".join(f"{c}: {describe(_country(sender, c))}" for c in spec.rcs.countries if c not in usable)
         findings.append(Finding(subject, f"is {sender.status}, not usable in {lost}", "answer Twilio's review ticket"))
     service_sid = ctx.external_id(kinds.MESSAGING_SERVICE)
-    if sid not in {entry.sid for entry in ctx.vendors.twilio.list_channel_senders(service_sid)}:
+    try:
+        pool = {entry.sid for entry in ctx.vendors.twilio.list_channel_senders(service_sid)}
+    except NotFound:
+        # The service itself is reported by the one who looks after it.
+        return findings
+    if sid not in pool:
         findings.append(
             Finding(
                 subject, f"is not in the pool of messaging service {service_sid}", "put it back in the Twilio Console"

@@ -12,7 +12,7 @@ from engine.inbox import PROBE_PREFIX, find_probes
 from models.spec.onboarding import RcsSpec
 from models.states import ForwardState
 from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE
-from providers.errors import NeedsPerson
+from providers.errors import NeedsPerson, NotFound
 from providers.twilio.probe import post_callback
 from tasks.steps import ajo_objects, kinds, rcs_sender
 from tasks.steps.ajo_objects import AjoObject
@@ -68,7 +68,11 @@ def _service_urls(ctx: StepContext) -> dict[str, str]:
 
 
 def _observe_service(ctx: StepContext) -> list[Finding]:
-    service = ctx.vendors.twilio.fetch_service(ctx.external_id(kinds.MESSAGING_SERVICE))
+    try:
+        service = ctx.vendors.twilio.fetch_service(ctx.external_id(kinds.MESSAGING_SERVICE))
+    except NotFound:
+        # Registration, which owns it, reports that.
+        return []
     actual = {"inbound_request_url": service.inbound_request_url, "status_callback": service.status_callback}
     findings = [
         Finding(
@@ -86,7 +90,10 @@ def _observe_service(ctx: StepContext) -> list[Finding]:
 
 
 def _observe_sender(ctx: StepContext) -> list[Finding]:
-    sender = ctx.vendors.twilio.fetch_sender(ctx.external_id(kinds.RCS_SENDER))
+    try:
+        sender = ctx.vendors.twilio.fetch_sender(ctx.external_id(kinds.RCS_SENDER))
+    except NotFound:
+        return []
     cure = "set it in the Twilio Console (the sender's Configuration tab)"
     return [
         Finding(f"RCS sender {sender.sender_id}", f"{field} is {sender.webhook.get(field)}, not {wanted}", cure)

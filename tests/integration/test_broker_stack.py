@@ -101,6 +101,7 @@ def test_up_runs_everything_doctor_finds_it_well_and_nothing_is_left_after_ctrl_
     second = onboard(home, "up")
     assert second.returncode == 5
     assert f"already running on {home} with pid {running.process.pid}" in second.stderr
+    assert (home / "up.json").exists(), "the refused one must leave the running one alone"
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(timeout=60) == 0
     assert processes_of(home) == []

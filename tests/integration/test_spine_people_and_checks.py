@@ -186,6 +186,15 @@ def test_a_deleted_key_degrades_and_retry_mints_another(house, twilio):
     assert house.simulator.live("api_key") == 1
 
 
+def test_a_deleted_messaging_service_is_one_finding_with_the_right_cure(house, twilio):
+    house.start("rcs", "acme")
+    house.run_to_end("acme")
+    twilio.delete_service(house.resource("acme", "twilio_messaging_service").external_id)
+    run = recheck(house)
+    assert [finding["problem"] for finding in run.findings] == ["does not exist any more"]
+    assert "`onboard retry acme`" in run.findings[0]["cure"]
+
+
 def test_a_suspended_carrier_degrades_and_its_return_restores(house):
     house.start("rcs", "acme")
     house.run_to_end("acme")

@@ -155,6 +155,25 @@ def test_retry_takes_up_a_cancelled_onboarding(world):
     assert world.status() is O.ACTIVE
 
 
+def test_an_active_onboarding_that_was_cancelled_is_verified_anew_when_taken_up(world):
+    world.start()
+    world.run_all()
+    world.command("cancel")
+    (wakeup,) = world.command("retry")
+    assert wakeup.step == "verification"
+    runs = world.steps[4].runs
+    world.run_all()
+    assert world.steps[4].runs == runs + 1
+    assert world.status() is O.ACTIVE
+
+
+def test_what_cannot_change_is_said_before_an_update_is_offered(world):
+    world.start()
+    ajo = spec_data()["ajo"] | {"sandbox": "dev"}
+    with pytest.raises(NotPossible, match="sandbox cannot change"):
+        world.start(ajo=ajo)
+
+
 def test_pause_lets_the_running_step_finish_and_holds_the_next(world):
     def pause_meanwhile(_ctx):
         world.command("pause")
@@ -216,6 +235,8 @@ def test_an_operator_task_waits_for_a_person_and_goes_on_with_what_they_brought(
     assert "onboard done acme inbound-webhook" in world.step("registration").reason
     with pytest.raises(MissingValues, match="url"):
         world.command("confirm", "inbound-webhook", values={}, by="Jo")
+    with pytest.raises(MissingValues, match="url"):
+        world.command("confirm", "inbound-webhook", values={"url": "notaurl"}, by="Jo")
     (wakeup,) = world.command("confirm", "inbound-webhook", values={"url": "https://hooks.example.com/1"}, by="Jo")
     assert wakeup.step == "registration"
     world.run_all()

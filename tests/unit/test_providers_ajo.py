@@ -65,6 +65,13 @@ def test_a_token_is_asked_for_as_adobe_wants_it_and_then_kept(client_id):
     assert adobe.bearers == ["Bearer token-number-1"] * 2
 
 
+def test_a_token_shows_in_no_text(client_id):
+    vendor = Vendor(token("token-of-this-test"), httpx.Response(400, json={"title": "bad token-of-this-test"}))
+    with pytest.raises(Refused, match="400: bad") as caught:
+        ajo(vendor, client_id=client_id).surfaces.find_surface("a")
+    assert "token-of-this-test" not in caught.value.message
+
+
 def test_a_token_is_renewed_five_minutes_before_its_end(client_id, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(ims.time, "monotonic", lambda: clock[0])
@@ -130,6 +137,14 @@ def test_a_token_refused_twice_needs_a_person(client_id):
         ajo(adobe, client_id=client_id).surfaces.find_surface("x")
     assert len(adobe.requests) == 2
     assert "ajo.client_id" in caught.value.cure
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(403, json={"title": "no"}), httpx.Response(302)])
+def test_what_no_new_token_would_mend_keeps_the_token(client_id, answer):
+    adobe = Adobe(answer)
+    with pytest.raises(NeedsPerson):
+        ajo(adobe, client_id=client_id).surfaces.find_surface("x")
+    assert (len(adobe.requests), adobe.tokens) == (1, 1)
 
 
 def test_a_token_that_another_thread_renewed_is_not_thrown_away(client_id):
@@ -228,3 +243,10 @@ def test_each_refusal_of_adobe_has_its_decision(client_id, status, expected):
     assert caught.value.context.status == status
     if status < 500 and status != 429:
         assert "the reason" in caught.value.message
+
+
+@pytest.mark.parametrize("field", ["title", "error_description", "error"])
+def test_adobes_reason_is_read_from_where_its_apis_put_it(client_id, field):
+    adobe = Adobe(httpx.Response(400, json={field: "the reason"}))
+    with pytest.raises(Refused, match="400: the reason"):
+        ajo(adobe, client_id=client_id).surfaces.find_surface("a")

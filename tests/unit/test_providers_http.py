@@ -56,6 +56,13 @@ def test_a_request_that_never_left_is_never_ambiguous(failure, method):
     assert not caught.value.ambiguous
 
 
+@pytest.mark.parametrize(("said", "shown"), [("no such host", "no such host"), ("", "ConnectError")])
+def test_the_reason_of_a_failed_connection_is_told(said, shown):
+    with pytest.raises(Retryable) as caught:
+        ask(Vendor(httpx.ConnectError(said)))
+    assert caught.value.message == f"Vendor cannot be reached ({shown}) to read things"
+
+
 @pytest.mark.parametrize(("method", "is_ambiguous"), [("GET", False), ("POST", True), ("PUT", True), ("DELETE", True)])
 @pytest.mark.parametrize(
     "failure", [httpx.ReadTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, httpx.DecodingError]
@@ -88,7 +95,7 @@ def test_other_refusals_are_for_the_vendors_own_table(status):
         ask(Vendor(httpx.Response(status)))
 
 
-@pytest.mark.parametrize("status", [301, 302, 307])
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 399])
 def test_a_redirect_is_not_followed_and_needs_a_person(status):
     vendor = Vendor(httpx.Response(status, headers={"Location": "https://elsewhere.test/"}))
     with pytest.raises(NeedsPerson, match="redirect") as caught:
@@ -169,6 +176,7 @@ def test_an_address_that_is_none_is_misconfigured(url):
         ("https://vendor.test/next", True),
         ("https://vendor.test?page=2", True),
         ("https://vendor.test.evil.test/next", False),
+        ("https://vandor.test/next", False),
         ("https://vendor.test@evil.test/next", False),
         ("http://vendor.test/next", False),
     ],
@@ -183,10 +191,18 @@ def test_credentials_go_below_the_base_url_only(url, is_ours):
         assert vendor.requests == []
 
 
-def test_the_vendors_request_id_is_kept_for_support():
+@pytest.mark.parametrize("header", ["Twilio-Request-Id", "X-Request-Id"])
+def test_the_vendors_request_id_is_kept_for_support(header):
     with pytest.raises(Refused) as caught:
-        ask(Vendor(httpx.Response(400, headers={"Twilio-Request-Id": "RQ1"})))
+        ask(Vendor(httpx.Response(400, headers={header: "RQ1"})))
     assert caught.value.context == CallContext("Vendor", "read things", status=400, request_id="RQ1")
+
+
+def test_without_the_vendors_request_id_ours_is_kept():
+    vendor = Vendor(httpx.Response(400))
+    with pytest.raises(Refused) as caught:
+        ask(vendor)
+    assert caught.value.context.request_id == vendor.requests[0].headers["x-request-id"]
 
 
 def test_each_call_logs_one_line_without_the_query(caplog):
@@ -278,6 +294,21 @@ def test_each_thread_has_one_client():
     assert one is not other
     for client in (one, other):
         client.close()
+
+
+def test_a_thread_whose_client_was_closed_gets_a_new_one():
+    seen = []
+
+    def use() -> None:
+        seen.append(thread_client())
+        seen[0].close()
+        seen.append(thread_client())
+        seen[1].close()
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert seen[0] is not seen[1]
 
 
 def test_the_threads_share_one_tls_context(monkeypatch):

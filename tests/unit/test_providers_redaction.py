@@ -68,6 +68,11 @@ def test_the_forms_of_a_secret_in_urls_and_json_are_blanked_out_too():
     assert "zq" not in redact('{"k": "zq/sla sh\\"es"}')
 
 
+def test_the_shortest_secret_is_blanked_out_at_the_very_end_too():
+    register_secret("zq-end")
+    assert redact("ends with zq-end") == f"ends with {REDACTED}"
+
+
 def test_values_too_short_to_be_secrets_are_left_alone():
     register_secret("zq1")
     assert redact("zq1") == "zq1"

@@ -49,6 +49,7 @@ def test_a_refused_request_with_a_known_code_follows_the_table(code):
     decision = DECISIONS[code]
     assert type(raised) is CLASSES[decision.kind]
     assert (raised.context.code, raised.context.status) == (code, 400)
+    assert f"(400, {code}: no)" in raised.message
     if decision.kind != "retry":
         assert decision.sentence in raised.message
         assert raised.cure == decision.cure
