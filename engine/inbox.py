@@ -164,12 +164,16 @@ def record_status(
         return False
     values: dict[str, Any] = {"status": status, "updated_at": at, "error_code": error_code}
     if sender:
-        # The prefix of From is the only documented evidence of the transport.
-        values["transport"] = "rcs" if sender.startswith("rcs:") else "mms" if sid.startswith("MM") else "sms"
+        values["transport"] = transport_of(sid, sender)
     connection.execute(update(Message).where(Message.c.id == row.id, Message.c.status == row.status).values(**values))
     text = f"message {sid} is {status}" + (f" (error {error_code})" if error_code else "")
     append_event(connection, onboarding_id, f"message:{status}"[:40], text, at=at, step="verification")
     return True
+
+
+def transport_of(sid: str, sender: str) -> str:
+    """``rcs``, ``mms`` or ``sms``. The prefix of From is the only documented evidence."""
+    return "rcs" if sender.startswith("rcs:") else "mms" if sid.startswith("MM") else "sms"
 
 
 def take_due(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, insert, select, update
 
-from engine.inbox import apply_callback, record_status
+from engine.inbox import apply_callback, record_status, transport_of
 from engine.wake import schedule_verification
 from models.states import VerificationState
 from models.tables import Message, Verification, WebhookEvent
@@ -112,13 +112,23 @@ def intend_message(ctx: StepContext, *, run_id: int, recipient: str, reference: 
     )
 
 
-def message_accepted(ctx: StepContext, message_id: int, *, sid: str, status: str) -> None:
-    """Twilio has it. Callbacks that were faster than this commit are applied now."""
+def message_accepted(
+    ctx: StepContext, message_id: int, *, sid: str, status: str, sender: str | None, error_code: int | None
+) -> None:
+    """Twilio has it, and may have finished with it already. Callbacks that were faster than this commit are applied now.
+
+    :param sender: None while a messaging service has not chosen one.
+    """
 
     def work(connection: Connection) -> None:
-        connection.execute(
-            update(Message).where(Message.c.id == message_id).values(sid=sid, status=status, updated_at=ctx.now())
-        )
+        values = {
+            "sid": sid,
+            "status": status,
+            "transport": transport_of(sid, sender) if sender else None,
+            "error_code": error_code,
+            "updated_at": ctx.now(),
+        }
+        connection.execute(update(Message).where(Message.c.id == message_id).values(**values))
         early = select(WebhookEvent.c.payload).where(
             WebhookEvent.c.onboarding_id == ctx.lease.onboarding_id,
             WebhookEvent.c.message_sid == sid,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.contract import AnySpec
     from engine.verifications import Record
     from providers.twilio.client import TwilioClient
+    from providers.twilio.types import Message
 
 DEAD_ENDS = frozenset({"undelivered", "failed", "canceled"})
 # Twilio lists a message a moment after accepting it. Before this age, one that is not listed may still turn up.
@@ -151,8 +152,14 @@ def _post(ctx: StepContext, twilio: TwilioClient, row: Record, *, number: int) -
         )
     except Refused as error:
         return Finding(f"test message to {row.recipient}", f"was refused: {error.message}", error.cure)
-    verifications.message_accepted(ctx, row.id, sid=accepted.sid, status=accepted.status)
+    _note_accepted(ctx, row.id, accepted)
     return f"test message {accepted.sid} to {row.recipient} is {accepted.status} (try {number})"
+
+
+def _note_accepted(ctx: StepContext, message_id: int, seen: Message) -> None:
+    verifications.message_accepted(
+        ctx, message_id, sid=seen.sid, status=seen.status, sender=seen.sender, error_code=seen.error_code
+    )
 
 
 def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Record, *, number: int) -> Finding | str:
@@ -161,7 +168,7 @@ def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Record, *, number
     to = f"rcs:{message.recipient}" if is_rcs else message.recipient
     for seen in twilio.list_messages(to=to, sent_after=message.created_at - timedelta(days=1)):
         if message.client_reference in seen.body:
-            verifications.message_accepted(ctx, message.id, sid=seen.sid, status=seen.status)
+            _note_accepted(ctx, message.id, seen)
             return f"test message {seen.sid} to {message.recipient} is {seen.status} (found again)"
     if ctx.now() < message.created_at + max(LISTING_DELAY * ctx.settings.wait_scale, timedelta(seconds=1)):
         return f"whether the test message to {message.recipient} was taken is being looked up"

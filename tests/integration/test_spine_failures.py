@@ -61,6 +61,18 @@ def test_each_vendor_call_survives(house, channel, fault):
     assert {kind: count["live"] for kind, count in ledger["counts"].items()} == expected_objects(channel)
 
 
+def test_a_message_that_was_read_before_its_lost_answer_is_looked_up_still_proves_rcs(house):
+    lost = {"match": {"method": "POST", "path_regex": r"/Messages\.json$"}, "action": "reply_lost"}
+    # Longer than the message takes, shorter than our patience.
+    late = {"match": {"method": "GET", "path_regex": r"/Messages\.json$"}, "action": "delay", "seconds": 0.45}
+    for rule in (lost, late):
+        house.simulator.post("faults", rule)
+    house.start("rcs", "acme")
+    assert house.run_to_end("acme").status == "active", house.story()
+    assert "is read (found again)" in house.story()
+    assert len(house.simulator.ledger["messages"]) == 1
+
+
 def expected_objects(channel):
     common = {"messaging_service": 1, "credential": 1, "channel_configuration": 1, "message": 1}
     return common | ({"rcs_sender": 1, "api_key": 1, "webhook": 2} if channel == "rcs" else {})
