@@ -36,7 +36,7 @@ SETTINGS = {
     "gateway_port": "0",
     "flower_port": "0",
 }
-SIMULATOR = ("--review-seconds", "3", "--message-seconds", "0.3", "--activation-seconds", "1")
+SIMULATOR = ("--review", "3", "--message", "0.3", "--activation", "1")
 # What the example specs refer to; these open nothing but the simulator.
 SECRETS = {
     "DEMO_TWILIO_AUTH_TOKEN": "5105a7e0c0ffee00c0ffee00c0ffee01",

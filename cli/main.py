@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "beat": ("cli.processes", "Run the scheduler."),
     "gateway": ("cli.processes", "Run the HTTP gateway."),
     "flower": ("cli.processes", "Run Flower."),
-    "simulator": ("cli.processes", "Run the stand-ins for Twilio and AJO."),
+    "simulator": ("cli.simulator", "Run the stand-ins for Twilio and AJO, or move their time."),
     "migrate": ("cli.processes", "Bring the database to the current version."),
     "secrets": ("cli.secrets", "Make and rotate the key that encrypts stored secrets."),
     "settings": ("cli.settings", "Print every setting and where it comes from."),

@@ -168,16 +168,6 @@ def refuse_open_flower(host: str, *, has_password: bool) -> None:
         raise Exit(msg, NOT_SET_UP)
 
 
-@click.command("simulator", add_help_option=False, context_settings={"ignore_unknown_options": True})
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def simulator_command(options: tuple[str, ...]) -> int:
-    """Run the stand-ins for Twilio and AJO. Options are those of ``python -m simulator``."""
-    from simulator.__main__ import parse_options
-    from simulator.server import serve
-
-    return serve(parse_options(list(options)))
-
-
 @click.command("migrate")
 def migrate_command() -> None:
     """Bring the database to the current version. Safe to repeat, and from several machines at once."""

@@ -1,32 +1,83 @@
 """`python -m simulator`: read the options, then serve until told to stop."""
 
-import argparse
-import sys
+from pathlib import Path
+from typing import Any
+
+import click
 
 from simulator.config import Config
-from simulator.server import serve
+from simulator.durations import parse_duration
+
+_DEFAULTS = Config()
 
 
-def parse_options(arguments: list[str]) -> Config:
-    """Turn command line arguments into a Config; argparse ends the process on a bad one."""
-    defaults = Config()
-    parser = argparse.ArgumentParser(
-        prog="python -m simulator", description="Stand-ins for Twilio and Adobe Journey Optimizer over HTTP."
-    )
-    parser.add_argument("--host", default=defaults.host)
-    parser.add_argument("--port", type=int, default=defaults.port, help="0: a free one (default: %(default)s)")
-    parser.add_argument("--review-seconds", type=float, default=defaults.review_seconds)
-    parser.add_argument("--message-seconds", type=float, default=defaults.message_seconds)
-    parser.add_argument("--activation-seconds", type=float, default=defaults.activation_seconds)
-    parser.add_argument(
-        "--no-auto-submit",
-        dest="auto_submit",
-        action="store_false",
-        help="leave new RCS senders in DRAFT until POST /_sim/senders/{sid}/submit",
-    )
-    parser.add_argument("--seed", type=int, default=None, help="makes SIDs repeatable")
-    return Config(**vars(parser.parse_args(arguments)))
+class Duration(click.ParamType[float]):
+    """A length of time, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command("simulator", context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--host", default=_DEFAULTS.host, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=_DEFAULTS.port, help="0 takes a free one.")
+@click.option(
+    "--review",
+    "review_seconds",
+    type=Duration(),
+    default=_DEFAULTS.review_seconds,
+    help="From an RCS sender's submission to the last carrier's decision.",
+)
+@click.option(
+    "--message",
+    "message_seconds",
+    type=Duration(),
+    default=_DEFAULTS.message_seconds,
+    help="From a message's creation to its last status.",
+)
+@click.option(
+    "--activation",
+    "activation_seconds",
+    type=Duration(),
+    default=_DEFAULTS.activation_seconds,
+    help="From a channel configuration's creation to Active.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=_DEFAULTS.speed,
+    help="Simulated seconds per real one; 0 stops the clock until it is advanced.",
+)
+@click.option(
+    "--max-concurrent",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS.max_concurrent,
+    help="Twilio calls of one account at the same time before 20429.",
+)
+@click.option(
+    "--auto-submit/--no-auto-submit",
+    default=_DEFAULTS.auto_submit,
+    help="Play the person who submits RCS senders in the Console.",
+)
+@click.option("--seed", type=int, help="Makes SIDs and chances repeatable.")
+@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="Keep the world in this file.")
+def simulate(**options: Any) -> int:
+    """Run the stand-ins for Twilio and Adobe Journey Optimizer.
+
+    The page at / shows what exists. Durations are simulated time: 3s, 12h, 28d, or seconds.
+    """
+    # Late: the server takes half a second to import, and --help needs none of it.
+    from simulator.server import serve
+
+    return serve(Config(**options))
 
 
 if __name__ == "__main__":
-    sys.exit(serve(parse_options(sys.argv[1:])))
+    raise SystemExit(simulate.main(prog_name="python -m simulator", standalone_mode=False))

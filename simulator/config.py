@@ -1,6 +1,7 @@
-"""How one simulator is set up; every duration is in seconds of real time."""
+"""How one simulator is set up. Durations are in seconds of simulated time."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,13 @@ class Config:
     """From the creation of a message to its last status."""
     activation_seconds: float = 1.0
     """From the creation of a channel configuration to Active."""
+    speed: float = 1.0
+    """Simulated seconds per real second; 0 stops the clock, so that only `advance` moves it."""
+    max_concurrent: int = 100
+    """Twilio calls of one account at the same time, beyond which 20429 is answered. Twilio publishes no number."""
     auto_submit: bool = True
     """Play the person who submits an RCS sender in the Twilio Console (there is no public API for it)."""
     seed: int | None = None
-    """Makes SIDs repeatable; access tokens and webhook addresses are random all the same."""
+    """Makes SIDs and chances repeatable; access tokens, secrets and webhook addresses are random all the same."""
+    state: Path | None = None
+    """File from which the world is read at the start, if it is there, and to which it is written at the end."""

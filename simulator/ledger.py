@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from simulator.objects import Json, Message
+from simulator.state import AjoMessage, Json, Message
 from simulator.world import World
 
 
@@ -20,6 +20,22 @@ def message_entry(message: Message) -> Json:
         "status": message.status,
         "error_code": message.error_code,
         "history": message.history,
+    }
+
+
+def ajo_message_entry(message: AjoMessage) -> Json:
+    return {
+        "reference": message.reference,
+        "sandbox": message.sandbox,
+        "campaign_id": message.campaign_id,
+        "job_id": message.job_id,
+        "to": message.to,
+        "text": message.text,
+        "request": message.request,
+        "http_status": message.http_status,
+        "message_id": message.message_id,
+        "error": message.error,
+        "feedback": message.feedback,
     }
 
 
@@ -59,7 +75,9 @@ def ledger(world: World) -> Json:
         "objects": entries,
         "calls": dict(sorted(world.calls.items())),
         "messages": [message_entry(message) for message in world.messages.values()],
+        "ajo_messages": [ajo_message_entry(message) for message in world.ajo_messages.values()],
         "events": world.events,
+        "consents": world.consents,
         "callbacks": world.callbacks,
         "duplicates": duplicates(world),
     }

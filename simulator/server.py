@@ -14,35 +14,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from simulator import (
-    adobe,
-    ajo_webhooks,
-    automation,
-    control,
-    surfaces,
-    twilio_accounts,
-    twilio_keys,
-    twilio_messages,
-    twilio_senders,
-    twilio_services,
-)
+from simulator.adobe import automation, campaigns, executions, ims, proofs, surfaces, webhooks
 from simulator.config import Config
+from simulator.control import api, page
 from simulator.edge import Edge
+from simulator.snapshot import NotASnapshot, load_file, save_file
+from simulator.state import State
+from simulator.twilio import accounts, keys, lifecycle, messages, numbers, review, senders, services
 from simulator.web import ProblemError, TwilioError, problem, twilio_error
 from simulator.world import World
 
 _ROOMS = (
-    twilio_accounts,
-    twilio_keys,
-    twilio_services,
-    twilio_senders,
-    twilio_messages,
-    adobe,
-    surfaces,
-    automation,
-    ajo_webhooks,
-    control,
+    *(accounts, numbers, keys, services, senders, messages),
+    *(ims, surfaces, campaigns, proofs, executions, automation, webhooks),
+    *(api, page),
 )
+ACTIONS = review.ACTIONS | lifecycle.ACTIONS | automation.ACTIONS | proofs.ACTIONS
 
 
 def _on_twilio_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework passes it
@@ -50,9 +37,11 @@ def _on_twilio_error(request: Request, error: Exception) -> Response:  # noqa: A
     return twilio_error(error.status, error.code, error.message)
 
 
-def _on_problem(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework passes it
+def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)  # noqa: S101 - registered for this class only
-    return problem(error.status, error.title, error.kind)
+    # Adobe describes its errors as plain JSON.
+    is_adobe = request.url.path.startswith("/platform.adobe.io/")
+    return error.answer("application/json" if is_adobe else "application/problem+json")
 
 
 def _on_no_route(request: Request, error: Exception) -> Response:
@@ -66,12 +55,20 @@ def _on_no_route(request: Request, error: Exception) -> Response:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    app.state.world.start()
     yield
-    await app.state.world.close()
+    # A reset may have put another world in its place.
+    world: World = app.state.world
+    if world.config.state is not None:
+        save_file(world.config.state, world)
+    await world.close()
 
 
-def create_app(config: Config) -> Edge:
-    """The whole simulator as an ASGI application, with a world of its own."""
+def create_app(config: Config, state: State | None = None) -> Edge:
+    """The whole simulator as an ASGI application, with a world of its own.
+
+    :param state: what another run left behind; None for the first world.
+    """
     app = Starlette(
         routes=[route for room in _ROOMS for route in room.ROUTES],
         exception_handlers={
@@ -81,7 +78,7 @@ def create_app(config: Config) -> Edge:
         },
         lifespan=_lifespan,
     )
-    app.state.world = World(config)
+    app.state.world = World(config, ACTIONS, state)
     return Edge(app)
 
 
@@ -103,27 +100,37 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
-            sys.stdout.write(f"simulator ready on http://{host}:{port}\n")
+            shown = f"[{host}]" if ":" in host else host
+            sys.stdout.write(f"simulator ready on http://{shown}:{port}\n")
             sys.stdout.flush()
 
 
 def serve(config: Config) -> int:
     """Serve until SIGTERM or SIGINT; the exit status of the process."""
     try:
-        listener = socket.create_server((config.host, config.port), backlog=512)
+        state = load_file(config.state) if config.state else None
+        listener = socket.create_server(
+            (config.host, config.port), backlog=512, family=socket.AF_INET6 if ":" in config.host else socket.AF_INET
+        )
+    except NotASnapshot as error:
+        sys.stderr.write(f"simulator: {error}\n")
+        return 1
     except OSError as error:
-        sys.stderr.write(f"simulator: cannot listen on {config.host}:{config.port}: {error.strerror}\n")
+        where = error.filename or f"cannot listen on {config.host}:{config.port}"
+        sys.stderr.write(f"simulator: {where}: {error.strerror}\n")
         return 1
     # The server stops gracefully on either signal and then raises it again: that ends the process with 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     server = _Server(
         uvicorn.Config(
-            create_app(config),
+            create_app(config, state),
             http=_DroppingProtocol,
             ws="none",
             log_level="warning",
             access_log=False,
+            # The vendors' wall clock may be wrong on purpose; the answer's date follows it.
+            date_header=False,
             # Typed as whole seconds, yet handed on as it is: a fifth of one ends even delayed calls.
             timeout_graceful_shutdown=0.2,  # type: ignore[arg-type]
         )

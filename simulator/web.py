@@ -2,16 +2,16 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from simulator.objects import Json
+from simulator.state import Json
 from simulator.world import World
 
 FORM = "application/x-www-form-urlencoded"
@@ -19,6 +19,14 @@ PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 1000
 
 Form = dict[str, list[str]]
+
+
+class HasSid(Protocol):
+    @property
+    def sid(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=HasSid)
 
 
 class TwilioError(Exception):
@@ -32,13 +40,20 @@ class TwilioError(Exception):
 
 
 class ProblemError(Exception):
-    """Ends an Adobe or automation call with a JSON problem body."""
+    """Ends an Adobe or automation call with a JSON problem body.
 
-    def __init__(self, status: int, title: str, kind: str = "about:blank") -> None:
+    :param more: further fields of the body.
+    """
+
+    def __init__(self, status: int, title: str, kind: str = "about:blank", more: Json | None = None) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
         self.kind = kind
+        self.more = more or {}
+
+    def answer(self, media_type: str) -> JSONResponse:
+        return problem(self.status, self.title, self.kind, self.more, media_type=media_type)
 
 
 def world_of(request: Request) -> World:
@@ -54,8 +69,15 @@ def twilio_error(status: int, code: int, message: str) -> JSONResponse:
     return JSONResponse(body, status)
 
 
-def problem(status: int, title: str, kind: str = "about:blank") -> JSONResponse:
-    return JSONResponse({"type": kind, "title": title, "status": status}, status, media_type="application/problem+json")
+def problem(
+    status: int,
+    title: str,
+    kind: str = "about:blank",
+    more: Json | None = None,
+    *,
+    media_type: str = "application/problem+json",
+) -> JSONResponse:
+    return JSONResponse({"type": kind, "title": title, "status": status} | (more or {}), status, media_type=media_type)
 
 
 def not_found(path: str) -> TwilioError:
@@ -64,7 +86,7 @@ def not_found(path: str) -> TwilioError:
 
 async def read_form(request: Request) -> Form:
     """The form fields of a request; anything that is not a form has none, exactly as Twilio sees it."""
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
+    if content_type(request) != FORM:
         return {}
     return parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
 
@@ -74,9 +96,22 @@ def one(form: Form, name: str) -> str | None:
     return (form.get(name) or [""])[-1] or None
 
 
-async def read_json(request: Request) -> Any:
-    """The JSON body; ValueError when it is none."""
-    return json.loads(await request.body())
+def content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+async def read_json(request: Request) -> Json:
+    """The body as a JSON object.
+
+    :raises ValueError: it is none; the text says why.
+    """
+    try:
+        body: Any = json.loads(await request.body())
+    except ValueError:
+        raise ValueError("The body is not valid JSON") from None
+    if not isinstance(body, dict):
+        raise ValueError("The body must be a JSON object")  # noqa: TRY004 - about the body, not the code
+    return body
 
 
 def rfc2822(moment: datetime | None) -> str | None:
@@ -111,7 +146,7 @@ def vendor_base(request: Request) -> str:
     return f"{str(request.base_url).rstrip('/')}/{request.url.path.split('/')[1]}"
 
 
-def _page_of(request: Request, items: Sequence[Json]) -> tuple[list[Json], int, int, bool]:
+def _page_of(request: Request, items: Sequence[Item]) -> tuple[Sequence[Item], int, int, bool]:
     """One page, its number, the page size, and whether there are more.
 
     The token names the last item seen: pages stay whole while new items arrive at the head of the list.
@@ -125,8 +160,8 @@ def _page_of(request: Request, items: Sequence[Json]) -> tuple[list[Json], int, 
     start = page * size
     token = query.get("PageToken", "").removeprefix("PA")
     if token:
-        start = next((index + 1 for index, item in enumerate(items) if item["sid"] == token), start)
-    return list(items[start : start + size]), page, size, len(items) > start + size
+        start = next((index + 1 for index, item in enumerate(items) if item.sid == token), start)
+    return items[start : start + size], page, size, len(items) > start + size
 
 
 def _page_query(request: Request, page: int, size: int, token: str | None) -> str:
@@ -139,13 +174,13 @@ def _page_query(request: Request, page: int, size: int, token: str | None) -> st
     return urlencode([*kept, ("PageToken", token)] if token else kept)
 
 
-def page_v2010(request: Request, key: str, items: Sequence[Json]) -> JSONResponse:
+def page_v2010(request: Request, key: str, items: Sequence[Item], show: Callable[[Item], Json]) -> JSONResponse:
     """A page in the style of the 2010 API: flat, with addresses relative to the vendor host."""
     shown, page, size, more = _page_of(request, items)
     path = "/" + request.url.path.split("/", 2)[2]
-    token = f"PA{shown[-1]['sid']}" if more else None
+    token = f"PA{shown[-1].sid}" if more else None
     body: Json = {
-        key: shown,
+        key: [show(item) for item in shown],
         "page": page,
         "page_size": size,
         "start": page * size,
@@ -158,11 +193,11 @@ def page_v2010(request: Request, key: str, items: Sequence[Json]) -> JSONRespons
     return JSONResponse(body)
 
 
-def page_v1(request: Request, key: str, items: Sequence[Json]) -> JSONResponse:
+def page_v1(request: Request, key: str, items: Sequence[Item], show: Callable[[Item], Json]) -> JSONResponse:
     """A page in the style of the newer APIs: a `meta` object with absolute addresses."""
     shown, page, size, more = _page_of(request, items)
     path = f"{str(request.base_url).rstrip('/')}{request.url.path}"
-    token = f"PA{shown[-1]['sid']}" if more else None
+    token = f"PA{shown[-1].sid}" if more else None
     meta: Json = {
         "key": key,
         "page": page,
@@ -172,4 +207,4 @@ def page_v1(request: Request, key: str, items: Sequence[Json]) -> JSONResponse:
         "next_page_url": f"{path}?{_page_query(request, page + 1, size, token)}" if more else None,
         "previous_page_url": f"{path}?{_page_query(request, page - 1, size, None)}" if page else None,
     }
-    return JSONResponse({key: shown, "meta": meta})
+    return JSONResponse({key: [show(item) for item in shown], "meta": meta})

@@ -3,17 +3,14 @@
 This is not Adobe's API: Adobe publishes none that writes credentials, webhooks or channel configurations.
 """
 
-import asyncio
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.adobe import enter_sandbox
-from simulator.automation_rules import CHECKS, shown
-from simulator.objects import AjoObject, Json, now
-from simulator.web import ProblemError, read_json, world_of
+from simulator.adobe.automation_rules import CHECKS, shown
+from simulator.adobe.ims import enter_sandbox
+from simulator.state import AjoObject, Json
+from simulator.web import ProblemError, content_type, read_json, world_of
 from simulator.world import World
 
 _KINDS = {
@@ -50,21 +47,26 @@ def _siblings(request: Request, place: tuple[str, str], kind: str) -> list[AjoOb
 async def _fields(request: Request, place: tuple[str, str], own: AjoObject | None) -> Json:
     """The checked body of a create or an update; `own` is the object that is being updated."""
     kind = _kind(request)
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+    if content_type(request) != "application/json":
         raise ProblemError(415, "Content-Type must be application/json")
     try:
-        body: Any = await read_json(request)
-    except ValueError:
-        raise ProblemError(400, "The body is not valid JSON") from None
-    if not isinstance(body, dict):
-        raise ProblemError(400, "The body must be a JSON object")
+        body = await read_json(request)
+    except ValueError as error:
+        raise ProblemError(400, str(error)) from None
     if own is not None and kind == "credential":
-        # A secret cannot be read back, so an update that leaves it out keeps it.
-        body = {name: own.fields[name] for name in ("auth_token",) if name in own.fields} | body
+        body = _with_secrets(body, own.fields)
     CHECKS[kind](body, lambda of_kind, item_id: any(i.id == item_id for i in _siblings(request, place, of_kind)))
     if any(item.fields["name"] == body["name"] and item is not own for item in _siblings(request, place, kind)):
         raise ProblemError(409, f"A {kind.replace('_', ' ')} named {body['name']} exists already")
     return {name: value for name, value in body.items() if name not in ("id", "url", "status", "status_reason")}
+
+
+def _with_secrets(body: Json, own: Json) -> Json:
+    """The body of an update with the secrets it leaves out: they cannot be read back."""
+    kept = {"auth_token": own["auth_token"]} if "auth_token" in own else {}
+    if isinstance(body.get("auth"), dict) and isinstance(own.get("auth"), dict):
+        body["auth"] = {"token": own["auth"]["token"]} | body["auth"]
+    return kept | body
 
 
 async def create(request: Request) -> Response:
@@ -72,14 +74,14 @@ async def create(request: Request) -> Response:
     kind = _kind(request)
     fields = await _fields(request, place, None)
     world = world_of(request)
-    item = AjoObject(world.new_sid(f"{kind.split('_')[0]}-"), kind, *place, fields)
+    at = world.clock.now()
+    item = AjoObject(world.new_sid(f"{kind.split('_')[0]}-"), kind, *place, fields, created_at=at, updated_at=at)
     if kind == "webhook":
         item.token = world.new_secret()
     world.ajo[item.id] = item
     world.record(kind, item.id, fields["name"], "/".join(place))
     if kind == "channel_configuration":
-        item.status = "Draft"
-        world.spawn(_activate(world, item))
+        activate(world, item)
     return JSONResponse(_object_json(request, item), 201)
 
 
@@ -111,12 +113,11 @@ async def update(request: Request) -> Response:
         frozen = [name for name in ("name", "channel", "subdomain") if fields.get(name) != item.fields.get(name)]
         if item.status == "Active" and frozen:
             raise ProblemError(409, f"{frozen[0]} is read-only once the channel configuration is Active")
+    world = world_of(request)
     item.fields = fields
-    item.updated_at = now()
+    item.updated_at = world.clock.now()
     if item.status == "Failed":
-        item.status, item.status_reason = "Draft", None
-        world = world_of(request)
-        world.spawn(_activate(world, item))
+        activate(world, item)
     return JSONResponse(_object_json(request, item))
 
 
@@ -127,22 +128,40 @@ async def delete(request: Request) -> Response:
     if users:
         raise ProblemError(409, f"The channel configuration {users[0].fields['name']} uses this credential")
     world = world_of(request)
+    using = [c for c in world.campaigns.values() if c.channel_configuration_id == item.id and c.status == "live"]
+    if using:
+        raise ProblemError(409, f"The live campaign {using[0].name} uses this channel configuration")
     del world.ajo[item.id]
     world.record_removal(item.id)
     return Response(status_code=204)
 
 
-async def _activate(world: World, item: AjoObject) -> None:
+def activate(world: World, item: AjoObject) -> None:
+    """Draft now, Processing and then Active or Failed as time passes."""
+    item.status, item.status_reason = "Draft", None
     seconds = world.config.activation_seconds
-    await asyncio.sleep(seconds * _DRAFT_SHARE)
-    item.status = "Processing"
-    item.updated_at = now()
-    await asyncio.sleep(seconds * (1 - _DRAFT_SHARE))
+    world.clock.make_appointment(seconds * _DRAFT_SHARE, "configuration.processed", id=item.id)
+    world.clock.make_appointment(seconds, "configuration.decided", id=item.id)
+
+
+def _process(world: World, subject: Json) -> None:
+    item = world.ajo.get(subject["id"])
+    if item is not None and item.status == "Draft":
+        item.status = "Processing"
+        item.updated_at = world.clock.now()
+
+
+def _decide(world: World, subject: Json) -> None:
+    item = world.ajo.get(subject["id"])
+    if item is None or item.status != "Processing":
+        return
     item.status = "Failed" if "fail" in item.fields["name"].lower() else "Active"
-    item.updated_at = now()
+    item.updated_at = world.clock.now()
     if item.status == "Failed":
         item.status_reason = "The sender could not be verified with the provider"
 
+
+ACTIONS = {"configuration.processed": _process, "configuration.decided": _decide}
 
 ROUTES = []
 for _part in _KINDS:

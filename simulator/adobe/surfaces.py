@@ -6,13 +6,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.adobe import enter_sandbox
-from simulator.objects import AjoObject, Json
+from simulator.adobe.ims import enter_sandbox
+from simulator.adobe.pages import page_of
+from simulator.state import AjoObject, Json
 from simulator.web import ProblemError, world_of
 
 _CONDITION = re.compile(r"(surfaceName|surfaceStatus|surfaceChannel|id)==(.+)")
 _DEFAULT_CHANNEL = "inapp"
-_DEFAULT_COUNT = 50
 
 
 def surface_json(configuration: AjoObject) -> Json:
@@ -56,23 +56,8 @@ async def list_surfaces(request: Request) -> Response:
         for surface in _visible(request)
         if surface["surfaceChannel"] == channel and all(surface[name] == value for name, value in conditions)
     ]
-    try:
-        count, page = max(int(query.get("count", _DEFAULT_COUNT)), 1), max(int(query.get("page", 0)), 0)
-    except ValueError:
-        raise ProblemError(400, "count and page must be numbers") from None
     found.sort(key=lambda surface: str(surface["surfaceName"]))
-    links: Json = {"self": {"href": str(request.url)}}
-    if len(found) > (page + 1) * count:
-        links["next"] = {"href": str(request.url.include_query_params(page=page + 1, count=count))}
-    details: Json = {
-        "orderby": query.get("orderby", "surfaceName"),
-        "count": len(found[page * count : (page + 1) * count]),
-        "page": page,
-        "totalPages": -(-len(found) // count),
-        "totalCount": len(found),
-        "property": query.get("property", ""),
-    }
-    return JSONResponse({"data": found[page * count : (page + 1) * count], "_page": details, "_links": links})
+    return page_of(request, found, orderby="surfaceName")
 
 
 async def fetch_surface(request: Request) -> Response:

@@ -1,8 +1,15 @@
 """A handset's message to us: the inbound message and Twilio's call to whoever is to hear of it."""
 
-from simulator.callbacks import deliver
-from simulator.objects import Message, PhoneNumber, Sender
-from simulator.twilio_services import flag
+import mimetypes
+from urllib.parse import urlsplit
+
+from simulator.state import Message, PhoneNumber, Sender
+from simulator.twilio import lifecycle, routing
+from simulator.twilio.callbacks import Outcome, deliver, raise_alert
+from simulator.twilio.messages import new_message
+from simulator.twilio.services import flag
+from simulator.twilio.twiml import BadAnswer, read_replies
+from simulator.web import TwilioError
 from simulator.world import World
 
 _STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
@@ -73,42 +80,100 @@ async def receive(
     body: str,
     button_payload: str | None = None,
     button_text: str | None = None,
+    media: list[str] | None = None,
+    copies: int = 1,
 ) -> tuple[Message, str | None]:
-    """Store an inbound message and call its webhook; answers the URL that took it, None when nobody did."""
+    """Store an inbound message and call its webhook; answers the URL that took it, None when nobody did.
+
+    :param copies: how often the webhook is called: Twilio may tell of one message twice.
+    """
     handset = from_.removeprefix("rcs:")
     is_rcs = isinstance(owner, Sender)
+    at = world.clock.now()
     message = Message(
-        sid=world.new_sid("SM"),
+        sid=world.new_sid("MM" if media else "SM"),
         account_sid=owner.account_sid,
         to=owner.sender_id if isinstance(owner, Sender) else owner.phone_number,
         from_=f"rcs:{handset}" if is_rcs else handset,
         body=body,
         status="received",
+        created_at=at,
+        updated_at=at,
         direction="inbound",
         service_sid=owner.service_sid,
+        media=media or [],
     )
-    message.history.append({"status": "received", "at": message.created_at.isoformat()})
+    message.history.append({"status": "received", "at": at.isoformat()})
     world.messages[message.sid] = message
-    fields = {
-        "MessageSid": message.sid,
-        "SmsSid": message.sid,
-        "SmsMessageSid": message.sid,
-        "AccountSid": message.account_sid,
-        "MessagingServiceSid": owner.service_sid or "",
-        "From": message.from_ or "",
-        "To": message.to,
-        "Body": body,
-        "NumMedia": "0",
-        "NumSegments": "1",
-        "SmsStatus": "received",
-        "ApiVersion": "2010-04-01",
+    fields = _fields(message) | {
         "ButtonPayload": button_payload or "",
         "ButtonText": button_text or "",
         "OptOutType": _note_opt_out(world, owner, handset, body) or "",
     }
     optional = ("MessagingServiceSid", "ButtonPayload", "ButtonText", "OptOutType")
     fields = {name: value for name, value in fields.items() if value or name not in optional}
+    taken_by = None
+    for _ in range(copies):
+        taken_by = await _call_webhook(world, owner, message, fields)
+    return message, taken_by
+
+
+def _fields(message: Message) -> dict[str, str]:
+    fields = {
+        "MessageSid": message.sid,
+        "SmsSid": message.sid,
+        "SmsMessageSid": message.sid,
+        "AccountSid": message.account_sid,
+        "MessagingServiceSid": message.service_sid or "",
+        "From": message.from_ or "",
+        "To": message.to,
+        "Body": message.body,
+        "NumMedia": str(len(message.media)),
+        "NumSegments": "1",
+        "SmsStatus": "received",
+        "ApiVersion": "2010-04-01",
+    }
+    for number, url in enumerate(message.media):
+        kind = mimetypes.guess_type(urlsplit(url).path)[0] or "application/octet-stream"
+        fields |= {f"MediaUrl{number}": url, f"MediaContentType{number}": kind}
+    return fields
+
+
+async def _call_webhook(
+    world: World, owner: PhoneNumber | Sender, message: Message, fields: dict[str, str]
+) -> str | None:
     for url, method in _targets(world, owner):
-        if url and await deliver(world, url, method, fields, kind="inbound"):
-            return message, url.split("#")[0]
-    return message, None
+        if not url:
+            continue
+        outcome = await deliver(world, url, method, fields, kind="inbound")
+        if outcome.kind == "ok":
+            _reply(world, owner, message, (url, method), outcome)
+            return url.split("#")[0]
+    return None
+
+
+def _reply(world: World, owner: PhoneNumber | Sender, message: Message, target: Target, outcome: Outcome) -> None:
+    """Send what the webhook answered, from whom the handset wrote to."""
+    try:
+        for text in read_replies(outcome.content_type, outcome.body):
+            _send_reply(world, owner, message, text)
+    except (BadAnswer, TwilioError) as error:
+        raise_alert(
+            world,
+            str(error.code),
+            str(error),
+            account_sid=owner.account_sid,
+            resource_sid=message.sid,
+            url=target[0].split("#")[0],
+            method=target[1],
+        )
+
+
+def _send_reply(world: World, owner: PhoneNumber | Sender, message: Message, text: str) -> None:
+    handset = str(message.from_)
+    routing.refuse_opted_out(world, handset, message.to)
+    account = world.accounts[owner.account_sid]
+    journey = routing.from_address(world, account, message.to, handset, has_media=False)
+    form = {"To": [handset], "Body": [text]}
+    reply = new_message(world, owner.account_sid, form, None, journey, direction="outbound-reply")
+    lifecycle.begin(world, reply, journey)

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.objects import Account, ApiKey, Json
-from simulator.twilio_accounts import V2010
-from simulator.twilio_auth import authorize
-from simulator.web import TwilioError, not_found, one, page_v1, page_v2010, read_form, rfc2822, world_of
+from simulator.state import Account, ApiKey, Json
+from simulator.twilio.accounts import V2010
+from simulator.twilio.auth import authorize
+from simulator.web import Form, TwilioError, not_found, one, page_v1, page_v2010, read_form, rfc2822, world_of
 
 _MAX_PERMISSIONS = 100
 _MAX_NAME = 64
@@ -21,7 +21,7 @@ def key_json(key: ApiKey) -> Json:
         "sid": key.sid,
         "friendly_name": key.friendly_name,
         "date_created": rfc2822(key.created_at),
-        "date_updated": rfc2822(key.created_at),
+        "date_updated": rfc2822(key.updated_at),
     }
 
 
@@ -39,19 +39,25 @@ def _policy(text: str | None) -> Json:
     return {"allow": allow}
 
 
+def _name(form: Form) -> str:
+    name = one(form, "FriendlyName") or ""
+    if len(name) > _MAX_NAME:
+        raise TwilioError(400, 20001, f"FriendlyName must not be longer than {_MAX_NAME} characters")
+    return name
+
+
 async def _create(request: Request, account: Account, *, can_restrict: bool) -> ApiKey:
     form = await read_form(request)
     if can_restrict and one(form, "AccountSid") != account.sid:
         raise TwilioError(400, 20001, "AccountSid is missing or names another account")
-    name = one(form, "FriendlyName") or ""
-    if len(name) > _MAX_NAME:
-        raise TwilioError(400, 20001, f"FriendlyName must not be longer than {_MAX_NAME} characters")
+    name = _name(form)
     kind = one(form, "KeyType") if can_restrict else None
     if kind not in (None, "restricted"):
         raise TwilioError(400, 20001, f"KeyType {kind} is not supported")
     policy = _policy(one(form, "Policy")) if kind else None
     world = world_of(request)
-    key = ApiKey(world.new_sid("SK"), account.sid, name, world.new_secret(), policy)
+    at = world.clock.now()
+    key = ApiKey(world.new_sid("SK"), account.sid, name, world.new_secret(), policy, created_at=at, updated_at=at)
     world.keys[key.sid] = key
     world.record("api_key", key.sid, name, account.sid)
     return key
@@ -77,12 +83,12 @@ async def list_keys(request: Request) -> Response:
     if request.query_params.get("AccountSid") != account.sid:
         raise TwilioError(400, 20001, "AccountSid is missing or names another account")
     flags = {"flags": ["rest_api", "signing"]}
-    return page_v1(request, "keys", [key_json(key) | flags for key in _keys(request, account)])
+    return page_v1(request, "keys", _keys(request, account), lambda key: key_json(key) | flags)
 
 
 async def list_old_keys(request: Request) -> Response:
     account = authorize(request, None)
-    return page_v2010(request, "keys", [key_json(key) for key in _keys(request, account)])
+    return page_v2010(request, "keys", _keys(request, account), key_json)
 
 
 def _key(request: Request, account: Account) -> ApiKey:
@@ -101,6 +107,30 @@ async def fetch_old_key(request: Request) -> Response:
     return JSONResponse(key_json(_key(request, authorize(request, None))))
 
 
+async def update_key(request: Request) -> Response:
+    """A policy can be changed on a restricted key only: a standard one stays what it is (inference)."""
+    key = _key(request, authorize(request, None))
+    form = await read_form(request)
+    if "Policy" in form and key.policy is None:
+        raise TwilioError(400, 20001, "Policy belongs to restricted keys")
+    policy = _policy(one(form, "Policy")) if "Policy" in form else key.policy
+    await _rename(request, key)
+    key.policy = policy
+    return JSONResponse(key_json(key) | {"policy": key.policy})
+
+
+async def update_old_key(request: Request) -> Response:
+    key = _key(request, authorize(request, None))
+    await _rename(request, key)
+    return JSONResponse(key_json(key))
+
+
+async def _rename(request: Request, key: ApiKey) -> None:
+    form = await read_form(request)
+    key.friendly_name = _name(form) if "FriendlyName" in form else key.friendly_name
+    key.updated_at = world_of(request).clock.now()
+
+
 async def delete_key(request: Request) -> Response:
     key = _key(request, authorize(request, None))
     world = world_of(request)
@@ -116,9 +146,11 @@ ROUTES = [
     Route(_IAM, create_key, methods=["POST"]),
     Route(_IAM, list_keys),
     Route(_IAM + "/{sid}", fetch_key),
+    Route(_IAM + "/{sid}", update_key, methods=["POST"]),
     Route(_IAM + "/{sid}", delete_key, methods=["DELETE"]),
     Route(_OLD + ".json", create_old_key, methods=["POST"]),
     Route(_OLD + ".json", list_old_keys),
     Route(_OLD + "/{sid}.json", fetch_old_key),
+    Route(_OLD + "/{sid}.json", update_old_key, methods=["POST"]),
     Route(_OLD + "/{sid}.json", delete_key, methods=["DELETE"]),
 ]

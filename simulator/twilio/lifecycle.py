@@ -1,12 +1,10 @@
 """The life of an outbound message after its creation, and what is reported about it."""
 
-import asyncio
 from urllib.parse import urlsplit
 
-from simulator import routing
-from simulator.callbacks import deliver
-from simulator.objects import Message, now
-from simulator.routing import Journey
+from simulator.state import Journey, Json, Message
+from simulator.twilio import routing
+from simulator.twilio.callbacks import deliver
 from simulator.world import World
 
 _ERRORS = {
@@ -23,39 +21,62 @@ def error_text(code: int | None) -> str | None:
     return _ERRORS.get(code) if code else None
 
 
-async def play(world: World, message: Message, journey: Journey) -> None:
-    """Move a message through its states over the configured time, reporting each but the first."""
-    statuses = journey.statuses if message.status == "queued" else ("queued", *journey.statuses)
-    reports: list[dict[str, str]] = []
-    # Twilio promises no order. Here only the disorderly recipient gives none, so that a run can be repeated; the
-    # lock lets callbacks wait for each other (it is fair) while the message itself goes on.
-    in_order = asyncio.Lock()
-    is_disorderly = routing.tail(message.to) == routing.DISORDERLY
-    for status in statuses:
-        await asyncio.sleep(world.config.message_seconds / len(statuses))
-        _advance(message, status, journey)
-        reports.append(report(message))
-        if not is_disorderly:
-            world.spawn(_send_after(in_order, world, message, reports[-1]))
-    if is_disorderly:
-        for one_report in reversed(reports):
-            await _send(world, message, one_report)
-            await _send(world, message, one_report)
+def begin(world: World, message: Message, journey: Journey) -> None:
+    """Send a message on its way: its states follow over the configured time, each but the first reported."""
+    if message.status != "queued":
+        journey.statuses.insert(0, "queued")
+    message.journey = journey
+    pause = world.config.message_seconds / len(journey.statuses)
+    for number in range(1, len(journey.statuses) + 1):
+        world.clock.make_appointment(pause * number, "message.advanced", sid=message.sid)
 
 
-def _advance(message: Message, status: str, journey: Journey) -> None:
-    message.status = status
+def schedule(world: World, message: Message, journey: Journey, seconds: float) -> None:
+    """Send it on its way later, unless it is cancelled before."""
+    message.journey = journey
+    world.clock.make_appointment(seconds, "message.begun", sid=message.sid)
+
+
+def _begin_scheduled(world: World, subject: Json) -> None:
+    message = world.messages.get(subject["sid"])
+    if message is not None and message.status == "scheduled" and message.journey is not None:
+        _enter(world, message, "accepted")
+        begin(world, message, message.journey)
+
+
+def _advance(world: World, subject: Json) -> None:
+    message = world.messages.get(subject["sid"])
+    if message is None or message.journey is None:
+        return
+    journey = message.journey
     message.from_ = journey.from_
-    message.channel_sender = journey.sender
-    message.updated_at = now()
-    if status in ("failed", "undelivered"):
+    message.sender_sid = journey.sender_sid
+    _enter(world, message, journey.statuses.pop(0))
+    if message.status in ("failed", "undelivered"):
         message.error_code = journey.error_code
+    _report(world, message)
+    if not journey.statuses:
+        message.journey = None
+
+
+def _enter(world: World, message: Message, status: str) -> None:
+    message.status = status
+    message.updated_at = world.clock.now()
     if status == "sent":
         message.sent_at = message.updated_at
     message.history.append({"status": status, "at": message.updated_at.isoformat()})
 
 
-def report(message: Message) -> dict[str, str]:
+def cancel(world: World, message: Message) -> None:
+    """:raises ValueError: it is no scheduled message."""
+    if message.status != "scheduled":
+        raise ValueError(f"Message {message.sid} is {message.status} and cannot be canceled")
+    message.journey = None
+    _enter(world, message, "canceled")
+    world.spawn(_send(world, message, fields_of(world, message)))
+
+
+def fields_of(world: World, message: Message) -> dict[str, str]:
     """The status callback's fields for the message as it is now."""
     fields = {
         "AccountSid": message.account_sid,
@@ -71,16 +92,34 @@ def report(message: Message) -> dict[str, str]:
         fields["MessagingServiceSid"] = message.service_sid
     if message.error_code:
         fields |= {"ErrorCode": str(message.error_code), "ErrorMessage": error_text(message.error_code) or ""}
-    if message.channel_sender is None:
+    if message.sender_sid is None:
         if message.status in ("delivered", "undelivered"):
-            fields["RawDlrDoneDate"] = now().strftime("%y%m%d%H%M")
+            fields["RawDlrDoneDate"] = world.clock.now().strftime("%y%m%d%H%M")
         return fields
-    fields |= {"ChannelPrefix": "rcs", "ChannelInstallSid": message.channel_sender.sid}
+    fields |= {"ChannelPrefix": "rcs", "ChannelInstallSid": message.sender_sid}
     if message.status in _EVENTS:
         fields["EventType"] = _EVENTS[message.status]
     if message.error_code:
         fields["ChannelStatusMessage"] = error_text(message.error_code) or ""
     return fields
+
+
+def _report(world: World, message: Message) -> None:
+    """Report the status that was just entered.
+
+    Twilio promises no order. Here only the disorderly recipient gives none, so that a run can be repeated.
+    """
+    fields = fields_of(world, message)
+    if routing.tail(message.to) != routing.DISORDERLY:
+        world.spawn(_send(world, message, fields))
+        return
+    message.late_reports.append(fields)
+    if message.journey is not None and message.journey.statuses:
+        return
+    for late in reversed(message.late_reports):
+        world.spawn(_send(world, message, late))
+        world.spawn(_send(world, message, late))
+    message.late_reports.clear()
 
 
 def _callback_url(world: World, message: Message) -> str | None:
@@ -90,17 +129,17 @@ def _callback_url(world: World, message: Message) -> str | None:
     service = world.services.get(message.service_sid or "")
     if service is not None and service.settings.get("StatusCallback"):
         return service.settings["StatusCallback"]
-    webhook = message.channel_sender.webhook if message.channel_sender else None
-    return webhook.get("status_callback_url") if webhook else None
-
-
-async def _send_after(in_order: asyncio.Lock, world: World, message: Message, fields: dict[str, str]) -> None:
-    async with in_order:
-        await _send(world, message, fields)
+    sender = world.senders.get(message.sender_sid or "")
+    return sender.webhook.get("status_callback_url") if sender is not None and sender.webhook else None
 
 
 async def _send(world: World, message: Message, fields: dict[str, str]) -> None:
     url = _callback_url(world, message)
     if url is None or not urlsplit(url).hostname or routing.tail(message.to) == routing.SILENT:
         return
-    await deliver(world, url, "POST", fields, kind="status")
+    # The message itself goes on while its callbacks wait for each other.
+    async with world.in_turn(message.sid):
+        await deliver(world, url, "POST", fields, kind="status")
+
+
+ACTIONS = {"message.begun": _begin_scheduled, "message.advanced": _advance}

@@ -1,12 +1,13 @@
-"""The weeks between an RCS sender's creation and its launch, played in seconds.
+"""The weeks between an RCS sender's creation and its launch, and what may happen to it afterwards.
 
 There is no public API for the submission, which a person makes in the Twilio Console. By default the
 simulator plays that person; without it a sender stays in DRAFT until the control API submits it.
 """
 
-import asyncio
+import re
+from collections.abc import Iterator
 
-from simulator.objects import Carrier, Country, Json, Sender
+from simulator.state import Carrier, Country, Json, Sender
 from simulator.world import World
 
 CREATING_SECONDS = 0.1
@@ -24,8 +25,11 @@ SENDER_STATUSES = (
     "STUBBED",
 )
 CARRIER_STATUSES = ("UNKNOWN", "UNLAUNCHED", "CARRIER_REVIEW", "APPROVED", "REJECTED", "SUSPENDED")
+CAN_BE_SUBMITTED = ("CREATING", "DRAFT", "OFFLINE")
 _REFUSED = ("REJECTED", "SUSPENDED")
 _DECIDED = ("APPROVED", *_REFUSED)
+_TWILIO_SHARE = 0.3
+"""How much of a review passes before the carriers begin theirs."""
 _CARRIERS = {
     "US": ("AT&T", "T-Mobile", "Verizon"),
     "GB": ("EE", "O2", "Vodafone"),
@@ -37,24 +41,28 @@ _CARRIERS = {
 _OTHER_CARRIERS = ("Carrier A", "Carrier B")
 
 
-async def begin(world: World, sender: Sender) -> None:
+def begin(world: World, sender: Sender) -> None:
     """From creation to DRAFT, and on to review where the simulator plays the person who submits."""
-    await asyncio.sleep(CREATING_SECONDS)
-    if sender.is_scripted or sender.status != "CREATING":
-        return
-    sender.status = "DRAFT"
-    if world.config.auto_submit:
-        submit(world, sender, list(DEFAULT_COUNTRIES))
+    world.clock.make_appointment(CREATING_SECONDS, "sender.drafted", sid=sender.sid)
 
 
 def submit(world: World, sender: Sender, countries: list[str]) -> None:
-    """Submit a sender for these countries; its review goes on in the background."""
+    """Submit a sender for these countries; its review goes on as time passes."""
     sender.status = "TWILIO_REVIEW"
     sender.offline_reasons = None
     sender.registration_sid = sender.registration_sid or world.new_sid("BU")
     for code in countries:
         country_of(world, sender, code)
-    world.spawn(_review(world, sender))
+    total = world.config.review_seconds * (SLOW_FACTOR if "slow" in sender.sender_id else 1)
+    world.clock.make_appointment(total * _TWILIO_SHARE, "sender.verified", sid=sender.sid)
+    open_carriers = [
+        (country.code, carrier.name)
+        for country, carrier in _carriers(sender)
+        if not carrier.is_scripted and carrier.status not in _DECIDED
+    ]
+    for number, (country, carrier) in enumerate(open_carriers, start=1):
+        seconds = total * (_TWILIO_SHARE + (1 - _TWILIO_SHARE) * number / len(open_carriers))
+        world.clock.make_appointment(seconds, "carrier.decided", sid=sender.sid, country=country, carrier=carrier)
 
 
 def country_of(world: World, sender: Sender, code: str) -> Country:
@@ -68,29 +76,80 @@ def country_of(world: World, sender: Sender, code: str) -> Country:
     return country
 
 
-async def _may_go_on(sender: Sender, seconds: float) -> bool:
-    """Let time pass; False when the control API has taken the sender over meanwhile."""
-    await asyncio.sleep(seconds)
-    return not sender.is_scripted
+def _carriers(sender: Sender) -> Iterator[tuple[Country, Carrier]]:
+    for country in sender.countries:
+        for carrier in country.carriers:
+            yield country, carrier
 
 
-async def _review(world: World, sender: Sender) -> None:
-    total = world.config.review_seconds * (SLOW_FACTOR if "slow" in sender.sender_id else 1)
-    verdict = "REJECTED" if "reject" in sender.sender_id else "APPROVED"
-    if not await _may_go_on(sender, total * 0.3):
+def set_sender_status(sender: Sender, status: str, offline_reasons: list[Json] | None) -> None:
+    """Decide for the sender as a whole; the automatic review ends."""
+    sender.status, sender.is_scripted = status, True
+    sender.offline_reasons = offline_reasons
+
+
+def set_carrier_status(world: World, sender: Sender, code: str, name: str | None, status: str) -> None:
+    """Decide for one carrier of a country, or for all of them.
+
+    :raises ValueError: the country has no such carrier.
+    """
+    country = country_of(world, sender, code)
+    chosen = [carrier for carrier in country.carriers if name in (None, carrier.name)]
+    if not chosen:
+        names = ", ".join(carrier.name for carrier in country.carriers)
+        raise ValueError(f"carrier must be one of {names}")
+    for carrier in chosen:
+        carrier.status, carrier.is_scripted = status, True
+    settle(sender)
+
+
+def _draft(world: World, subject: Json) -> None:
+    sender = world.senders[subject["sid"]]
+    if sender.is_scripted or sender.status != "CREATING":
+        return
+    sender.status = "DRAFT"
+    if world.config.auto_submit:
+        submit(world, sender, list(DEFAULT_COUNTRIES))
+
+
+def _verify(world: World, subject: Json) -> None:
+    sender = world.senders[subject["sid"]]
+    if sender.is_scripted:
         return
     sender.status = "PENDING_VERIFICATION"
-    open_carriers = [carrier for country in sender.countries for carrier in country.carriers]
-    for carrier in open_carriers:
+    for _, carrier in _carriers(sender):
         if not carrier.is_scripted and carrier.status not in _DECIDED:
             carrier.status = "CARRIER_REVIEW"
     settle(sender)
-    for carrier in open_carriers:
-        if not await _may_go_on(sender, total * 0.7 / len(open_carriers)):
-            return
-        if not carrier.is_scripted:
-            carrier.status = verdict
-        settle(sender)
+
+
+def _decide(world: World, subject: Json) -> None:
+    sender = world.senders[subject["sid"]]
+    if sender.is_scripted:
+        return
+    for country, carrier in _carriers(sender):
+        if (country.code, carrier.name) == (subject["country"], subject["carrier"]) and not carrier.is_scripted:
+            carrier.status = _verdict(world, sender, country, carrier)
+    settle(sender)
+
+
+def _verdict(world: World, sender: Sender, country: Country, carrier: Carrier) -> str:
+    for verdict in world.verdicts:
+        if (
+            re.search(verdict.sender_id_regex, sender.sender_id)
+            and verdict.country in (None, country.code)
+            and verdict.carrier in (None, carrier.name)
+        ):
+            return verdict.status
+    return "REJECTED" if "reject" in sender.sender_id else "APPROVED"
+
+
+def _script(world: World, subject: Json) -> None:
+    sender = world.senders[subject["sid"]]
+    if subject["country"] is None:
+        set_sender_status(sender, subject["status"], subject["offline_reasons"])
+    else:
+        set_carrier_status(world, sender, subject["country"], subject["carrier"], subject["status"])
 
 
 def settle(sender: Sender) -> None:
@@ -108,7 +167,7 @@ def settle(sender: Sender) -> None:
             country.status = "PENDING_VERIFICATION"
     if sender.is_scripted or not sender.countries:
         return
-    if any(carrier.status not in _DECIDED for country in sender.countries for carrier in country.carriers):
+    if any(carrier.status not in _DECIDED for _, carrier in _carriers(sender)):
         return
     is_online = any(country.status == "ONLINE" for country in sender.countries)
     sender.status = "ONLINE" if is_online else "OFFLINE"
@@ -128,5 +187,13 @@ def _offline_reasons(sender: Sender) -> list[Json]:
 
 def is_launched(sender: Sender) -> bool:
     """Whether people who are not testers can be reached; one approved carrier is enough."""
-    approved = any(carrier.status == "APPROVED" for country in sender.countries for carrier in country.carriers)
+    approved = any(carrier.status == "APPROVED" for _, carrier in _carriers(sender))
     return sender.status.startswith("ONLINE") or (approved and sender.status != "OFFLINE")
+
+
+ACTIONS = {
+    "sender.drafted": _draft,
+    "sender.verified": _verify,
+    "carrier.decided": _decide,
+    "sender.scripted": _script,
+}

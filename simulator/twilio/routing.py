@@ -1,10 +1,9 @@
 """How a message travels and ends: RCS, SMS or MMS, and the magic recipients that make it fail."""
 
 import re
-from dataclasses import dataclass
 
-from simulator.objects import Account, PhoneNumber, Sender, Service
-from simulator.review import is_launched
+from simulator.state import Account, Journey, PhoneNumber, Sender, Service
+from simulator.twilio.review import is_launched
 from simulator.web import TwilioError
 from simulator.world import World
 
@@ -25,16 +24,6 @@ SILENT = "8888"
 """Delivered, but no callback is ever sent: only polling finds out."""
 DISORDERLY = "7777"
 """Every callback arrives twice, and the last one first."""
-
-
-@dataclass(frozen=True)
-class Journey:
-    """The way of one message: who carries it, through which states, to which error."""
-
-    sender: Sender | None
-    from_: str
-    statuses: tuple[str, ...]
-    error_code: int | None = None
 
 
 def tail(to: str) -> str:
@@ -62,10 +51,14 @@ def is_able(number: PhoneNumber, *, has_media: bool) -> bool:
     return number.capabilities["mms" if has_media else "sms"]
 
 
-def from_service(world: World, service: Service, to: str, *, has_media: bool) -> Journey:
-    """RCS first where the pool has a sender that reaches the handset, else SMS or MMS from the same pool."""
-    numbers = [n for n in world.numbers.values() if n.service_sid == service.sid]
-    able = next((n for n in numbers if is_able(n, has_media=has_media)), None)
+def from_service(
+    world: World, service: Service, to: str, *, has_media: bool, fallback_from: str | None = None
+) -> Journey:
+    """RCS first where the pool has a sender that reaches the handset, else SMS or MMS.
+
+    :param fallback_from: the number to fall back on; None for one of the same pool.
+    """
+    able = _fallback(world, service, fallback_from, has_media=has_media)
     sender = next((s for s in world.senders.values() if s.service_sid == service.sid), None)
     is_forced = to.startswith("rcs:")
     if sender is not None:
@@ -76,6 +69,16 @@ def from_service(world: World, service: Service, to: str, *, has_media: bool) ->
     if is_forced or able is None:
         raise TwilioError(400, 21703, f"Messaging Service {service.sid} has no sender for this message")
     return _by_number(able, to)
+
+
+def _fallback(world: World, service: Service, wanted: str | None, *, has_media: bool) -> PhoneNumber | None:
+    numbers = (number for number in world.numbers.values() if is_able(number, has_media=has_media))
+    if wanted is None:
+        return next((number for number in numbers if number.service_sid == service.sid), None)
+    for number in numbers:
+        if (number.account_sid, number.phone_number) == (service.account_sid, wanted):
+            return number
+    raise TwilioError(400, 21606, f"The 'FallbackFrom' number {wanted} cannot send this kind of message")
 
 
 def from_address(world: World, account: Account, from_: str, to: str, *, has_media: bool) -> Journey:
@@ -100,19 +103,19 @@ def _by_rcs(world: World, sender: Sender, to: str) -> Journey:
     handset = handset_of(to)
     is_tester = not world.testers.isdisjoint({(sender.sender_id, handset), ("*", handset)})
     if tail(to) == NOT_LAUNCHED_TAIL or not (is_launched(sender) or is_tester):
-        return Journey(sender, sender.sender_id, ("sending", "failed"), NOT_LAUNCHED)
+        return Journey(sender.sid, sender.sender_id, ["sending", "failed"], NOT_LAUNCHED)
     if tail(to) in RCS_UNREACHABLE:
-        return Journey(sender, sender.sender_id, ("sending", "sent", "undelivered"), RCS_UNREACHABLE[tail(to)])
-    return _to_the_end(sender, sender.sender_id, to, ("delivered", "read"))
+        return Journey(sender.sid, sender.sender_id, ["sending", "sent", "undelivered"], RCS_UNREACHABLE[tail(to)])
+    return _to_the_end(sender.sid, sender.sender_id, to, ["delivered", "read"])
 
 
 def _by_number(number: PhoneNumber, to: str) -> Journey:
-    return _to_the_end(None, number.phone_number, to, ("delivered",))
+    return _to_the_end(None, number.phone_number, to, ["delivered"])
 
 
-def _to_the_end(sender: Sender | None, from_: str, to: str, ending: tuple[str, ...]) -> Journey:
+def _to_the_end(sender_sid: str | None, from_: str, to: str, ending: list[str]) -> Journey:
     if tail(to) in UNDELIVERED:
-        return Journey(sender, from_, ("sending", "sent", "undelivered"), UNDELIVERED[tail(to)])
+        return Journey(sender_sid, from_, ["sending", "sent", "undelivered"], UNDELIVERED[tail(to)])
     if tail(to) == STUCK_AT_SENT:
-        return Journey(sender, from_, ("sending", "sent"))
-    return Journey(sender, from_, ("sending", "sent", *ending))
+        return Journey(sender_sid, from_, ["sending", "sent"])
+    return Journey(sender_sid, from_, ["sending", "sent", *ending])

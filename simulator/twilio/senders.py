@@ -7,11 +7,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator import twilio_auth
-from simulator.objects import Account, Json, Sender
-from simulator.review import begin
-from simulator.twilio_auth import authorize
-from simulator.web import TwilioError, not_found, page_v1, read_json, vendor_base, world_of
+from simulator.state import Account, Json, Sender
+from simulator.twilio import auth, review
+from simulator.twilio.auth import authorize
+from simulator.web import TwilioError, content_type, not_found, page_v1, read_json, vendor_base, world_of
 
 _SENDER_ID = re.compile(r"rcs:[A-Za-z0-9_]+")
 _WEBHOOK = ("callback_url", "callback_method", "fallback_url", "fallback_method", "status_callback_url")
@@ -44,15 +43,12 @@ def sender_json(sender: Sender, base: str) -> Json:
 
 
 async def _json_body(request: Request) -> Json:
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+    if content_type(request) != "application/json":
         raise TwilioError(415, 20001, "Content-Type must be application/json")
     try:
-        body: Any = await read_json(request)
-    except ValueError:
-        raise TwilioError(400, 20001, "The body is not valid JSON") from None
-    if not isinstance(body, dict):
-        raise TwilioError(400, 20001, "The body must be a JSON object")
-    return body
+        return await read_json(request)
+    except ValueError as error:
+        raise TwilioError(400, 20001, str(error)) from None
 
 
 def _checked_webhook(webhook: Any) -> Json | None:
@@ -68,7 +64,7 @@ def _checked_webhook(webhook: Any) -> Json | None:
 
 
 async def create_sender(request: Request) -> Response:
-    account = authorize(request, twilio_auth.SENDERS)
+    account = authorize(request, auth.SENDERS)
     body = await _json_body(request)
     sender_id = body.get("sender_id")
     if not isinstance(sender_id, str) or not _SENDER_ID.fullmatch(sender_id):
@@ -82,27 +78,32 @@ async def create_sender(request: Request) -> Response:
     if any(sender.sender_id == sender_id for sender in world.senders.values()):
         raise TwilioError(409, 20409, f"A sender with the id {sender_id} exists already")
     sender = Sender(
-        world.new_sid("XE"), account.sid, sender_id, body.get("friendly_name"), webhook, body.get("profile")
+        sid=world.new_sid("XE"),
+        account_sid=account.sid,
+        sender_id=sender_id,
+        friendly_name=body.get("friendly_name"),
+        webhook=webhook,
+        profile=body.get("profile"),
+        created_at=world.clock.now(),
     )
     world.senders[sender.sid] = sender
     world.record("rcs_sender", sender.sid, sender_id, account.sid)
-    answer = JSONResponse(sender_json(sender, vendor_base(request)), 202)
-    world.spawn(begin(world, sender))
-    return answer
+    review.begin(world, sender)
+    return JSONResponse(sender_json(sender, vendor_base(request)), 202)
 
 
 async def list_senders(request: Request) -> Response:
-    account = authorize(request, twilio_auth.SENDERS)
+    account = authorize(request, auth.SENDERS)
     channel = request.query_params.get("Channel")
     if channel not in _CHANNELS:
         raise TwilioError(400, 20001, f"Channel must be one of {', '.join(_CHANNELS)}")
     base = vendor_base(request)
     found = [
-        sender_json(sender, base)
+        sender
         for sender in world_of(request).senders.values()
         if sender.account_sid == account.sid and sender.sender_id.startswith(f"{channel}:")
     ]
-    return page_v1(request, "senders", found)
+    return page_v1(request, "senders", found, lambda sender: sender_json(sender, base))
 
 
 def _sender(request: Request, account: Account) -> Sender:
@@ -113,14 +114,14 @@ def _sender(request: Request, account: Account) -> Sender:
 
 
 async def fetch_sender(request: Request) -> Response:
-    sender = _sender(request, authorize(request, twilio_auth.SENDERS))
+    sender = _sender(request, authorize(request, auth.SENDERS))
     return JSONResponse(sender_json(sender, vendor_base(request)))
 
 
 async def refuse_change(request: Request) -> Response:
     # The public contract offers both for WhatsApp senders only; an RCS sender is changed in the Console.
     verb = "update" if request.method == "POST" else "delete"
-    sender = _sender(request, authorize(request, twilio_auth.SENDERS, verb=verb))
+    sender = _sender(request, authorize(request, auth.SENDERS, verb=verb))
     raise TwilioError(400, 63008, f"Cannot {verb} {sender.sender_id}: only WhatsApp senders can be changed here")
 
 

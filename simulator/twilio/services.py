@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator import twilio_auth
-from simulator.objects import Account, Json, PhoneNumber, Sender, Service, now
-from simulator.twilio_auth import authorize
+from simulator.state import Account, Json, PhoneNumber, Sender, Service
+from simulator.twilio import auth
+from simulator.twilio.auth import authorize
 from simulator.web import (
     Form,
     TwilioError,
@@ -85,23 +85,24 @@ def _checked(form: Form) -> dict[str, str]:
 
 
 async def create_service(request: Request) -> Response:
-    account = authorize(request, twilio_auth.SERVICES)
+    account = authorize(request, auth.SERVICES)
     form = await read_form(request)
     name = one(form, "FriendlyName")
     if name is None:
         raise TwilioError(400, 20001, "Missing required parameter FriendlyName in the post body")
     world = world_of(request)
-    service = Service(world.new_sid("MG"), account.sid, _checked(form))
+    at = world.clock.now()
+    service = Service(world.new_sid("MG"), account.sid, _checked(form), created_at=at, updated_at=at)
     world.services[service.sid] = service
     world.record("messaging_service", service.sid, name, account.sid)
     return JSONResponse(service_json(service, vendor_base(request)), 201)
 
 
 async def list_services(request: Request) -> Response:
-    account = authorize(request, twilio_auth.SERVICES)
+    account = authorize(request, auth.SERVICES)
     base = vendor_base(request)
     mine = [s for s in reversed(world_of(request).services.values()) if s.account_sid == account.sid]
-    return page_v1(request, "services", [service_json(service, base) for service in mine])
+    return page_v1(request, "services", mine, lambda service: service_json(service, base))
 
 
 def _service(request: Request, account: Account) -> Service:
@@ -112,22 +113,22 @@ def _service(request: Request, account: Account) -> Service:
 
 
 async def fetch_service(request: Request) -> Response:
-    service = _service(request, authorize(request, twilio_auth.SERVICES))
+    service = _service(request, authorize(request, auth.SERVICES))
     return JSONResponse(service_json(service, vendor_base(request)))
 
 
 async def update_service(request: Request) -> Response:
-    service = _service(request, authorize(request, twilio_auth.SERVICES, verb="update"))
+    service = _service(request, authorize(request, auth.SERVICES, verb="update"))
     changed = _checked(await read_form(request))
     if changed.get("FriendlyName") == "":
         raise TwilioError(400, 20001, "FriendlyName must not be empty")
     service.settings |= changed
-    service.updated_at = now()
+    service.updated_at = world_of(request).clock.now()
     return JSONResponse(service_json(service, vendor_base(request)))
 
 
 async def delete_service(request: Request) -> Response:
-    service = _service(request, authorize(request, twilio_auth.SERVICES))
+    service = _service(request, authorize(request, auth.SERVICES))
     world = world_of(request)
     members: list[PhoneNumber | Sender] = [*world.numbers.values(), *world.senders.values()]
     for member in members:
@@ -179,7 +180,7 @@ def _pool(request: Request) -> dict[str, PhoneNumber] | dict[str, Sender]:
 
 async def attach(request: Request) -> Response:
     """Put a number or an RCS sender into a pool; each may be in one pool only."""
-    account = authorize(request, twilio_auth.SERVICES, verb="update")
+    account = authorize(request, auth.SERVICES, verb="update")
     service = _service(request, account)
     field = "PhoneNumberSid" if "/PhoneNumbers" in request.url.path else "Sid"
     sid = one(await read_form(request), field)
@@ -194,16 +195,16 @@ async def attach(request: Request) -> Response:
     if member.service_sid is not None:
         raise TwilioError(409, 21712, f"{sid} is already in another Messaging Service")
     member.service_sid = service.sid
-    member.attached_at = now()
+    member.attached_at = world_of(request).clock.now()
     return JSONResponse(_member_json(member, vendor_base(request)), 201)
 
 
 async def list_members(request: Request) -> Response:
-    service = _service(request, authorize(request, twilio_auth.SERVICES))
+    service = _service(request, authorize(request, auth.SERVICES))
     key = "phone_numbers" if "/PhoneNumbers" in request.url.path else "senders"
     base = vendor_base(request)
-    members = [_member_json(m, base) for m in _pool(request).values() if m.service_sid == service.sid]
-    return page_v1(request, key, members)
+    members = [member for member in _pool(request).values() if member.service_sid == service.sid]
+    return page_v1(request, key, members, lambda member: _member_json(member, base))
 
 
 def _member(request: Request, service: Service) -> PhoneNumber | Sender:
@@ -214,12 +215,12 @@ def _member(request: Request, service: Service) -> PhoneNumber | Sender:
 
 
 async def fetch_member(request: Request) -> Response:
-    service = _service(request, authorize(request, twilio_auth.SERVICES))
+    service = _service(request, authorize(request, auth.SERVICES))
     return JSONResponse(_member_json(_member(request, service), vendor_base(request)))
 
 
 async def detach(request: Request) -> Response:
-    service = _service(request, authorize(request, twilio_auth.SERVICES, verb="update"))
+    service = _service(request, authorize(request, auth.SERVICES, verb="update"))
     member = _member(request, service)
     member.service_sid = None
     member.attached_at = None

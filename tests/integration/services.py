@@ -158,7 +158,7 @@ class Simulator(Process):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         times = {"review": 0.6, "message": 0.2, "activation": 0.3} | seconds
-        options = [part for name, value in times.items() for part in (f"--{name}-seconds", str(value))]
+        options = [part for name, value in times.items() for part in (f"--{name}", str(value))]
         argv = [sys.executable, "-m", "simulator", "--port", str(self.port), *options]
         super().__init__(argv, log=folder / "simulator.log", cwd=ROOT)
         eventually(lambda: fetch(f"{self.url}/_sim/healthz"), within=20, what="the simulator answers")

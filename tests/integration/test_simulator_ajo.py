@@ -39,7 +39,7 @@ INBOUND = {
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Simulator]:
-    with running_simulator("--activation-seconds", "0.3") as simulator:
+    with running_simulator("--activation", "0.3") as simulator:
         yield simulator
 
 
@@ -50,7 +50,12 @@ def sim(process: Simulator) -> Simulator:
 
 
 def sign_in(sim: Simulator, **form: str) -> httpx.Response:
-    given = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    given = {
+        "grant_type": "client_credentials",
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "scope": "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session",
+    }
     return sim.http.post(IMS, data=given | form)
 
 

@@ -25,7 +25,7 @@ AGENT = "rcs:brand_agent"
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Simulator]:
-    with running_simulator("--review-seconds", "0.2", "--message-seconds", "0.2") as simulator:
+    with running_simulator("--review", "0.2", "--message", "0.2") as simulator:
         yield simulator
 
 

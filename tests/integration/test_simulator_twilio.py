@@ -32,7 +32,7 @@ READ_MESSAGES = {"allow": ["/twilio/messaging/messages/read"]}
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Simulator]:
-    with running_simulator("--review-seconds", "0.6") as simulator:
+    with running_simulator("--review", "0.6") as simulator:
         yield simulator
 
 
@@ -242,7 +242,7 @@ def test_a_scripted_sender_status_stays(sim: Simulator) -> None:
 
 
 def test_without_auto_submit_a_sender_waits_for_a_person() -> None:
-    with running_simulator("--no-auto-submit", "--review-seconds", "0.2") as simulator:
+    with running_simulator("--no-auto-submit", "--review", "0.2") as simulator:
         sid = simulator.new_sender("rcs:waits")["sid"]
         until(lambda: simulator.sender(sid)["status"] == "DRAFT")
         simulator.control("POST", f"senders/{sid}/submit", {"countries": ["GB", "DE"]})
@@ -266,9 +266,11 @@ def test_a_restricted_key_does_only_what_its_policy_allows(sim: Simulator) -> No
     key = new_key(sim, KeyType="restricted", Policy=json.dumps(READ_MESSAGES))
     check_contract("twilio_iam_v1.json", "iam.v1.new_key", key)
     auth = (key["sid"], key["secret"])
-    assert sim.call("GET", sim.messages_url(), auth=auth).status_code == 200
+    sid = sim.send("+14155551234", From=NUMBER).json()["sid"]
+    assert sim.call("GET", sim.messages_url(f"/{sid}.json"), auth=auth).status_code == 200
+    assert_refused(sim.call("GET", sim.messages_url(), auth=auth), 401, 70051)
     form = {"To": "+14155551234", "From": NUMBER, "Body": "x"}
-    assert_refused(sim.call("POST", sim.messages_url(), auth=auth, data=form), 403, 20003)
+    assert_refused(sim.call("POST", sim.messages_url(), auth=auth, data=form), 401, 70051)
     assert_refused(sim.call("GET", f"{API}.json", auth=auth), 401, 20003)
 
 

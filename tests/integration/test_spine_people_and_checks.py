@@ -29,7 +29,7 @@ def ajo(house):
         sandbox="prod",
         client_id="onboard-simulator",
         client_secret=CLIENT_SECRET,
-        scopes=["openid"],
+        scopes=["openid", "additional_info.projectedProductContext"],
     )
 
 

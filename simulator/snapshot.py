@@ -1,0 +1,55 @@
+"""The whole world as one JSON document, and back."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from simulator.state import State
+from simulator.world import World
+
+_STATE = TypeAdapter(State)
+
+
+class NotASnapshot(Exception):
+    """The document was not written by this version of the simulator."""
+
+
+def take_snapshot(world: World) -> bytes:
+    """All that exists and all that is still to come, in JSON. It holds the secrets of the pretended world."""
+    world.elapsed = world.clock.elapsed()
+    world.skew_seconds = world.clock.skew_seconds
+    world.appointments = world.clock.appointments
+    return _STATE.dump_json(State(**{field.name: getattr(world, field.name) for field in fields(State)}))
+
+
+def read_snapshot(document: bytes) -> State:
+    """:raises NotASnapshot: with the first thing that is wrong."""
+    try:
+        return _STATE.validate_json(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise NotASnapshot(f"not a snapshot of this simulator: {where}: {first['msg']}") from error
+
+
+def load_file(path: Path) -> State | None:
+    """The state in a file; None when there is no such file.
+
+    :raises NotASnapshot: names the file.
+    """
+    if not path.exists():
+        return None
+    try:
+        return read_snapshot(path.read_bytes())
+    except NotASnapshot as error:
+        raise NotASnapshot(f"{path}: {error}. Delete it to begin with an empty world") from error
+
+
+def save_file(path: Path, world: World) -> None:
+    """Write the world to a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    draft.touch(mode=0o600)
+    draft.write_bytes(take_snapshot(world))
+    draft.replace(path)

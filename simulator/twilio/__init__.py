@@ -1,0 +1,1 @@
+"""Twilio's public behaviour: REST resources, messages on their way, signed callbacks."""
