@@ -25,6 +25,20 @@ class Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+class Countries(click.ParamType[tuple[str, ...]]):
+    """Two-letter codes, separated by commas."""
+
+    name = "countries"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        codes = tuple(code.strip().upper() for code in str(value).split(","))
+        if not all(len(code) == 2 and code.isalpha() for code in codes):
+            self.fail(f"{value!r} is not a list of two-letter country codes, such as US,GB", param, ctx)
+        return codes
+
+
 @click.command("simulator", context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--host", default=_DEFAULTS.host, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=_DEFAULTS.port, help="0 takes a free one.")
@@ -65,6 +79,12 @@ class Duration(click.ParamType[float]):
     "--auto-submit/--no-auto-submit",
     default=_DEFAULTS.auto_submit,
     help="Play the person who submits RCS senders in the Console.",
+)
+@click.option(
+    "--countries",
+    type=Countries(),
+    default=",".join(_DEFAULTS.countries),
+    help="Countries that this person submits them for, separated by commas.",
 )
 @click.option("--seed", type=int, help="Makes SIDs and chances repeatable.")
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="Keep the world in this file.")

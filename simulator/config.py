@@ -23,6 +23,8 @@ class Config:
     """Twilio calls of one account at the same time, beyond which 20429 is answered. Twilio publishes no number."""
     auto_submit: bool = True
     """Play the person who submits an RCS sender in the Twilio Console (there is no public API for it)."""
+    countries: tuple[str, ...] = ("US",)
+    """Those that this person submits it for."""
     seed: int | None = None
     """Makes SIDs and chances repeatable; access tokens, secrets and webhook addresses are random all the same."""
     state: Path | None = None

@@ -122,10 +122,18 @@ def iso8601(moment: datetime | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
+def is_url(url: str) -> bool:
+    """Whether this is an http or https address with a host."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
 def is_callable_url(url: str) -> bool:
     """Whether Twilio could call this address; it refuses host names with an underscore."""
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and "_" not in str(parts.hostname)
+    return is_url(url) and "_" not in str(urlsplit(url).hostname)
 
 
 def require_url(form: Form, *names: str) -> None:

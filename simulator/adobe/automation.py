@@ -53,20 +53,10 @@ async def _fields(request: Request, place: tuple[str, str], own: AjoObject | Non
         body = await read_json(request)
     except ValueError as error:
         raise ProblemError(400, str(error)) from None
-    if own is not None and kind == "credential":
-        body = _with_secrets(body, own.fields)
     CHECKS[kind](body, lambda of_kind, item_id: any(i.id == item_id for i in _siblings(request, place, of_kind)))
     if any(item.fields["name"] == body["name"] and item is not own for item in _siblings(request, place, kind)):
         raise ProblemError(409, f"A {kind.replace('_', ' ')} named {body['name']} exists already")
     return {name: value for name, value in body.items() if name not in ("id", "url", "status", "status_reason")}
-
-
-def _with_secrets(body: Json, own: Json) -> Json:
-    """The body of an update with the secrets it leaves out: they cannot be read back."""
-    kept = {"auth_token": own["auth_token"]} if "auth_token" in own else {}
-    if isinstance(body.get("auth"), dict) and isinstance(own.get("auth"), dict):
-        body["auth"] = {"token": own["auth"]["token"]} | body["auth"]
-    return kept | body
 
 
 async def create(request: Request) -> Response:

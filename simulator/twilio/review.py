@@ -5,14 +5,13 @@ simulator plays that person; without it a sender stays in DRAFT until the contro
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from simulator.state import Carrier, Country, Json, Sender
 from simulator.world import World
 
 CREATING_SECONDS = 0.1
 SLOW_FACTOR = 10
-DEFAULT_COUNTRIES = ("US",)
 SENDER_STATUSES = (
     "CREATING",
     "ONLINE",
@@ -46,7 +45,7 @@ def begin(world: World, sender: Sender) -> None:
     world.clock.make_appointment(CREATING_SECONDS, "sender.drafted", sid=sender.sid)
 
 
-def submit(world: World, sender: Sender, countries: list[str]) -> None:
+def submit(world: World, sender: Sender, countries: Sequence[str]) -> None:
     """Submit a sender for these countries; its review goes on as time passes."""
     sender.status = "TWILIO_REVIEW"
     sender.offline_reasons = None
@@ -109,7 +108,7 @@ def _draft(world: World, subject: Json) -> None:
         return
     sender.status = "DRAFT"
     if world.config.auto_submit:
-        submit(world, sender, list(DEFAULT_COUNTRIES))
+        submit(world, sender, world.config.countries)
 
 
 def _verify(world: World, subject: Json) -> None:

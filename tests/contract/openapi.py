@@ -37,7 +37,7 @@ def _is_rfc_2822(value: object) -> bool:
     return not isinstance(value, str) or parsedate_to_datetime(value).tzinfo is not None
 
 
-@FORMATS.checks("uri")
+@FORMATS.checks("uri", raises=ValueError)
 def _is_uri(value: object) -> bool:
     # The 2010 API's are relative to its host, whatever its description calls them; an empty field of a form clears it.
     return not isinstance(value, str) or bool(urlsplit(value).scheme) or value.startswith("/2010-04-01/") or not value
@@ -122,7 +122,7 @@ class Contract:
         :param gaps: fields that the description is known to lack, by where they stand (``POST /path body.profile``).
         """
         operation = self.operation(request.method, request.url.path, prefix)
-        described = self._parameters(operation)
+        described = self.parameters(operation)
         self._check_path(request, operation, described, prefix)
         self._check_query(request, [one for one in described if one["in"] == "query"])
         for header in (one for one in described if one["in"] == "header" and one.get("required")):
@@ -130,7 +130,8 @@ class Contract:
         self._check_body(request, operation, gaps)
         return operation
 
-    def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
+    def parameters(self, operation: Operation) -> list[dict[str, Any]]:
+        """Its own, and those of its path."""
         shared = self.document["paths"][operation.template].get("parameters", [])
         return [self.resolve(one) for one in [*operation.body.get("parameters", []), *shared]]
 

@@ -28,8 +28,10 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    process = Simulator(tmp_path)
+def simulator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Simulator]:
+    """``@pytest.mark.simulator("--option", ...)`` sets it up otherwise."""
+    marker = request.node.get_closest_marker("simulator")
+    process = Simulator(tmp_path, *(marker.args if marker else ()))
     yield process
     process.stop()
 

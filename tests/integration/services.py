@@ -154,12 +154,12 @@ class PostgresServer:
 class Simulator(Process):
     """The stand-ins for both vendors, with short times."""
 
-    def __init__(self, folder: Path, **seconds: float) -> None:
+    def __init__(self, folder: Path, *more: str, **seconds: float) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         times = {"review": 0.6, "message": 0.2, "activation": 0.3} | seconds
         options = [part for name, value in times.items() for part in (f"--{name}", str(value))]
-        argv = [sys.executable, "-m", "simulator", "--port", str(self.port), *options]
+        argv = [sys.executable, "-m", "simulator", "--port", str(self.port), *options, *more]
         super().__init__(argv, log=folder / "simulator.log", cwd=ROOT)
         eventually(lambda: fetch(f"{self.url}/_sim/healthz"), within=20, what="the simulator answers")
 
@@ -169,6 +169,9 @@ class Simulator(Process):
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return fetch(f"{self.url}/_sim/{path}", body)
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        return fetch(f"{self.url}/_sim/{path}", body, method="PUT")
 
     def live(self, kind: str) -> int:
         return int(self.ledger["counts"].get(kind, {}).get("live", 0))
@@ -191,10 +194,10 @@ class Simulator(Process):
         }
 
 
-def fetch(url: str, body: Mapping[str, Any] | None = None) -> Any:
-    """GET, or POST of JSON; None when nobody answers."""
+def fetch(url: str, body: Mapping[str, Any] | None = None, *, method: str | None = None) -> Any:
+    """GET, or POST of JSON unless ``method`` says otherwise; None when nobody answers."""
     data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}, method=method)
     with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5) as answer:
         text = answer.read()
         return json.loads(text) if text else {}

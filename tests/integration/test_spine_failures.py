@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from models.tables import Verification
 from tests.factories import rcs_part, spec_data
 from tests.integration.house import AUTH_TOKEN
 
 FAULTS = {
     "429 with Retry-After": {"action": "status", "status": 429, "code": 20429, "retry_after": 0.2},
+    "429 without Retry-After": {"action": "status", "status": 429, "code": 20429},
     "500": {"action": "status", "status": 500},
+    "503": {"action": "status", "status": 503},
     "a dropped connection": {"action": "reset"},
     "a slow answer": {"action": "delay", "seconds": 0.9},
+    "an answer that never ends": {"action": "slow_body", "seconds": 8},
     "an answer that got lost after the work was done": {"action": "reply_lost"},
+    "an answer that breaks off after the work was done": {"action": "malformed"},
 }
 COMMON_CALLS = [
     ("GET", r"/Accounts/AC\w+\.json$"),
@@ -73,6 +78,25 @@ def test_a_message_that_was_read_before_its_lost_answer_is_looked_up_still_prove
     assert len(house.simulator.ledger["messages"]) == 1
 
 
+def test_a_token_that_expires_in_mid_run_is_renewed_each_time(house):
+    every_other_call = [{"action": "expire_tokens"}, {"action": "pass"}]
+    match = {"path_regex": "^/(automation|platform.adobe.io)/"}
+    house.simulator.post("faults", {"match": match, "script": every_other_call, "times": None})
+    house.start("sms", "acme")
+    assert house.run_to_end("acme").status == "active", house.story()
+    assert house.simulator.ledger["duplicates"] == []
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_a_vendor_whose_clock_is_wrong_gets_no_message_twice(house, hours):
+    house.simulator.put("clock", {"skew_seconds": hours * 3600})
+    lost = {"match": {"method": "POST", "path_regex": r"/Messages\.json$"}, "action": "reply_lost"}
+    house.simulator.post("faults", lost)
+    house.start("rcs", "acme")
+    assert house.run_to_end("acme").status == "active", house.story()
+    assert len(house.simulator.ledger["messages"]) == 1
+
+
 def expected_objects(channel):
     common = {"messaging_service": 1, "credential": 1, "channel_configuration": 1, "message": 1}
     return common | ({"rcs_sender": 1, "api_key": 1, "webhook": 2} if channel == "rcs" else {})
@@ -101,6 +125,35 @@ def test_a_rejected_sender_waits_for_a_person_who_can_take_the_country_out(house
     assert "no carrier accepts the sender in US" in reason
     assert "REJECTED" in reason
     assert "rcs.countries" in reason
+
+
+@pytest.mark.simulator("--countries", "US,DE")
+@pytest.mark.parametrize(("go_live", "is_live"), [("all_countries", False), ("any_carrier", True)])
+def test_a_country_that_rejects_the_sender_holds_up_what_the_spec_says(house, go_live, is_live):
+    house.simulator.post("verdicts", {"sender_id_regex": "acme", "country": "DE", "status": "REJECTED"})
+    house.start("rcs", "acme", rcs=rcs_part(countries=("US", "DE")) | {"go_live": go_live})
+    assert (house.run_to_end("acme").status == "active") is is_live, house.story()
+    if not is_live:
+        assert house.waits_for_person("acme")
+        assert "no carrier accepts the sender in DE" in house.onboarding("acme").reason
+
+
+def test_carriers_that_suspend_a_launched_sender_degrade_it_until_they_take_it_back(house):
+    def verify() -> None:
+        runs = len(house.of(Verification, "acme"))
+        house.command("verify", "acme", sends_message=False)
+        house.run_until(lambda: len(house.of(Verification, "acme")) > runs and house.last_run("acme").finished_at)
+
+    house.start("rcs", "acme")
+    assert house.run_to_end("acme").status == "active"
+    for status, before, after in (("SUSPENDED", "active", "degraded"), ("APPROVED", "degraded", "active")):
+        decision = {"country": "US", "status": status, "after": "14d"}
+        house.simulator.post("senders/rcs:acme_agent/review", decision)
+        verify()
+        assert house.onboarding("acme").status == before
+        house.simulator.post("clock/advance", {"duration": "15d"})
+        verify()
+        assert house.onboarding("acme").status == after, house.story()
 
 
 def test_a_recipient_who_opted_out_fails_and_is_not_sent_to_again(house):
