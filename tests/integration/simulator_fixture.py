@@ -138,11 +138,17 @@ class Callback:
 
 @dataclass
 class Site:
-    """Our side of the callbacks: keeps what came, answers with the next of `answers` or 204."""
+    """Our side of the callbacks: keeps what came, answers with the next of `answers` or 204.
+
+    Redirects go before bodies, each used once.
+    """
 
     url: str
     received: list[Callback] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    redirects: list[tuple[int, str]] = field(default_factory=list)
+    bodies: list[tuple[str, str]] = field(default_factory=list)
+    """Content type and body, sent with 200."""
 
     def statuses(self, sid: str) -> list[str]:
         return [c.fields["MessageStatus"] for c in self.received if c.fields.get("MessageSid") == sid]
@@ -158,8 +164,24 @@ def callback_site() -> Iterator[Site]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             fields = dict(parse_qsl(body, keep_blank_values=True))
             site.received.append(Callback(self.command, self.path, dict(self.headers), fields))
-            self.send_response(site.answers.pop(0) if site.answers else 204)
-            self.end_headers()
+            self._answer()
+
+        def _answer(self) -> None:
+            if site.redirects:
+                status, location = site.redirects.pop(0)
+                self.send_response(status)
+                if location:
+                    self.send_header("Location", location)
+                self.end_headers()
+            elif site.bodies:
+                content_type, text = site.bodies.pop(0)
+                self.send_response(200)
+                self.send_header("Content-Type", content_type)
+                self.end_headers()
+                self.wfile.write(text.encode())
+            else:
+                self.send_response(site.answers.pop(0) if site.answers else 204)
+                self.end_headers()
 
         do_GET = do_POST  # noqa: N815 - the name that the base class looks for
 

@@ -310,3 +310,116 @@ def test_the_same_message_to_the_same_handset_shows_as_a_duplicate(sim: Simulato
     sim.send(f"rcs:{HANDSET}", MessagingServiceSid=service)
     (duplicate,) = sim.ledger()["duplicates"]
     assert (duplicate["kind"], duplicate["to"], duplicate["count"]) == ("message", HANDSET, 2)
+
+
+def number_with_webhook(sim: Simulator, url: str, number: str = NUMBER) -> None:
+    path = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers/{sim.number_sid(number)}.json"
+    assert sim.call("POST", path, data={"SmsUrl": url}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "texts"),
+    [
+        ("text/xml", "<Response><Message>one</Message><Message><Body>two</Body></Message></Response>", ["one", "two"]),
+        ("application/xml; charset=utf-8", "<?xml version='1.0'?><Response/>", []),
+        ("text/plain", "just text", ["just text"]),
+        ("text/html", "<p>page</p>", []),
+    ],
+)
+def test_what_a_webhook_answers_is_sent_back_to_the_handset(
+    sim: Simulator, site: Site, content_type: str, body: str, texts: list[str]
+) -> None:
+    site.bodies = [(content_type, body)]
+    number_with_webhook(sim, f"{site.url}/in")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    replies = [m for m in sim.ledger()["messages"] if m["direction"] == "outbound-reply"]
+    assert [(m["body"], m["to"], m["from"]) for m in replies] == [(text, HANDSET, NUMBER) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "code"),
+    [("text/xml", "<Response", "12100"), ("text/xml", "<Other/>", "12100"), ("application/json", "{}", "12300")],
+)
+def test_an_answer_that_twilio_cannot_read_raises_an_alert(
+    sim: Simulator, site: Site, content_type: str, body: str, code: str
+) -> None:
+    site.bodies = [(content_type, body)]
+    number_with_webhook(sim, f"{site.url}/in")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    (alert,) = sim.call("GET", "/monitor.twilio.com/v1/Alerts").json()["alerts"]
+    assert alert["error_code"] == code
+
+
+def test_no_reply_goes_to_whoever_has_just_said_stop(sim: Simulator, site: Site) -> None:
+    site.bodies = [("text/plain", "sorry to hear that")]
+    number_with_webhook(sim, f"{site.url}/in")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "STOP"})
+    assert [m["direction"] for m in sim.ledger()["messages"]] == ["inbound"]
+    (alert,) = sim.call("GET", "/monitor.twilio.com/v1/Alerts").json()["alerts"]
+    assert alert["error_code"] == "21610"
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "has_fields"), [(301, "GET", False), (302, "GET", False), (307, "POST", True)]
+)
+def test_redirects_lose_method_and_fields_but_for_307(
+    sim: Simulator, site: Site, status: int, method: str, has_fields: bool
+) -> None:
+    site.redirects = [(status, f"{site.url}/elsewhere")]
+    number_with_webhook(sim, f"{site.url}/in")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    first, second = site.received
+    assert (first.path, second.path, second.method) == ("/in", "/elsewhere", method)
+    assert bool(second.fields) is has_fields
+    assert is_genuine(site, second)
+
+
+def test_a_redirect_to_nowhere_raises_an_alert(sim: Simulator, site: Site) -> None:
+    site.redirects = [(304, "")]
+    number_with_webhook(sim, f"{site.url}/in")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    (alert,) = sim.call("GET", "/monitor.twilio.com/v1/Alerts").json()["alerts"]
+    assert alert["error_code"] == "11216"
+
+
+def test_a_picture_from_a_handset_comes_with_its_address_and_type(sim: Simulator, site: Site) -> None:
+    number_with_webhook(sim, f"{site.url}/in")
+    media = ["https://media.example/a.png", "https://media.example/b"]
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "", "media": media, "copies": 2})
+    first, second = site.received
+    assert first.fields == second.fields
+    assert (first.fields["NumMedia"], first.fields["MediaUrl1"]) == ("2", media[1])
+    assert first.fields["MediaContentType0"] == "image/png"
+    assert first.fields["MessageSid"].startswith("MM")
+    assert first.headers["I-Twilio-Idempotency-Token"] != second.headers["I-Twilio-Idempotency-Token"]
+
+
+def test_the_named_number_carries_what_rcs_cannot(sim: Simulator) -> None:
+    other = "+14155550107"
+    sent = sim.send("+14155553036", MessagingServiceSid=sim.rcs_service(), FallbackFrom=other).json()["sid"]
+    assert end_of(sim, sent, "delivered")["from"] == other
+    refused = sim.send(
+        "+14155553036", MessagingServiceSid=sim.ledger()["objects"][0]["id"], FallbackFrom="+19995550000"
+    )
+    assert refused.json()["code"] == 21606
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [({"ContentSid": "HX1"}, 21655), ({"ContentVariables": "[1]"}, 21656), ({"ValidityPeriod": "0"}, 20001)],
+)
+def test_content_that_twilio_would_not_take_is_refused(sim: Simulator, form: dict[str, str], code: int) -> None:
+    assert sim.send(HANDSET, From=NUMBER, **form).json()["code"] == code
+
+
+def test_a_message_on_its_way_is_neither_redacted_nor_deleted_nor_cancelled(sim: Simulator) -> None:
+    sid = sim.send("+14155559999", From=NUMBER).json()["sid"]
+    url = sim.messages_url(f"/{sid}.json")
+    answers = [
+        sim.call("POST", url, data={"Body": ""}),
+        sim.call("DELETE", url),
+        sim.call("POST", url, data={"Status": "canceled"}),
+        sim.call("POST", url, data={"Body": "other"}),
+    ]
+    assert [answer.json()["code"] for answer in answers] == [20009, 20009, 30409, 20001]
+    assert sim.message(sid)["body"] == "hello"
