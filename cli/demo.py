@@ -25,8 +25,9 @@ TIMEOUT_SECONDS = 90.0
 POLL_SECONDS = 0.1
 
 # Weeks become seconds; everything else is as in production.
+WAIT_SCALE = "0.003"
 SETTINGS = {
-    "wait_scale": "0.003",
+    "wait_scale": WAIT_SCALE,
     "tick_seconds": "0.5",
     "sweep_seconds": "5",
     "wake_grace_seconds": "5",

@@ -21,8 +21,9 @@ def up_command(has_simulator: bool, workers: int) -> None:
     \b
     With no settings:        SQLite and a private broker in the state folder.
     With ONBOARD_DATABASE_URL and ONBOARD_BROKER_URL: your PostgreSQL and Redis.
-    With --simulator:        stand-ins for Twilio and AJO; nothing real is touched.
+    With --simulator:        stand-ins for Twilio and AJO, kept in the state folder; nothing real is touched.
     """
+    from cli.demo import WAIT_SCALE
     from cli.processes import refuse_open_flower
     from cli.stack.signals import StopRequested, StopSignals
     from cli.stack.stack import Options, Stack
@@ -30,12 +31,16 @@ def up_command(has_simulator: bool, workers: int) -> None:
 
     settings = get_settings()
     refuse_open_flower(settings.flower_host, has_password=settings.flower_basic_auth is not None)
+    overrides = {"home": str(settings.home.absolute())}
+    if has_simulator and "wait_scale" not in settings.model_fields_set:
+        # Whoever lets a month pass there wants onboard to look again in seconds, not in hours.
+        overrides["wait_scale"] = WAIT_SCALE
     options = Options(
-        overrides={"home": str(settings.home.absolute())},
+        overrides=overrides,
         inherits_settings=True,
         workers=workers,
         restarts=True,
-        simulator=[] if has_simulator else None,
+        simulator=["--state", str(settings.home.absolute() / "simulator.json")] if has_simulator else None,
     )
     with StopSignals() as signals:
         stack = Stack(options, say=lambda text: click.echo(text, err=True), interrupt=signals.check)
@@ -71,6 +76,7 @@ def _show(stack: Stack) -> None:
         rows.insert(1, ("public URL", settings.resolved_public_url))
     if stack.simulator_url is not None:
         rows.insert(2, ("simulator", stack.simulator_url))
+        rows.append(("waits", f"{settings.wait_scale:g} of the real ones (ONBOARD_WAIT_SCALE)"))
     width = max(len(name) for name, _ in rows)
     click.echo("onboard is running. Stop it with Ctrl-C.\n")
     for name, where in rows:
@@ -78,8 +84,8 @@ def _show(stack: Stack) -> None:
     click.echo("")
     if stack.simulator_url is not None:
         click.echo(
-            "Twilio and AJO are simulated: nothing real is touched, and the simulator forgets all when it stops;\n"
-            "use a fresh ONBOARD_HOME after that. To start the example specs against it:\n"
+            "Twilio and AJO are simulated: nothing real is touched. The simulator's address, in a browser, shows what\n"
+            "exists there; `onboard simulator advance 30d` lets time pass. To start the example specs against it:\n"
             f"  DEMO_TWILIO_AUTH_TOKEN={SECRETS['DEMO_TWILIO_AUTH_TOKEN']} "
             f"DEMO_AJO_CLIENT_SECRET={SECRETS['DEMO_AJO_CLIENT_SECRET']} \\\n"
             f"    onboard start {ROOT / 'models' / 'spec' / 'examples'}/*.yaml"
