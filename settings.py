@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,9 @@ class Settings(BaseModel):
     worker_concurrency: int = Field(8, ge=1, le=64, description="Threads of one worker process.")
     http_timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for a vendor's answer to one call.")
     lease_seconds: float = Field(
-        120.0, gt=0, description="How long a step may be silent before another worker may take it over."
+        120.0,
+        gt=0,
+        description="How long a step may be silent before another worker may take it over; twice the HTTP timeout at least.",
     )
     tick_seconds: float = Field(5.0, gt=0, description="How often beat looks for due work.")
     sweep_seconds: float = Field(30.0, gt=0, description="How often beat looks for lost work.")
@@ -92,6 +94,16 @@ class Settings(BaseModel):
     @classmethod
     def _split_keys(cls, value: object) -> object:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _lease_outlasts_a_call(self) -> Settings:
+        if self.lease_seconds < 2 * self.http_timeout_seconds:
+            msg = (
+                f"ONBOARD_LEASE_SECONDS ({self.lease_seconds:g}) must be twice ONBOARD_HTTP_TIMEOUT_SECONDS "
+                f"({self.http_timeout_seconds:g}) at least: a step whose lease ends during a call is done twice"
+            )
+            raise ValueError(msg)
+        return self
 
     @property
     def resolved_database_url(self) -> str:

@@ -33,6 +33,7 @@ SETTINGS = {
     "wake_grace_seconds": "5",
     "retry_base_seconds": "0.2",
     "lease_seconds": "30",
+    "http_timeout_seconds": "10",
     # 0 asks for a free port, so that demos can run side by side.
     "gateway_port": "0",
     "flower_port": "0",

@@ -47,14 +47,19 @@ def run(command: click.Command, argv: Sequence[str] | None) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _wrong_setting(fault: dict[str, Any]) -> str:
+    """A fault between two settings belongs to neither and names both in its message."""
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f"ONBOARD_{fault['loc'][0]}".upper() + f": {message}" if fault["loc"] else message
+
+
 def _explain(error: Exception) -> str | None:
     """A sentence for the failures of an installation; None for programming errors, which keep their traceback."""
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     if name == "providers.errors.Misconfigured":
         return str(error)
     if name == "pydantic_core._pydantic_core.ValidationError" and "Settings" in str(error):
-        wrong = (f"ONBOARD_{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in _faults(error))
-        return "a setting is wrong. " + "; ".join(wrong)
+        return "a setting is wrong. " + "; ".join(map(_wrong_setting, _faults(error)))
     if name == "sqlalchemy.exc.OperationalError":
         return (
             f"the database does not answer ({str(error).splitlines()[0]}). Is it running? `onboard doctor` tells more."

@@ -84,6 +84,21 @@ def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: f
         raise LeaseLost(lease.step)
 
 
+def release(connection: Connection, onboarding_id: int, name: str) -> bool:
+    """The worker whose lease was taken away by a person has ended its call: the step need not wait for it any longer.
+
+    True when the step is ready and was only waiting for that.
+    """
+    lock_onboarding(connection, onboarding_id)
+    held_back = update(Step).where(
+        Step.c.onboarding_id == onboarding_id,
+        Step.c.name == name,
+        Step.c.state == StepState.READY,
+        Step.c.not_before.isnot(None),
+    )
+    return connection.execute(held_back.values(not_before=None)).rowcount == 1
+
+
 def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *, at: datetime) -> bool:
     """Make a step whose worker went silent ready again, or park it for a person after too many losses."""
     row = connection.execute(

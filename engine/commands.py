@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from engine.operator_tasks import answer_task
 from engine.transitions import append_event, move_onboarding, move_step, settle_onboarding
+from engine.verifications import last_check_passed, replace_open_runs
 from engine.wake import WakeUp, begin_verification, signal_step
 from models.states import DONE, OnboardingState, StepState
 from models.tables import Onboarding, Step
@@ -50,14 +51,20 @@ def reopen(
 ) -> list[WakeUp]:
     """Make the first step that has something to do ready and those named after it pending.
 
-    A step that runs right now is cancelled under its worker, whose record will be refused, and starts again.
+    A step that runs right now is cancelled under its worker, whose record will be refused. It starts again when that
+    worker has ended its call (:func:`engine.claim.release`) or its lease is over: before, a new look at the vendor could
+    miss what that call is about to create.
     """
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(activated_at=None))
-    states = dict(connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == row.id)).all())
+    found = select(Step.c.name, Step.c.state, Step.c.due_at).where(Step.c.onboarding_id == row.id)
+    steps = {step.name: step for step in connection.execute(found).all()}
+    states = {name: step.state for name, step in steps.items()}
     wakeups: list[WakeUp] = []
     for name in catalogue.names:
         if states[name] in DONE and name not in names:
             continue
+        # A cancelled step keeps the end of the lease that it had; see cancel.
+        lease_end = steps[name].due_at if states[name] in {S.RUNNING, S.CANCELLED} else None
         if states[name] is S.RUNNING:
             move_step(
                 connection,
@@ -79,8 +86,8 @@ def reopen(
                 sources=(states[name],),
                 target=target,
                 at=at,
-                due_at=at + timedelta(seconds=grace_seconds) if is_first else None,
-                not_before=None,
+                due_at=(lease_end or at + timedelta(seconds=grace_seconds)) if is_first else None,
+                not_before=lease_end if is_first else None,
                 failures=0,
                 lost_leases=0,
                 is_signalled=False,
@@ -116,6 +123,8 @@ def retry(
     append_event(connection, row.id, "onboarding:retried", "a person asked to try again", at=at)
     if row.status is O.CANCELLED:
         move_onboarding(connection, row.id, O.CANCELLED, O.RUNNING, at=at)
+    # A silent check that was under way must not pass for the one that a person asks for now.
+    replace_open_runs(connection, row.id, at=at, only_silent=True)
     # Cancelling ends the scheduled checks, so what was active is verified anew; that sets the next date too.
     again = set(catalogue.names) if row.status is O.DEGRADED else {catalogue.names[-1]}
     return reopen(connection, catalogue, row, again, at=at, grace_seconds=grace_seconds)
@@ -131,10 +140,18 @@ def cancel(connection: Connection, name: str, *, at: datetime) -> None:
         raise NotPossible(f"{name} is {row.status} already")
     move_onboarding(connection, row.id, row.status, O.CANCELLED, at=at, reason="a person cancelled it")
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(next_verification_at=None))
-    for step in connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == row.id)).all():
+    found = select(Step.c.name, Step.c.state, Step.c.due_at).where(Step.c.onboarding_id == row.id)
+    for step in connection.execute(found).all():
         if step.state not in DONE and step.state is not S.CANCELLED:
             move_step(
-                connection, onboarding_id=row.id, name=step.name, sources=(step.state,), target=S.CANCELLED, at=at
+                connection,
+                onboarding_id=row.id,
+                name=step.name,
+                sources=(step.state,),
+                target=S.CANCELLED,
+                at=at,
+                # Its worker may be in the middle of a call: `retry` has to wait for its end.
+                due_at=step.due_at if step.state is S.RUNNING else None,
             )
 
 
@@ -157,7 +174,7 @@ def resume(connection: Connection, name: str, *, at: datetime, grace_seconds: fl
     row = find(connection, name)
     if row.status is not O.PAUSED:
         raise NotPossible(f"{name} is {row.status}, not paused")
-    move_onboarding(connection, row.id, O.PAUSED, O.RUNNING if row.activated_at is None else O.ACTIVE, at=at)
+    move_onboarding(connection, row.id, O.PAUSED, _status_before_pause(connection, row), at=at)
     settle_onboarding(connection, row.id, at=at)
     due_at = at + timedelta(seconds=grace_seconds)
     ready = connection.execute(
@@ -167,6 +184,13 @@ def resume(connection: Connection, name: str, *, at: datetime, grace_seconds: fl
         .returning(Step.c.name)
     ).scalars()
     return [WakeUp(row.id, name, step) for step in ready]
+
+
+def _status_before_pause(connection: Connection, row: Row[Any]) -> OnboardingState:
+    """Once active, the last check that came to an end decides."""
+    if row.activated_at is None:
+        return O.RUNNING
+    return O.ACTIVE if last_check_passed(connection, row.id) else O.DEGRADED
 
 
 def verify(

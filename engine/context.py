@@ -250,6 +250,8 @@ class StepContext:
         :param fields: ``{"label", "value"}``, or ``{"label", "secret"}`` naming a stored secret.
         :raises Suspend: the task is still open (it is opened, or opened again when what is wanted has changed).
         """
+        named = {field["secret"] for field in fields if "secret" in field}
+        secrets = {name: self.find_secret(name) or "" for name in named}
         answer: list[operator_tasks.Answer | None] = []
         self.write(
             lambda connection: answer.append(
@@ -261,6 +263,7 @@ class StepContext:
                     title=title,
                     place=place,
                     fields=fields,
+                    secrets=secrets,
                     bring_back=bring_back,
                     at=self.now(),
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,10 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import Connection
+
     from engine.context import StepContext
     from models.spec.onboarding import MmsSpec, RcsSpec, SmsSpec
 
     AnySpec = RcsSpec | SmsSpec | MmsSpec
+
+
+Also = Callable[["Connection"], None]
+"""What is to be written in the transaction that records the outcome: both happen, or neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,7 @@ class Done:
     """The step reached its goal."""
 
     note: str = ""
+    also: Also | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ class Failed:
     """Final until somebody changes something; ``reason`` ends with what to do."""
 
     reason: str
+    also: Also | None = None
 
 
 Outcome = Done | Wait | Failed

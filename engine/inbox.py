@@ -1,6 +1,6 @@
 """What arrives from Twilio: stored once, applied to the message it speaks of, queued for AJO.
 
-The gateway calls :func:`receive` and answers; a task calls :func:`take_due` and :func:`settle_event`.
+The gateway calls :func:`receive` and answers; a task calls :func:`take_next` and :func:`settle_event`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 
 from engine.retry import next_delay
 from engine.transitions import append_event, lock_onboarding
 from engine.upsert import insert_new
-from engine.wake import signal_step
+from engine.wake import BATCH, signal_step
 from models.states import ForwardState
 from models.tables import Message, Onboarding, Resource, WebhookEvent
 
@@ -126,9 +126,8 @@ def receive(
 
 def _has_ajo_webhook(connection: Connection, onboarding_id: int, kind: str) -> bool:
     resource_kind = "ajo_inbound_webhook" if kind == "inbound" else "ajo_feedback_webhook"
-    found = select(Resource.c.id).where(
-        Resource.c.onboarding_id == onboarding_id, Resource.c.kind == resource_kind, Resource.c.external_id.isnot(None)
-    )
+    # Also one that is being made anew just now: what arrives meanwhile waits for it.
+    found = select(Resource.c.id).where(Resource.c.onboarding_id == onboarding_id, Resource.c.kind == resource_kind)
     return connection.execute(found).first() is not None
 
 
@@ -176,33 +175,61 @@ def transport_of(sid: str, sender: str) -> str:
     return "rcs" if sender.startswith("rcs:") else "mms" if sid.startswith("MM") else "sms"
 
 
-def take_due(
-    connection: Connection, onboarding_id: int, *, at: datetime, lease_seconds: float, limit: int = 50
-) -> Sequence[Row[Any]]:
-    """Events to forward now, oldest first, at most one per message: the next one waits for its answer.
+def is_first_of_its_message() -> Any:
+    """The condition that no earlier event of the same message still waits: order is kept per message."""
+    earlier = WebhookEvent.alias("earlier")
+    return ~exists().where(
+        earlier.c.onboarding_id == WebhookEvent.c.onboarding_id,
+        earlier.c.message_sid == WebhookEvent.c.message_sid,
+        earlier.c.forward_state == ForwardState.PENDING,
+        earlier.c.id < WebhookEvent.c.id,
+    )
 
-    Each row taken is hidden from other takers for ``lease_seconds``.
+
+def take_next(connection: Connection, onboarding_id: int, *, at: datetime, lease_seconds: float) -> Row[Any] | None:
+    """The oldest event to forward now; None when there is none.
+
+    It is hidden from other takers for ``lease_seconds``, and :func:`settle_event` wants the row as it is returned.
     """
     lock_onboarding(connection, onboarding_id)
-    waiting = (
+    row = connection.execute(
         select(WebhookEvent)
-        .where(WebhookEvent.c.onboarding_id == onboarding_id, WebhookEvent.c.forward_state == ForwardState.PENDING)
+        .where(
+            WebhookEvent.c.onboarding_id == onboarding_id,
+            WebhookEvent.c.forward_state == ForwardState.PENDING,
+            # A first try waits for nothing: its due time is only for messages of the broker that got lost.
+            or_(WebhookEvent.c.forward_tries == 0, WebhookEvent.c.forward_due_at <= at),
+            is_first_of_its_message(),
+        )
         .order_by(WebhookEvent.c.id)
-        .limit(limit * 4)
-    )
-    taken: dict[str, Row[Any]] = {}
-    for row in connection.execute(waiting).all():
-        taken.setdefault(row.message_sid, row)
-    ready = [row for row in taken.values() if row.forward_tries == 0 or row.forward_due_at <= at][:limit]
-    hide = (
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    taken = (
         update(WebhookEvent)
+        .where(WebhookEvent.c.id == row.id)
+        .values(forward_due_at=at + timedelta(seconds=lease_seconds), forward_tries=row.forward_tries + 1)
+        .returning(WebhookEvent)
+    )
+    return connection.execute(taken).one()
+
+
+def due_forwards(connection: Connection, *, at: datetime) -> list[tuple[int, str]]:
+    """Onboardings whose stored events are due for AJO, as (id, name); those that wait longest come first."""
+    statement = (
+        select(WebhookEvent.c.onboarding_id, Onboarding.c.name)
+        .join(Onboarding, Onboarding.c.id == WebhookEvent.c.onboarding_id)
         .where(
             WebhookEvent.c.forward_state == ForwardState.PENDING,
-            or_(WebhookEvent.c.forward_tries == 0, WebhookEvent.c.forward_due_at <= at),
+            WebhookEvent.c.forward_due_at <= at,
+            is_first_of_its_message(),
         )
-        .values(forward_due_at=at + timedelta(seconds=lease_seconds), forward_tries=WebhookEvent.c.forward_tries + 1)
+        .group_by(WebhookEvent.c.onboarding_id, Onboarding.c.name)
+        .order_by(func.min(WebhookEvent.c.forward_due_at))
+        .limit(BATCH)
     )
-    return [row for row in ready if connection.execute(hide.where(WebhookEvent.c.id == row.id)).rowcount == 1]
+    return [(row.onboarding_id, row.name) for row in connection.execute(statement).all()]
 
 
 def client_reference(connection: Connection, sid: str) -> str:
@@ -217,11 +244,16 @@ def settle_event(
     *,
     error: str | None,
     is_final: bool,
+    asked: float | None,
     base_seconds: float,
     at: datetime,
     grace_seconds: float,
 ) -> bool:
-    """Record how forwarding went. True when the webhook step waited for this event and is ready now."""
+    """Record how forwarding went. True when the webhook step waited for this event and is ready now.
+
+    :param row: as :func:`take_next` gave it; if somebody has taken it since, their word counts and this changes nothing.
+    :param asked: seconds that AJO asked to be left alone.
+    """
     lock_onboarding(connection, row.onboarding_id)
     if error is None:
         values: dict[str, Any] = {
@@ -232,13 +264,20 @@ def settle_event(
         }
     elif is_final or at - row.received_at > PARK_AFTER:
         values = {"forward_state": ForwardState.PARKED, "forward_due_at": None, "forward_error": error}
+    else:
+        delay = next_delay(row.forward_tries, base_seconds=base_seconds, asked=asked)
+        values = {"forward_due_at": at + delay, "forward_error": error}
+    still_ours = (
+        WebhookEvent.c.id == row.id,
+        WebhookEvent.c.forward_state == ForwardState.PENDING,
+        WebhookEvent.c.forward_tries == row.forward_tries,
+    )
+    if connection.execute(update(WebhookEvent).where(*still_ours).values(**values)).rowcount != 1:
+        return False
+    if values.get("forward_state") is ForwardState.PARKED:
         append_event(
             connection, row.onboarding_id, "event:parked", f"{row.kind} event of {row.message_sid}: {error}", at=at
         )
-    else:
-        delay = next_delay(row.forward_tries + 1, base_seconds=base_seconds, asked=None)
-        values = {"forward_due_at": at + delay, "forward_error": error}
-    connection.execute(update(WebhookEvent).where(WebhookEvent.c.id == row.id).values(**values))
     return row.message_sid.startswith(PROBE_PREFIX) and signal_step(
         connection, row.onboarding_id, "webhook", at=at, grace_seconds=grace_seconds
     )

@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 
 from engine.transitions import append_event
 from engine.upsert import upsert
-from models.states import OperatorTaskState
-from models.tables import OperatorTask
+from models.states import DONE, OperatorTaskState
+from models.tables import OperatorTask, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,12 +50,17 @@ def open_task(
     title: str,
     place: str,
     fields: Sequence[Mapping[str, str]],
+    secrets: Mapping[str, str],
     bring_back: Sequence[str],
     at: datetime,
 ) -> Answer | None:
-    """Open the task unless it is there; its answer if it was done for exactly these values, else None."""
+    """Open the task unless it is there; its answer if it was done for exactly these values, else None.
+
+    :param secrets: the values of the secrets that ``fields`` name. They are not stored; a changed one has to be entered
+        by the person again, so it opens the task again.
+    """
     wanted = {"title": title, "place": place, "fields": [dict(field) for field in fields]}
-    fingerprint = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    fingerprint = hashlib.sha256(json.dumps({**wanted, "secrets": dict(secrets)}, sort_keys=True).encode()).hexdigest()
     row = connection.execute(
         select(OperatorTask).where(OperatorTask.c.onboarding_id == onboarding_id, OperatorTask.c.key == key)
     ).one_or_none()
@@ -82,17 +87,17 @@ def answer_task(
 ) -> str:
     """Record that a person did it; the name of the step that waits for it.
 
-    :raises UnknownTask: no open task has this key.
+    A task that was answered already can be answered anew while its step is not done: what was brought back was wrong.
+
+    :raises UnknownTask: no task that is still of use has this key.
     :raises MissingValues: a value that the task asks for was not given.
     """
     row = connection.execute(
-        select(OperatorTask).where(
-            OperatorTask.c.onboarding_id == onboarding_id,
-            OperatorTask.c.key == key,
-            OperatorTask.c.state == OperatorTaskState.OPEN,
-        )
+        select(OperatorTask, Step.c.state.label("step_state"))
+        .join(Step, (Step.c.onboarding_id == OperatorTask.c.onboarding_id) & (Step.c.name == OperatorTask.c.step))
+        .where(OperatorTask.c.onboarding_id == onboarding_id, OperatorTask.c.key == key)
     ).one_or_none()
-    if row is None:
+    if row is None or (row.state != OperatorTaskState.OPEN and row.step_state in DONE):
         raise UnknownTask(key)
     missing = [name for name in row.bring_back if not _is_usable(name, values.get(name, ""))]
     if missing:

@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from engine.claim import Lease, LeaseLost, claim_step
+from engine.claim import Lease, LeaseLost, claim_step, release
 from engine.context import StepContext, Workshop
 from engine.contract import Done, Failed, Outcome, Suspend, Wait
 from engine.retry import FAILURES_BEFORE_GIVING_UP, LONGEST_BROKER_DELAY_SECONDS, next_delay
-from engine.transitions import move_step, settle_onboarding
+from engine.transitions import lock_onboarding, move_step, settle_onboarding
 from models.states import DONE, StepState
 from models.tables import Attempt, Step
 from providers.errors import Misconfigured, NeedsPerson, Refused, Retryable
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from providers.errors import OnboardingError
 
 log = logging.getLogger(__name__)
+
+# Restarts, failovers, a locked file: they pass. Other database errors are defects of ours.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
             return _record(connection, shop, lease, outcome)
     except LeaseLost:
         log.warning("step %s of onboarding %s was taken over while it ran", name, onboarding_id)
-        return Stop()
+        with shop.db.begin() as connection:
+            return TryAgain(0) if release(connection, onboarding_id, name) else Stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,8 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
         return Failed(f"{error} Then run `onboard retry`.")
     except LeaseLost:
         raise
+    except DATABASE_AWAY as error:
+        return _Again(Retryable(f"the database did not answer ({type(error).__name__})"))
     except Exception as error:
         # A defect of ours must not loop for ever nor vanish; the worker's log has the traceback.
         log.exception("step %s of onboarding %s broke", lease.step, lease.onboarding_id)
@@ -116,9 +124,11 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
 
 def _record(connection: Connection, shop: Workshop, lease: Lease, outcome: Outcome | _Again) -> Next:
     """Write the outcome, if the lease is still ours, and what it makes possible, in one transaction."""
+    # First: a signal that is being committed right now has to be seen below.
+    lock_onboarding(connection, lease.onboarding_id)
     now = shop.now()
     match outcome:
-        case Done(note=note):
+        case Done(note=note, also=also):
             target = StepState.SKIPPED if note.startswith("skipped: ") else StepState.SUCCEEDED
             _move(
                 connection,
@@ -131,11 +141,15 @@ def _record(connection: Connection, shop: Workshop, lease: Lease, outcome: Outco
                 lost_leases=0,
                 settles=False,
             )
+            if also is not None:
+                also(connection)
             return _open_next(connection, shop, lease, now)
         case Wait():
             return _record_wait(connection, lease, outcome, now)
-        case Failed(reason=reason):
+        case Failed(reason=reason, also=also):
             _move(connection, lease, StepState.FAILED, now, reason=reason, finished_at=now)
+            if also is not None:
+                also(connection)
             return Stop()
         case _Again(error=error):
             return _record_retry(connection, shop, lease, error, now)
@@ -145,12 +159,18 @@ def _record_wait(connection: Connection, lease: Lease, wait: Wait, now: datetime
     row = connection.execute(
         select(Step.c.waiting_since, Step.c.waiting_topic, Step.c.is_signalled).where(Step.c.id == lease.step_id)
     ).one()
-    if row.is_signalled:
-        # What it waits for arrived while it ran: look again at once instead of sleeping over it.
-        _move(connection, lease, StepState.READY, now, reason=wait.reason, due_at=now)
-        return TryAgain(0)
     since = row.waiting_since if row.waiting_since and row.waiting_topic == wait.topic else now
     is_overdue = not wait.needs_person and now >= since + wait.at_most
+    waiting: dict[str, Any] = {
+        "waiting_since": since,
+        "waiting_topic": wait.topic,
+        "waiting_until": since + wait.at_most,
+        "waiting_for": wait.who,
+    }
+    if row.is_signalled and not is_overdue:
+        # What it waits for arrived while it ran: look again at once instead of sleeping over it.
+        _move(connection, lease, StepState.READY, now, reason=wait.reason, due_at=now, **waiting)
+        return TryAgain(0)
     _move(
         connection,
         lease,
@@ -160,11 +180,7 @@ def _record_wait(connection: Connection, lease: Lease, wait: Wait, now: datetime
         due_at=now + wait.look_again,
         failures=0,
         lost_leases=0,
-        where=Step.c.is_signalled.is_(False),
-        waiting_since=since,
-        waiting_topic=wait.topic,
-        waiting_until=since + wait.at_most,
-        waiting_for=wait.who,
+        **waiting,
     )
     return Stop()
 

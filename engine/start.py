@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, update
 from engine.commands import NotPossible, reopen
 from engine.context import digest
 from engine.transitions import append_event
+from engine.verifications import replace_open_runs
 from engine.wake import WakeUp
 from models.spec.onboarding import spec_to_json
 from models.states import OnboardingState, StepState
@@ -76,6 +77,8 @@ def start(
         raise NotPossible(msg)
     if not is_update:
         return Started(spec.name, "differs", differences)
+    if row.status is OnboardingState.CANCELLED:
+        raise NotPossible(f"{spec.name} is cancelled; take it up again first: `onboard retry {spec.name}`")
     for name in changed_secrets:
         vault.write(connection, row.id, name, secret_values[name], at=at)
     reruns, wakeups = _apply_update(
@@ -199,6 +202,7 @@ def _apply_update(
         connection.execute(
             update(Step).where(Step.c.onboarding_id == row.id, Step.c.name == name).values(inputs_digest=value)
         )
+    replace_open_runs(connection, row.id, at=at, only_silent=False)
     append_event(connection, row.id, "onboarding:updated", "spec changed; touches " + ", ".join(sorted(touched)), at=at)
     return sorted(touched, key=catalogue.names.index), reopen(
         connection, catalogue, row, touched, at=at, grace_seconds=grace_seconds

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -47,12 +49,14 @@ def load_keys(settings: Settings) -> list[str]:
 
 def _key_file(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(new_key())
+    if not path.exists():
+        # Written whole before it has its name: another process may read it at any moment. The first one wins.
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(new_key())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     return path.read_text().strip()
 
 
@@ -96,7 +100,7 @@ class Vault:
         """Encrypt every stored secret anew with the first key; the number of rows."""
         rows = connection.execute(select(Secret.c.id, Secret.c.ciphertext)).all()
         for row in rows:
-            connection.execute(
-                update(Secret).where(Secret.c.id == row.id).values(ciphertext=self._fernet.rotate(row.ciphertext))
-            )
+            # What was written meanwhile is newer, and encrypted with the first key already.
+            unchanged = (Secret.c.id == row.id, Secret.c.ciphertext == row.ciphertext)
+            connection.execute(update(Secret).where(*unchanged).values(ciphertext=self._fernet.rotate(row.ciphertext)))
         return len(rows)

@@ -13,16 +13,18 @@ from models.tables import Message, Verification, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
     from engine.context import StepContext
-    from engine.contract import Finding
+    from engine.contract import Also, Finding
 
 # A row of a table, as steps see it without knowing the database library.
 Record = Row[Any]
 
 OPEN = (VerificationState.PENDING, VerificationState.RUNNING)
+REPLACED = {"severity": "error", "subject": "run", "problem": "a newer run replaced it", "cure": ""}
 
 
 def open_run(ctx: StepContext) -> Record:
@@ -56,10 +58,9 @@ def open_run(ctx: StepContext) -> Record:
             )
         )
         # A run that was overtaken by a newer request will never end by itself.
-        overtaken = {"severity": "error", "subject": "run", "problem": "a newer run replaced it", "cure": ""}
         connection.execute(
             mine.where(Verification.c.id < newest, Verification.c.state.in_(OPEN)).values(
-                state=VerificationState.FAILED, finished_at=ctx.now(), findings=[overtaken]
+                state=VerificationState.FAILED, finished_at=ctx.now(), findings=[REPLACED]
             )
         )
 
@@ -72,8 +73,12 @@ def open_run(ctx: StepContext) -> Record:
     )[0]
 
 
-def close_run(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_passed: bool) -> None:
-    """Store the result and set the next due time."""
+def closing(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_passed: bool) -> Also:
+    """Stores the result and sets the next due time, once the step's own outcome is recorded.
+
+    Not before: a run that is closed while its step is still to be recorded would be followed by a new one after a
+    crash, and that one would send.
+    """
 
     def work(connection: Connection) -> None:
         connection.execute(
@@ -87,7 +92,31 @@ def close_run(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_
         )
         schedule_verification(connection, ctx.lease.onboarding_id, ctx.spec.verification.every, at=ctx.now())
 
-    ctx.write(work)
+    return work
+
+
+def last_check_passed(connection: Connection, onboarding_id: int) -> bool:
+    """Whether the newest run that came to an end passed; also when there was none."""
+    newest = (
+        select(Verification.c.state)
+        .where(Verification.c.onboarding_id == onboarding_id, Verification.c.finished_at.isnot(None))
+        .order_by(Verification.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(newest).scalar_one_or_none() in {None, VerificationState.PASSED}
+
+
+def replace_open_runs(connection: Connection, onboarding_id: int, *, at: datetime, only_silent: bool) -> None:
+    """End the runs that are under way: what they set out to check is no longer what is declared.
+
+    :param only_silent: leave those that send messages.
+    """
+    is_open = [Verification.c.onboarding_id == onboarding_id, Verification.c.state.in_(OPEN)]
+    if only_silent:
+        is_open.append(Verification.c.sends_message.is_(False))
+    connection.execute(
+        update(Verification).where(*is_open).values(state=VerificationState.FAILED, finished_at=at, findings=[REPLACED])
+    )
 
 
 def messages_of(ctx: StepContext, run_id: int) -> Sequence[Record]:
@@ -108,6 +137,26 @@ def intend_message(ctx: StepContext, *, run_id: int, recipient: str, reference: 
                 created_at=ctx.now(),
                 updated_at=ctx.now(),
             )
+        )
+    )
+
+
+def message_posting(ctx: StepContext, message_id: int) -> None:
+    """We are about to ask Twilio; proves the lease once more, right before the call."""
+    ctx.write(
+        lambda connection: connection.execute(
+            update(Message).where(Message.c.id == message_id).values(posted_at=ctx.now(), updated_at=ctx.now())
+        )
+    )
+
+
+def message_refused(ctx: StepContext, message_id: int, *, error_code: int | None) -> None:
+    """Twilio will not send it, and is not asked again for this row."""
+    ctx.write(
+        lambda connection: connection.execute(
+            update(Message)
+            .where(Message.c.id == message_id)
+            .values(status="failed", error_code=error_code, updated_at=ctx.now())
         )
     )
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from gateway.body import BodyRefused
 from gateway.receiver import Receiver, Refused
 from gateway.twilio import take_inbound, take_status
+from gateway.waking import Waker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ METHODS = ["POST", "PUT"]
 
 
 class Wake(Protocol):
-    """Sends what became ready. Called after the commit and after the answer; a failure is no loss."""
+    """Sends what became ready. Called after the commit, in a thread of its own; a failure is no loss."""
 
     def steps(self, wakeups: Sequence[WakeUp]) -> None: ...
     def forwards(self, due: Sequence[tuple[int, str]]) -> None: ...
@@ -68,5 +69,5 @@ def create_app(db: Engine, vault: Vault, settings: Settings, wake: Wake) -> Star
         },
     )
     app.state.receiver = Receiver(db, vault, settings)
-    app.state.wake = wake
+    app.state.waker = Waker(wake)
     return app

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LARGEST_ANSWER_BYTES = 5 * 1024 * 1024
+# Longer ones are no ids, and the history has no room for them.
+LONGEST_REQUEST_ID = 100
 LONGEST_CONNECT_SECONDS = 10.0
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Nothing was sent yet when these are raised.
@@ -129,6 +131,7 @@ class Http:
             )
             outcome = response.status_code
             theirs = response.headers.get("Twilio-Request-Id") or response.headers.get("X-Request-Id") or request_id
+            theirs = theirs[:LONGEST_REQUEST_ID]
             ids = request_id if theirs == request_id else f"{request_id}, theirs {theirs}"
         except UNSENT as error:
             outcome = type(error).__name__
@@ -160,10 +163,10 @@ class Http:
         return self._body(response, context, is_write=is_write) if reads_answer else None
 
     def _exchange(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """The whole answer, within the size limit, and its body within the timeout however slowly it drips."""
+        """The whole answer, within the size limit, and over in twice the timeout however slowly its body drips."""
         client = self._client or thread_client()
+        deadline = time.monotonic() + 2 * self._seconds
         with client.stream(method, url, timeout=self._timeout, follow_redirects=False, **options) as response:
-            deadline = time.monotonic() + self._seconds
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine import wake
+from engine import inbox, wake
 from tasks import names
 from tasks.celery import app
 from tasks.chain import send
@@ -17,7 +17,7 @@ def tick() -> None:
     shop = workshop()
     with shop.db.begin() as connection:
         wakeups = wake.tick(connection, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds)
-        forwards = wake.due_forwards(connection, at=shop.now())
+        forwards = inbox.due_forwards(connection, at=shop.now())
     send(wakeups)
     send_forwards(forwards)
 

@@ -30,57 +30,83 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+# A task that went on for ever would keep its thread from everybody else's events.
+EVENTS_PER_TASK = 50
+
+
 @app.task(name=names.FORWARD)
 def forward(onboarding_id: int) -> None:
     send(forward_due(workshop(), onboarding_id))
 
 
 def forward_due(shop: Workshop, onboarding_id: int) -> list[WakeUp]:
-    """Forward everything due for this onboarding, in order per message; the steps that this made ready."""
+    """Forward what is due for this onboarding, in order per message; the steps that this made ready."""
     wakeups: list[WakeUp] = []
-    while True:
+    for _ in range(EVENTS_PER_TASK):
         with shop.db.begin() as connection:
-            rows = inbox.take_due(
-                connection, onboarding_id, at=shop.now(), lease_seconds=shop.settings.wake_grace_seconds
-            )
-        if not rows:
+            row = inbox.take_next(connection, onboarding_id, at=shop.now(), lease_seconds=shop.settings.lease_seconds)
+        if row is None:
             return wakeups
-        # A message's next event may be due once this one is settled, so look again.
-        wakeups += [wakeup for row in rows if (wakeup := _forward_one(shop, row))]
+        wakeup = _forward_one(shop, row)
+        wakeups += [wakeup] if wakeup else []
+    # What is left is due by the clock, and the tick finds it.
+    return wakeups
 
 
 def _forward_one(shop: Workshop, row: Row[Any]) -> WakeUp | None:
+    error: str | None = None
+    is_final, asked = False, None
     with reader(shop.db).begin() as connection:
         onboarding = connection.execute(
             select(Onboarding.c.name, Onboarding.c.id, Onboarding.c.spec).where(Onboarding.c.id == row.onboarding_id)
         ).one()
-        kind = "ajo_inbound_webhook" if row.kind == "inbound" else "ajo_feedback_webhook"
-        url = connection.execute(
-            select(Resource.c.details).where(Resource.c.onboarding_id == row.onboarding_id, Resource.c.kind == kind)
-        ).scalar_one()["url"]
-        reference = inbox.client_reference(connection, row.message_sid)
-    error, is_final = None, False
-    if row.kind == "inbound":
-        sender = spec_from_json(onboarding.spec).sender
-        body = inbound_event(row.payload, received_at=row.received_at, inbound_number=sender)
-    else:
-        body = feedback_event(row.payload, reference)
     try:
-        post_event(url, body, shop.settings)
+        _post(shop, row, onboarding.spec)
+    except Retryable as failure:
+        error, asked = failure.message, failure.after
     except OnboardingError as failure:
-        error, is_final = failure.message, not isinstance(failure, Retryable)
-        log.warning("event %s of %s was not taken by AJO: %s", row.dedupe_key, onboarding.name, failure.message)
+        error, is_final = failure.message, True
+    except Exception as failure:
+        # A defect of ours must not stop the events behind this one; it is tried again until it is parked.
+        log.exception("event %s of %s could not be forwarded", row.dedupe_key, onboarding.name)
+        error = f"internal error ({type(failure).__name__}); see the worker's log"
+    if error is not None:
+        log.warning("event %s of %s was not taken by AJO: %s", row.dedupe_key, onboarding.name, error)
     with shop.db.begin() as connection:
         wakes = inbox.settle_event(
             connection,
             row,
             error=error,
             is_final=is_final,
+            asked=asked,
             base_seconds=shop.settings.retry_base_seconds,
             at=shop.now(),
             grace_seconds=shop.settings.wake_grace_seconds,
         )
     return WakeUp(onboarding.id, onboarding.name, "webhook") if wakes else None
+
+
+def _post(shop: Workshop, row: Row[Any], spec: dict[str, Any]) -> None:
+    """Translate one event and post it.
+
+    :raises Retryable: AJO cannot take it now, or its webhook does not exist yet.
+    :raises OnboardingError: AJO will not take it.
+    """
+    kind = "ajo_inbound_webhook" if row.kind == "inbound" else "ajo_feedback_webhook"
+    with reader(shop.db).begin() as connection:
+        details = connection.execute(
+            select(Resource.c.details).where(Resource.c.onboarding_id == row.onboarding_id, Resource.c.kind == kind)
+        ).scalar_one_or_none()
+        reference = inbox.client_reference(connection, row.message_sid)
+    url = (details or {}).get("url")
+    if not url:
+        raise Retryable("AJO's webhook is not known yet")
+    if row.kind == "inbound":
+        sender = spec_from_json(spec).sender
+        body = inbound_event(row.payload, received_at=row.received_at, inbound_number=sender)
+    else:
+        body = feedback_event(row.payload, reference)
+    post_event(url, body, shop.settings)
 
 
 def send_forwards(due: Iterable[tuple[int, str]]) -> None:

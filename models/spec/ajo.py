@@ -19,6 +19,10 @@ ConfigurationName = Annotated[
 ]
 
 
+# Adobe publishes no limit; longer ones would not fit into the titles of operator tasks.
+LONGEST_NAME = 120
+
+
 def _refuse_secret_header(name: str) -> str:
     if name.lower() in {"authorization", "x-onboard-token", "x-api-key", "cookie"}:
         msg = f"a header that carries a secret must not stand in the spec{CURE}remove it: onboard makes AJO's token itself"
@@ -44,7 +48,7 @@ class Header(StrictModel):
 class Credential(StrictModel):
     """The AJO SMS API credential. Its vendor follows from the channel: Custom for RCS, Twilio for SMS and MMS."""
 
-    name: Annotated[Text, Field(examples=["Acme RCS bridge"])]
+    name: Annotated[Text, Field(max_length=LONGEST_NAME, examples=["Acme RCS bridge"])]
     """Its name in AJO (Administration, Channels, SMS settings, API credentials)."""
     vendor: Literal["twilio", "custom"] | None = None
     """Only to state what is expected; RCS with `twilio` is refused, because RCS needs another payload."""
@@ -66,9 +70,9 @@ class Keywords(StrictModel):
 class Webhooks(StrictModel):
     """The two AJO SMS webhooks of a custom provider."""
 
-    inbound_name: Annotated[Text, Field(examples=["Acme RCS inbound"])]
+    inbound_name: Annotated[Text, Field(max_length=LONGEST_NAME, examples=["Acme RCS inbound"])]
     """Name of the webhook that takes replies."""
-    feedback_name: Annotated[Text, Field(examples=["Acme RCS feedback"])]
+    feedback_name: Annotated[Text, Field(max_length=LONGEST_NAME, examples=["Acme RCS feedback"])]
     """Name of the webhook that takes delivery reports; another one than `inbound_name`."""
     keywords: Keywords = Keywords()
     """Words that change consent."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class _Common(StrictModel):
     name: Name
     """Unique name of the onboarding: 3 to 50 of a-z, 0-9 and -. It cannot be changed later."""
-    brand: Annotated[Text, Field(examples=["Acme Coffee"])]
+    brand: Annotated[Text, Field(max_length=200, examples=["Acme Coffee"])]
     """The brand, as people call it."""
     twilio: Twilio
     ajo: Ajo

@@ -21,6 +21,8 @@ Message = Table(
     Column("transport", String(8)),
     Column("error_code", Integer),
     Column("created_at", UtcDateTime, nullable=False),
+    # Just before the last call that asks Twilio to send it; none while it is only intended.
+    Column("posted_at", UtcDateTime),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_message_verification_id", "verification_id"),
 )

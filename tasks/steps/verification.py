@@ -50,10 +50,11 @@ class Verification:
                 return outcome
             findings += outcome
         errors = _are_errors(findings)
-        verifications.close_run(ctx, run.id, findings, is_passed=not errors)
+        closing = verifications.closing(ctx, run.id, findings, is_passed=not errors)
         if errors:
-            return Failed("; ".join(f"{finding.subject} {finding.problem}: {finding.cure}" for finding in errors))
-        return Done()
+            reason = "; ".join(f"{finding.subject} {finding.problem}: {finding.cure}" for finding in errors)
+            return Failed(reason, also=closing)
+        return Done(also=closing)
 
 
 def _are_errors(findings: list[Finding]) -> list[Finding]:
@@ -105,6 +106,8 @@ def _follow(
     if not tries:
         return _send(ctx, twilio, run, recipient, number=1)
     message = tries[-1]
+    if message.sid is None and message.status in DEAD_ENDS:
+        return _refused(message)
     if message.sid is None:
         return _clear_up(ctx, twilio, message, number=len(tries))
     if status_rank(message.status) < _required_rank(ctx) and message.status not in DEAD_ENDS:
@@ -115,7 +118,7 @@ def _follow(
         return _judge_failure(ctx, twilio, run, message, number=len(tries))
     if status_rank(message.status) >= _required_rank(ctx):
         return _judge_transport(ctx, message)
-    if ctx.now() >= tries[0].created_at + ctx.spec.verification.within:
+    if ctx.now() >= (message.posted_at or message.created_at) + ctx.spec.verification.within:
         problem = f"is {message.status} after {_minutes(ctx.spec.verification.within)}, not {ctx.spec.verification.required_status}"
         cure = f"check that the handset is on and reachable, then `onboard retry {ctx.name}`"
         return Finding(f"test message {message.sid} to {recipient}", problem, cure)
@@ -141,6 +144,7 @@ def _send(ctx: StepContext, twilio: TwilioClient, run: Record, recipient: str, *
 
 def _post(ctx: StepContext, twilio: TwilioClient, row: Record, *, number: int) -> Finding | str:
     is_rcs = isinstance(ctx.spec, RcsSpec)
+    verifications.message_posting(ctx, row.id)
     try:
         accepted = twilio.send_message(
             # rcs: in front of the number forces RCS; without it Twilio would quietly fall back to SMS.
@@ -151,9 +155,17 @@ def _post(ctx: StepContext, twilio: TwilioClient, row: Record, *, number: int) -
             status_callback=status_url(ctx.settings.resolved_public_url, ctx.endpoint_token),
         )
     except Refused as error:
+        code = error.context.code if error.context is not None else None
+        verifications.message_refused(ctx, row.id, error_code=code if isinstance(code, int) else None)
         return Finding(f"test message to {row.recipient}", f"was refused: {error.message}", error.cure)
     _note_accepted(ctx, row.id, accepted)
     return f"test message {accepted.sid} to {row.recipient} is {accepted.status} (try {number})"
+
+
+def _refused(message: Record) -> Finding:
+    decision = delivery_decision(message.error_code or 0)
+    code = f" with error {message.error_code}" if message.error_code else ""
+    return Finding(f"test message to {message.recipient}", f"was refused{code}, {decision.sentence}", decision.cure)
 
 
 def _note_accepted(ctx: StepContext, message_id: int, seen: Message) -> None:
@@ -170,7 +182,8 @@ def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Record, *, number
         if message.client_reference in seen.body:
             _note_accepted(ctx, message.id, seen)
             return f"test message {seen.sid} to {message.recipient} is {seen.status} (found again)"
-    if ctx.now() < message.created_at + max(LISTING_DELAY * ctx.settings.wait_scale, timedelta(seconds=1)):
+    since = message.posted_at or message.created_at
+    if ctx.now() < since + max(LISTING_DELAY * ctx.settings.wait_scale, timedelta(seconds=1)):
         return f"whether the test message to {message.recipient} was taken is being looked up"
     return _post(ctx, twilio, message, number=number)
 

@@ -202,7 +202,8 @@ def _prove_passage(ctx: StepContext) -> None:
         raise Suspend(
             Failed(
                 f"AJO's feedback webhook refused the probe event ({probes[-1].forward_error}): check the webhook's URL and "
-                f"payload in AJO, then `onboard retry {ctx.name}`"
+                f"payload in AJO (a wrong URL: `onboard done {ctx.name} feedback-webhook --value url=…` again), "
+                f"then `onboard retry {ctx.name}`"
             )
         )
 

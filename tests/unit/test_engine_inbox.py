@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from engine import inbox
 from models.states import ForwardState, ResourceState
@@ -71,13 +69,20 @@ def message(world):
 
 
 def take(world):
+    """Everything that may be taken now."""
     onboarding_id = world.onboarding().id
-    with world.db.begin() as connection:
-        return inbox.take_due(connection, onboarding_id, at=world.time, lease_seconds=60)
+    rows = []
+    while True:
+        with world.db.begin() as connection:
+            row = inbox.take_next(connection, onboarding_id, at=world.time, lease_seconds=60)
+        if row is None:
+            return rows
+        rows.append(row)
 
 
 def settle(world, row, **changes):
-    values = {"error": None, "is_final": False, "base_seconds": 2, "at": world.time, "grace_seconds": 60}
+    values = {"error": None, "is_final": False, "asked": None, "base_seconds": 2, "grace_seconds": 60}
+    values["at"] = world.time
     with world.db.begin() as connection:
         return inbox.settle_event(connection, row, **(values | changes))
 
@@ -194,10 +199,60 @@ def test_ajo_is_told_its_own_reference(world, endpoint):
 
 
 def test_due_forwards_are_found_when_their_message_got_lost(world, endpoint):
-    from engine.wake import due_forwards
-
     add_feedback_webhook(world)
     receive(world, endpoint, "sent")
+    assert due(world) == []
+    world.forward(seconds=61)
+    assert due(world) == [(endpoint.onboarding_id, "acme")]
+
+
+def due(world):
     with world.db.begin() as connection:
-        assert due_forwards(connection, at=world.time) == []
-        assert due_forwards(connection, at=world.time + timedelta(seconds=61)) == [(endpoint.onboarding_id, "acme")]
+        return inbox.due_forwards(connection, at=world.time)
+
+
+def test_an_event_behind_one_that_is_in_backoff_makes_nobody_look(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, endpoint, "sent")
+    receive(world, endpoint, "delivered")
+    world.forward(seconds=61)
+    settle(world, take(world)[0], error="AJO answered 503", asked=300.0)
+    world.forward(seconds=299)
+    assert due(world) == []
+    world.forward(seconds=2)
+    assert due(world) == [(endpoint.onboarding_id, "acme")]
+
+
+def test_a_slow_worker_does_not_undo_what_another_one_has_done_since(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, endpoint, "sent")
+    slow = take(world)[0]
+    world.forward(seconds=61)
+    quick = take(world)[0]
+    settle(world, quick)
+    before = stored(world)
+    settle(world, slow, error="AJO answered 400", is_final=True)
+    settle(world, slow, error="timed out")
+    assert stored(world) == before
+    assert "event:parked" not in world.events()
+    world.forward(hours=1)
+    assert due(world) == []
+
+
+def test_a_slow_worker_whose_event_was_taken_over_leaves_it_to_the_new_one(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, endpoint, "sent")
+    slow = take(world)[0]
+    world.forward(seconds=61)
+    quick = take(world)[0]
+    settle(world, slow, error="timed out")
+    assert take(world) == []
+    settle(world, quick)
+    assert stored(world)[0].forward_state is ForwardState.FORWARDED
+
+
+def test_what_arrives_while_ajos_webhook_is_made_anew_waits_for_it(world, endpoint):
+    add_feedback_webhook(world)
+    with world.db.begin() as connection:
+        connection.execute(update(Resource).values(external_id=None, details={}, state=ResourceState.INTENDED))
+    assert receive(world, endpoint, "sent").needs_forwarding

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -54,6 +55,14 @@ def test_embedded_mode_makes_its_key_once_readable_by_its_owner_only(tmp_path):
     first = load_keys(settings)
     assert load_keys(settings) == first
     assert stat.S_IMODE((tmp_path / "home" / "secret.key").stat().st_mode) == 0o600
+
+
+def test_processes_that_start_together_get_the_same_key(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: tuple(load_keys(settings)), range(40)))
+    assert len(keys) == 1
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["secret.key"]
 
 
 def test_a_shared_database_needs_the_key_in_the_settings(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,10 +51,11 @@ class Woken:
 
 
 class InProcess:
-    """Calls an ASGI application without a socket; returns once its background work is done too."""
+    """Calls an ASGI application without a socket; returns once what it wakes is woken too."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
+        self.waits_for_waking = True
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def call() -> httpx.Response:
@@ -61,7 +63,10 @@ class InProcess:
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
                 return await client.request(method, path, **options)
 
-        return asyncio.run(call())
+        response = asyncio.run(call())
+        if self.waits_for_waking:
+            self._app.state.waker.settle()
+        return response
 
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.request("POST", path, **options)
@@ -283,6 +288,17 @@ def test_a_broker_that_is_away_changes_no_answer_and_loses_nothing(site, caplog)
     assert site.post("inbound", Body="hello").status_code == 200
     assert [row.forward_state for row in site.stored()] == [ForwardState.PENDING]
     assert "acme could not be woken now" in caplog.text
+
+
+def test_a_broker_that_hangs_holds_up_no_answer(site):
+    hung = threading.Event()
+    site.woken.forwards = lambda _: hung.wait(10)
+    site.http.waits_for_waking = False
+    site.add_ajo_webhook("ajo_inbound_webhook")
+    answers = [site.post("inbound", Body="hello", MessageSid=f"SM{number:032}") for number in range(60)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert not hung.is_set()
+    hung.set()
 
 
 def test_a_database_that_is_away_asks_twilio_to_repeat(site, monkeypatch):

@@ -198,6 +198,12 @@ def test_the_vendors_request_id_is_kept_for_support(header):
     assert caught.value.context == CallContext("Vendor", "read things", status=400, request_id="RQ1")
 
 
+def test_what_is_too_long_for_an_id_is_cut():
+    with pytest.raises(Refused) as caught:
+        ask(Vendor(httpx.Response(400, headers={"Twilio-Request-Id": "R" * 500})))
+    assert caught.value.context.request_id == "R" * 100
+
+
 def test_without_the_vendors_request_id_ours_is_kept():
     vendor = Vendor(httpx.Response(400))
     with pytest.raises(Refused) as caught:
