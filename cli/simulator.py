@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from cli.exits import FAILED, NOT_FOUND, Exit
 from simulator.__main__ import Duration, simulate
@@ -23,6 +24,13 @@ def _serve_unless_told(**options: Any) -> int | None:
     context = click.get_current_context()
     if context.invoked_subcommand is None:
         return int(context.invoke(simulate, **options))
+    given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if given - {"host", "port"}:
+        raise click.UsageError(
+            f"{context.invoked_subcommand} speaks to a simulator that runs; start it with these options first."
+        )
+    if given:
+        context.obj = f"http://{options['host']}:{options['port']}"
     return None
 
 
@@ -35,7 +43,8 @@ simulator_command = click.Group(
     help=f"""{simulate.help}
 
     Without a command it runs here until Ctrl-C; `onboard up --simulator` runs one beside everything else. The
-    commands speak to the one that runs. Documentation: docs/simulator.md.
+    commands speak to the one that runs: that of `onboard up`, else the one at --host and --port. Documentation:
+    docs/simulator.md.
     """,
 )
 
@@ -127,6 +136,8 @@ def _base(url: str | None) -> str:
 
     if url is not None:
         return url.rstrip("/")
+    if isinstance(named := click.get_current_context().obj, str):
+        return named
     stack = running_stack(get_settings().home) or {}
     return str(stack.get("simulator") or f"http://{Config.host}:{Config.port}")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from simulator.config import Config
+from simulator.config import MAX_SPEED, Config
 from simulator.durations import parse_duration
 
 _DEFAULTS = Config()
@@ -65,7 +65,7 @@ class Countries(click.ParamType[tuple[str, ...]]):
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(min=0, max=MAX_SPEED),
     default=_DEFAULTS.speed,
     help="Simulated seconds per real one; 0 stops the clock until it is advanced.",
 )

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# A year in half a minute.
+MAX_SPEED = 1_000_000.0
+
 
 @dataclass(frozen=True)
 class Config:

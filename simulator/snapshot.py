@@ -1,14 +1,24 @@
 """The whole world as one JSON document, and back."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.state import State
 from simulator.world import World
 
-_STATE = TypeAdapter(State)
+_FORMAT: Final = "onboard-simulator-1"
+
+
+@dataclass
+class _Snapshot:
+    format: Literal["onboard-simulator-1"]
+    state: State
+
+
+_SNAPSHOT = TypeAdapter(_Snapshot)
 
 
 class NotASnapshot(Exception):
@@ -20,13 +30,14 @@ def take_snapshot(world: World) -> bytes:
     world.elapsed = world.clock.elapsed()
     world.skew_seconds = world.clock.skew_seconds
     world.appointments = world.clock.appointments
-    return _STATE.dump_json(State(**{field.name: getattr(world, field.name) for field in fields(State)}))
+    state = State(**{field.name: getattr(world, field.name) for field in fields(State)})
+    return _SNAPSHOT.dump_json(_Snapshot(_FORMAT, state))
 
 
 def read_snapshot(document: bytes) -> State:
     """:raises NotASnapshot: with the first thing that is wrong."""
     try:
-        return _STATE.validate_json(document)
+        return _SNAPSHOT.validate_json(document).state
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"

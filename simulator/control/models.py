@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from simulator.config import MAX_SPEED
 from simulator.durations import parse_duration
 from simulator.faults import Regex
 from simulator.state import Json
@@ -20,7 +21,8 @@ def _plain_number(value: str) -> str:
     return value.removeprefix("rcs:")
 
 
-Duration = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+_CENTURY = 100 * 365 * 86400
+Duration = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=_CENTURY, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -118,5 +120,5 @@ class Advance(Body):
 class ClockChange(Body):
     """:ivar skew_seconds: how far the vendors' wall clock is off; negative is slow."""
 
-    speed: float | None = Field(default=None, ge=0)
-    skew_seconds: float | None = None
+    speed: float | None = Field(default=None, ge=0, le=MAX_SPEED, allow_inf_nan=False)
+    skew_seconds: float | None = Field(default=None, ge=-_CENTURY / 4, le=_CENTURY / 4, allow_inf_nan=False)

@@ -119,7 +119,9 @@ def test_ids_go_on_after_a_restored_snapshot_as_they_would_have(sim: Simulator) 
     assert sim.new_service("x") == first
 
 
-@pytest.mark.parametrize("document", [b"", b"[]", b"{", b'{"messages": 5}'])
+@pytest.mark.parametrize(
+    "document", [b"", b"[]", b"{", b"{}", b'{"format": "onboard-simulator-1", "state": {"messages": 5}}']
+)
 def test_what_is_no_snapshot_is_refused_and_changes_nothing(sim: Simulator, document: bytes, tmp_path: Path) -> None:
     sim.new_service("kept")
     refused = sim.http.put("/_sim/snapshot", content=document)
@@ -148,7 +150,7 @@ def test_a_state_file_keeps_the_world_from_one_run_to_the_next(tmp_path: Path) -
         assert second.call("GET", f"/messaging.twilio.com/v1/Services/{service}").status_code == 200
         second.control("POST", "clock/advance", {"duration": "1d"})
         assert second.sender(sender)["status"] == "ONLINE"
-    assert json.loads(file.read_text())["accounts"]
+    assert json.loads(file.read_text())["state"]["accounts"]
 
 
 def test_the_commands_say_what_happened_and_what_comes(sim: Simulator) -> None:
@@ -173,6 +175,8 @@ def test_the_commands_say_what_happened_and_what_comes(sim: Simulator) -> None:
     [
         (("advance", "soon"), 2, "is not a length of time: write 30d"),
         (("advance", "1d", "--url", "http://127.0.0.1:9"), 4, "no simulator answers at http://127.0.0.1:9"),
+        (("--port", "9", "advance", "1d"), 4, "no simulator answers at http://127.0.0.1:9"),
+        (("--review", "28d", "advance", "1d"), 2, "start it with these options first"),
         (("--countries", "USA"), 2, "two-letter country codes"),
         (("--port", "70000"), 2, "--port"),
         (("load", "/nowhere/at/all"), 2, "does not exist"),
@@ -183,6 +187,13 @@ def test_a_wrong_command_gets_a_sentence_and_its_exit_code(arguments: tuple[str,
     assert result.returncode == code
     assert words in result.stderr.replace("\n", " ")
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("change", ['{"speed": 1e999}', '{"skew_seconds": 1e300}', '{"speed": NaN}', '{"colour": 1}'])
+def test_a_clock_that_cannot_be_is_refused(sim: Simulator, change: str) -> None:
+    assert sim.http.put("/_sim/clock", content=change).status_code == 400
+    assert sim.http.post("/_sim/clock/advance", json={"duration": "9999999w"}).status_code == 400
+    assert sim.http.get("/").status_code == 200
 
 
 def test_the_page_shows_what_exists_and_no_secret(sim: Simulator) -> None:
