@@ -119,9 +119,8 @@ def _print_clock(clock: dict[str, Any]) -> None:
     running = {0: "standing still", 1: "running as real time"}.get(clock["speed"], f"{clock['speed']:g} times as fast")
     click.echo(f"Simulated time: {clock['now'][:19].replace('T', ' ')} UTC, {running}.")
     for one in clock["next"][:5]:
-        click.echo(
-            f"  {one['at'][:19].replace('T', ' ')}  {one['what']:<24} {' '.join(map(str, one['subject'].values()))}"
-        )
+        whose = " ".join(value for value in one["subject"].values() if isinstance(value, str))
+        click.echo(f"  {one['at'][:19].replace('T', ' ')}  {one['what']:<24} {whose}")
     if clock["waiting"] > 5:
         click.echo(f"  and {clock['waiting'] - 5} more")
 

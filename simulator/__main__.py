@@ -1,5 +1,6 @@
 """`python -m simulator`: read the options, then serve until told to stop."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,16 @@ from simulator.config import MAX_SPEED, Config
 from simulator.durations import parse_duration
 
 _DEFAULTS = Config()
+
+
+class Speed(click.FloatRange):
+    """FloatRange lets what is no number pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no speed", param, ctx)
+        return float(number)
 
 
 class Duration(click.ParamType[float]):
@@ -65,7 +76,7 @@ class Countries(click.ParamType[tuple[str, ...]]):
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, max=MAX_SPEED),
+    type=Speed(min=0, max=MAX_SPEED),
     default=_DEFAULTS.speed,
     help="Simulated seconds per real one; 0 stops the clock until it is advanced.",
 )
@@ -96,8 +107,11 @@ def simulate(**options: Any) -> int:
     # Late: the server takes half a second to import, and --help needs none of it.
     from simulator.server import serve
 
-    return serve(Config(**options))
+    code = serve(Config(**options))
+    if code:
+        raise click.exceptions.Exit(code)
+    return code
 
 
 if __name__ == "__main__":
-    raise SystemExit(simulate.main(prog_name="python -m simulator", standalone_mode=False))
+    simulate.main(prog_name="python -m simulator")

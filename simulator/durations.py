@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 _UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
+LONGEST_SECONDS = 100 * 365 * 86400.0
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?[wdhms])+")
 
@@ -15,10 +16,13 @@ def parse_duration(text: str) -> float:
     """
     written = text.strip().lower()
     if re.fullmatch(r"\d+(?:\.\d+)?", written):
-        return float(written)
+        written += "s"
     if not _WHOLE.fullmatch(written):
         raise ValueError(f"{text!r} is not a length of time: write 30d, 12h, 90s, 1h30m, or seconds")
-    return sum(float(amount) * _UNITS[unit] for amount, unit in _PART.findall(written))
+    seconds = sum(float(amount) * _UNITS[unit] for amount, unit in _PART.findall(written))
+    if seconds > LONGEST_SECONDS:
+        raise ValueError(f"{text!r} is longer than a century")
+    return seconds
 
 
 def show_duration(seconds: float) -> str:

@@ -74,8 +74,12 @@ class _Broken:
         self._body += message.get("body", b"")
         if message.get("more_body"):
             return
+        if not self._body:
+            await self._send(self._head)
+            await self._send(message)
+            return
         if self._trouble.action == "malformed":
-            self._body = self._body[: len(self._body) // 2] or b"<html>"
+            self._body = self._body[: len(self._body) // 2]
         others = [(name, value) for name, value in self._head["headers"] if name != b"content-length"]
         length = (b"content-length", str(len(self._body)).encode())
         await self._send({**self._head, "headers": [*others, length]})
@@ -149,11 +153,12 @@ class Edge:
                 message["headers"] = [*message["headers"], date, *extra]
             await send(message)
 
-        trouble = world.faults.take(scope["method"], scope["path"], world.roll)
-        entry["trouble"] = trouble.action if trouble else None
         if account is not None and self._in_flight[account] > world.config.max_concurrent:
             await twilio_error(429, 20429, "Too many concurrent requests")(scope, receive, sending)
-        elif trouble is None:
+            return
+        trouble = world.faults.take(scope["method"], scope["path"], world.roll)
+        entry["trouble"] = trouble.action if trouble else None
+        if trouble is None:
             await self.app(scope, receive, sending)
         else:
             await self._struck(trouble, scope, receive, sending)

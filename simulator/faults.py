@@ -30,15 +30,15 @@ class Trouble(BaseModel):
     action: Action
     status: int = Field(default=500, ge=400, le=599)
     code: int | None = None
-    retry_after: float | None = Field(default=None, ge=0)
-    seconds: float = Field(default=1.0, ge=0)
+    retry_after: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    seconds: float = Field(default=1.0, ge=0, le=3600, allow_inf_nan=False)
 
 
 class Match(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path_regex: Regex
-    method: str | None = None
+    method: Annotated[str, AfterValidator(str.upper)] | None = None
 
 
 class Rule(BaseModel):
@@ -89,7 +89,7 @@ class Faults:
 
     def add(self, rule: Rule) -> Rule:
         self.last_id += 1
-        rule.id = self.last_id
+        rule.id, rule.hits = self.last_id, 0
         self.rules.append(rule)
         return rule
 

@@ -18,7 +18,7 @@ from simulator.adobe import automation, campaigns, executions, ims, proofs, surf
 from simulator.config import Config
 from simulator.control import api, page
 from simulator.edge import Edge
-from simulator.snapshot import NotASnapshot, load_file, save_file
+from simulator.snapshot import NotASnapshot, load_file, prepare_file, save_file
 from simulator.state import State
 from simulator.twilio import accounts, keys, lifecycle, messages, numbers, review, senders, services
 from simulator.web import ProblemError, TwilioError, problem, twilio_error
@@ -109,6 +109,9 @@ def serve(config: Config) -> int:
     """Serve until SIGTERM or SIGINT; the exit status of the process."""
     try:
         state = load_file(config.state) if config.state else None
+        if config.state:
+            # Found out now, not when the world is to be saved.
+            prepare_file(config.state)
         listener = socket.create_server(
             (config.host, config.port), backlog=512, family=socket.AF_INET6 if ":" in config.host else socket.AF_INET
         )

@@ -57,10 +57,19 @@ def load_file(path: Path) -> State | None:
         raise NotASnapshot(f"{path}: {error}. Delete it to begin with an empty world") from error
 
 
-def save_file(path: Path, world: World) -> None:
-    """Write the world to a file, whole or not at all."""
+def prepare_file(path: Path) -> Path:
+    """The draft of a state file, empty, readable by its owner only.
+
+    :raises OSError: nothing can be written there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     draft.touch(mode=0o600)
+    return draft
+
+
+def save_file(path: Path, world: World) -> None:
+    """Write the world to a file, whole or not at all."""
+    draft = prepare_file(path)
     draft.write_bytes(take_snapshot(world))
     draft.replace(path)

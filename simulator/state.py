@@ -75,6 +75,8 @@ class Sender:
     created_at: datetime
     status: str = "CREATING"
     registration_sid: str = ""
+    submissions: int = 0
+    """What an earlier submission would still have brought about is void."""
     countries: list[Country] = field(default_factory=list)
     offline_reasons: list[Json] | None = None
     service_sid: str | None = None
@@ -168,7 +170,8 @@ class Token:
 
     organization_id: str
     scopes: list[str]
-    expires_at: datetime
+    expires_at: float
+    """On the clock's own axis: a wall clock that is wrong ends no token."""
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The vendors' habits on the wire: forms, dates, error bodies and pages."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -100,13 +101,42 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
+def _refuse_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text)
+
+
+def parse_json(text: str) -> Any:
+    """As `json.loads`, without what no JSON can carry on: NaN, infinity, half characters, depth without end.
+
+    :raises ValueError: it is none.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse_number, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def whole_number(text: str | None, low: int, high: int) -> int | None:
+    """The number that a text is, within these bounds; None when it is none."""
+    if not text or not (text.isascii() and text.isdigit()) or len(text) > len(str(high)):
+        return None
+    return int(text) if low <= int(text) <= high else None
+
+
 async def read_json(request: Request) -> Json:
     """The body as a JSON object.
 
     :raises ValueError: it is none; the text says why.
     """
     try:
-        body: Any = json.loads(await request.body())
+        body = parse_json((await request.body()).decode())
     except ValueError:
         raise ValueError("The body is not valid JSON") from None
     if not isinstance(body, dict):

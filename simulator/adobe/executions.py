@@ -42,8 +42,10 @@ def _phone_number(recipient: Json, body: Json) -> str:
         if not isinstance(recipient.get(name), str) or not recipient[name]:
             raise _refuse(f"recipients: {name} is missing", body)
     # Profiles are not played: without channel data the user id has to be the number.
-    number = (recipient.get("channelData") or {}).get("mobilePhoneNumber") or recipient["userId"]
-    return str(number)
+    data = recipient.get("channelData") or {}
+    if not isinstance(data, dict):
+        raise _refuse("recipients: channelData must be an object", body)
+    return str(data.get("mobilePhoneNumber") or recipient["userId"])
 
 
 async def execute_unitary(request: Request) -> Response:

@@ -1,7 +1,5 @@
 """Adobe's sign-in and the headers that every Adobe call carries."""
 
-from datetime import timedelta
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -36,8 +34,7 @@ async def issue_token(request: Request) -> Response:
     if not scopes or unknown:
         return _refuse(400, "invalid_scope", f"invalid scope: {', '.join(unknown) or 'none given'}")
     token = world.new_secret()
-    expires_at = world.clock.now() + timedelta(seconds=_TOKEN_SECONDS)
-    world.tokens[token] = Token(organization.organization_id, scopes, expires_at)
+    world.tokens[token] = Token(organization.organization_id, scopes, world.clock.elapsed() + _TOKEN_SECONDS)
     return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": _TOKEN_SECONDS})
 
 
@@ -46,7 +43,7 @@ def token_of(request: Request) -> Token | None:
     world = world_of(request)
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     token = world.tokens.get(text)
-    return token if scheme.lower() == "bearer" and token and token.expires_at > world.clock.now() else None
+    return token if scheme.lower() == "bearer" and token and token.expires_at > world.clock.elapsed() else None
 
 
 def enter_sandbox(request: Request) -> tuple[str, str]:

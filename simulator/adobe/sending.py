@@ -58,10 +58,13 @@ async def _hand_over(world: World, campaign: Campaign, message: AjoMessage, base
     if credential is None:
         raise CannotSend("The API credential of the channel configuration does not exist")
     sender = configuration.fields["sender"]
-    if credential.fields["vendor"] == "twilio":
-        request = _to_twilio(world, credential.fields, message, sender, base_url)
-    else:
-        request = _to_custom(world, credential.fields, message, sender)
+    try:
+        if credential.fields["vendor"] == "twilio":
+            request = _to_twilio(world, credential.fields, message, sender, base_url)
+        else:
+            request = _to_custom(world, credential.fields, message, sender)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise CannotSend(f"The provider cannot be called: {error}") from None
     message.request = {"url": str(request.url), "body": request.content.decode()}
     path = "sid" if credential.fields["vendor"] == "twilio" else credential.fields.get("message_id_path") or ""
     message.message_id = await _call(world, request, message, path)

@@ -53,8 +53,11 @@ async def show_calls(request: Request) -> Response:
 
 async def _replace_world(request: Request, state: State | None) -> None:
     old = world_of(request)
-    request.app.state.world = World(old.config, old.actions, state)
-    request.app.state.world.start()
+    new = World(old.config, old.actions, state)
+    # How fast time runs is the simulator's, not the world's.
+    new.clock.set_speed(old.clock.speed)
+    request.app.state.world = new
+    new.start()
     await old.close()
 
 

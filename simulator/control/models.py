@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from simulator.config import MAX_SPEED
-from simulator.durations import parse_duration
+from simulator.durations import LONGEST_SECONDS, parse_duration
 from simulator.faults import Regex
 from simulator.state import Json
 from simulator.twilio.review import CARRIER_STATUSES, SENDER_STATUSES
@@ -21,8 +21,8 @@ def _plain_number(value: str) -> str:
     return value.removeprefix("rcs:")
 
 
-_CENTURY = 100 * 365 * 86400
-Duration = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=_CENTURY, allow_inf_nan=False)]
+Duration = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=LONGEST_SECONDS, allow_inf_nan=False)]
+_MOST_SKEW = LONGEST_SECONDS / 4
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -109,7 +109,7 @@ class Inbound(Body):
     body: str = ""
     button_payload: str | None = None
     button_text: str | None = None
-    media: list[Text] = Field(default=[], max_length=10)
+    media: list[Annotated[str, Field(pattern=r"^https?://[^\s\[\]]+$")]] = Field(default=[], max_length=10)
     copies: int = Field(default=1, ge=1, le=10)
 
 
@@ -121,4 +121,4 @@ class ClockChange(Body):
     """:ivar skew_seconds: how far the vendors' wall clock is off; negative is slow."""
 
     speed: float | None = Field(default=None, ge=0, le=MAX_SPEED, allow_inf_nan=False)
-    skew_seconds: float | None = Field(default=None, ge=-_CENTURY / 4, le=_CENTURY / 4, allow_inf_nan=False)
+    skew_seconds: float | None = Field(default=None, ge=-_MOST_SKEW, le=_MOST_SKEW, allow_inf_nan=False)

@@ -73,7 +73,7 @@ def _sections(world: World) -> list[Section]:
             lambda one: (
                 _at(world.clock.moment(one.due)),
                 one.action,
-                ", ".join(str(value) for value in one.subject.values()),
+                ", ".join(value for value in one.subject.values() if isinstance(value, str)),
             ),
         ),
         _section(

@@ -17,7 +17,7 @@ SENDERS = "/twilio/messaging/senders"
 NUMBERS = "/twilio/phone-numbers/incoming"
 ALERTS = "/twilio/monitor/alerts"
 
-_VERBS = {"POST": "create", "GET": "read", "DELETE": "delete"}
+_VERBS = {"POST": "create", "GET": "read", "HEAD": "read", "DELETE": "delete"}
 
 
 def _credentials(request: Request) -> tuple[str, str]:

@@ -48,7 +48,7 @@ def read_overrides(fragment: str) -> Overrides:
 
     def number(name: str, default: int, low: int, high: int) -> int:
         text = given.get(name, "")
-        return min(max(int(text), low), high) if text.isdigit() else default
+        return min(max(int(text), low), high) if text.isascii() and text.isdigit() and len(text) < 9 else default
 
     return Overrides(
         connect=number("ct", 5000, 100, 10000),
@@ -118,12 +118,12 @@ async def _attempt(
     timeout = httpx.Timeout(overrides.read / 1000, connect=overrides.connect / 1000)
     called, kept, hops = url, fields, 0
     while True:
-        request = _request(world, called, method, kept, auth_token=auth_token, token=token, timeout=timeout)
         try:
+            request = _request(world, called, method, kept, auth_token=auth_token, token=token, timeout=timeout)
             response = await world.http_client().send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return Outcome("ct", {"error": f"{type(error).__name__}: {error}"})
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             return Outcome("rt", {"error": f"{type(error).__name__}: {error}"})
         if not 300 <= response.status_code < 400:
             break

@@ -1,6 +1,5 @@
 """Twilio API keys, in the new API that can restrict them and in the old one that cannot."""
 
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -10,7 +9,18 @@ from starlette.routing import Route
 from simulator.state import Account, ApiKey, Json
 from simulator.twilio.accounts import V2010
 from simulator.twilio.auth import authorize
-from simulator.web import Form, TwilioError, not_found, one, page_v1, page_v2010, read_form, rfc2822, world_of
+from simulator.web import (
+    Form,
+    TwilioError,
+    not_found,
+    one,
+    page_v1,
+    page_v2010,
+    parse_json,
+    read_form,
+    rfc2822,
+    world_of,
+)
 
 _MAX_PERMISSIONS = 100
 _MAX_NAME = 64
@@ -28,7 +38,7 @@ def key_json(key: ApiKey) -> Json:
 def _policy(text: str | None) -> Json:
     """The policy of a restricted key, or Twilio's refusal of it."""
     try:
-        policy: Any = json.loads(text or "")
+        policy: Any = parse_json(text or "")
     except ValueError:
         raise TwilioError(400, 20001, "Policy must be a JSON object") from None
     allow = policy.get("allow") if isinstance(policy, dict) else None

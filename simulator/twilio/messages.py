@@ -1,6 +1,5 @@
 """Twilio messages: create from a form, fetch, list, cancel, redact, delete."""
 
-import json
 import re
 from datetime import UTC, datetime
 
@@ -20,8 +19,10 @@ from simulator.web import (
     not_found,
     one,
     page_v2010,
+    parse_json,
     read_form,
     rfc2822,
+    whole_number,
     world_of,
 )
 from simulator.world import World
@@ -81,14 +82,14 @@ def _check_content(form: Form) -> None:
         raise TwilioError(400, 21620, "A media URL is invalid")
     if callback and not is_callable_url(callback):
         raise TwilioError(400, 21609, f"The StatusCallback URL {callback} is invalid")
-    validity = one(form, "ValidityPeriod") or "1"
-    if not validity.isdigit() or not 1 <= int(validity) <= _MAX_VALIDITY:
+    validity = one(form, "ValidityPeriod")
+    if validity and whole_number(validity, 1, _MAX_VALIDITY) is None:
         raise TwilioError(400, 20001, f"ValidityPeriod must be between 1 and {_MAX_VALIDITY}")
 
 
 def _is_object(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(parse_json(text), dict)
     except ValueError:
         return False
 

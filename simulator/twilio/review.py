@@ -52,16 +52,21 @@ def submit(world: World, sender: Sender, countries: Sequence[str]) -> None:
     sender.registration_sid = sender.registration_sid or world.new_sid("BU")
     for code in countries:
         country_of(world, sender, code)
+    sender.submissions += 1
+    for _, carrier in _carriers(sender):
+        if not carrier.is_scripted and carrier.status in _REFUSED:
+            carrier.status = "UNLAUNCHED"
+    mark = {"sid": sender.sid, "submission": sender.submissions}
     total = world.config.review_seconds * (SLOW_FACTOR if "slow" in sender.sender_id else 1)
-    world.clock.make_appointment(total * _TWILIO_SHARE, "sender.verified", sid=sender.sid)
+    world.clock.make_appointment(total * _TWILIO_SHARE, "sender.verified", **mark)
     open_carriers = [
         (country.code, carrier.name)
         for country, carrier in _carriers(sender)
         if not carrier.is_scripted and carrier.status not in _DECIDED
     ]
-    for number, (country, carrier) in enumerate(open_carriers, start=1):
+    for number, (code, name) in enumerate(open_carriers, start=1):
         seconds = total * (_TWILIO_SHARE + (1 - _TWILIO_SHARE) * number / len(open_carriers))
-        world.clock.make_appointment(seconds, "carrier.decided", sid=sender.sid, country=country, carrier=carrier)
+        world.clock.make_appointment(seconds, "carrier.decided", **mark, country=code, carrier=name)
 
 
 def country_of(world: World, sender: Sender, code: str) -> Country:
@@ -113,7 +118,7 @@ def _draft(world: World, subject: Json) -> None:
 
 def _verify(world: World, subject: Json) -> None:
     sender = world.senders[subject["sid"]]
-    if sender.is_scripted:
+    if sender.is_scripted or sender.submissions != subject["submission"]:
         return
     sender.status = "PENDING_VERIFICATION"
     for _, carrier in _carriers(sender):
@@ -124,7 +129,7 @@ def _verify(world: World, subject: Json) -> None:
 
 def _decide(world: World, subject: Json) -> None:
     sender = world.senders[subject["sid"]]
-    if sender.is_scripted:
+    if sender.is_scripted or sender.submissions != subject["submission"]:
         return
     for country, carrier in _carriers(sender):
         if (country.code, carrier.name) == (subject["country"], subject["carrier"]) and not carrier.is_scripted:

@@ -10,7 +10,16 @@ from starlette.routing import Route
 from simulator.state import Account, Json, Sender
 from simulator.twilio import auth, review
 from simulator.twilio.auth import authorize
-from simulator.web import TwilioError, content_type, not_found, page_v1, read_json, vendor_base, world_of
+from simulator.web import (
+    TwilioError,
+    content_type,
+    is_callable_url,
+    not_found,
+    page_v1,
+    read_json,
+    vendor_base,
+    world_of,
+)
 
 _SENDER_ID = re.compile(r"rcs:[A-Za-z0-9_]+")
 _WEBHOOK = ("callback_url", "callback_method", "fallback_url", "fallback_method", "status_callback_url")
@@ -60,6 +69,10 @@ def _checked_webhook(webhook: Any) -> Json | None:
     for name in ("callback_method", "fallback_method"):
         if webhook.get(name) not in (None, "POST", "PUT"):
             raise TwilioError(400, 20001, f"webhook.{name} must be POST or PUT")
+    for name in ("callback_url", "fallback_url", "status_callback_url"):
+        url = webhook.get(name)
+        if url not in (None, "") and not (isinstance(url, str) and is_callable_url(url)):
+            raise TwilioError(400, 20001, f"webhook.{name} is not a valid URL")
     return {name: webhook.get(name) for name in (*_WEBHOOK, "status_callback_method")}
 
 
@@ -71,6 +84,8 @@ async def create_sender(request: Request) -> Response:
         raise TwilioError(400, 20001, "sender_id is missing or not of the form rcs:<agent>")
     if account.type == "Trial":
         raise TwilioError(403, 20003, "RCS needs a paid account")
+    if not isinstance(body.get("friendly_name"), str | None):
+        raise TwilioError(400, 20001, "friendly_name must be text")
     if body.get("profile") is not None and not isinstance(body["profile"], dict):
         raise TwilioError(400, 20001, "profile must be an object")
     webhook = _checked_webhook(body.get("webhook"))

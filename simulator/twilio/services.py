@@ -17,6 +17,7 @@ from simulator.web import (
     read_form,
     require_url,
     vendor_base,
+    whole_number,
     world_of,
 )
 
@@ -78,8 +79,8 @@ def _checked(form: Form) -> dict[str, str]:
             raise TwilioError(400, 20001, f"{name} must be GET or POST")
     if (one(form, "Usecase") or "undeclared") not in _USECASES:
         raise TwilioError(400, 20001, f"Usecase must be one of {', '.join(_USECASES)}")
-    validity = one(form, "ValidityPeriod") or "1"
-    if not validity.isdigit() or not 1 <= int(validity) <= _MAX_VALIDITY:
+    validity = one(form, "ValidityPeriod")
+    if validity and whole_number(validity, 1, _MAX_VALIDITY) is None:
         raise TwilioError(400, 20001, f"ValidityPeriod must be between 1 and {_MAX_VALIDITY}")
     return {name: values[-1] for name, values in form.items()}
 

@@ -1,5 +1,6 @@
 """A simulator as a process of its own, a site that takes its callbacks, and helpers to speak to both."""
 
+import contextlib
 import json
 import select
 import signal
@@ -147,6 +148,7 @@ class Site:
     received: list[Callback] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     redirects: list[tuple[int, str]] = field(default_factory=list)
+    delay_seconds: float = 0.0
     bodies: list[tuple[str, str]] = field(default_factory=list)
     """Content type and body, sent with 200."""
 
@@ -164,7 +166,9 @@ def callback_site() -> Iterator[Site]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             fields = dict(parse_qsl(body, keep_blank_values=True))
             site.received.append(Callback(self.command, self.path, dict(self.headers), fields))
-            self._answer()
+            threading.Event().wait(site.delay_seconds)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self._answer()
 
         def _answer(self) -> None:
             if site.redirects:

@@ -360,7 +360,8 @@ def test_no_reply_goes_to_whoever_has_just_said_stop(sim: Simulator, site: Site)
 
 
 @pytest.mark.parametrize(
-    ("status", "method", "has_fields"), [(301, "GET", False), (302, "GET", False), (307, "POST", True)]
+    ("status", "method", "has_fields"),
+    [(301, "GET", False), (302, "GET", False), (303, "GET", False), (307, "POST", True)],
 )
 def test_redirects_lose_method_and_fields_but_for_307(
     sim: Simulator, site: Site, status: int, method: str, has_fields: bool
@@ -406,7 +407,12 @@ def test_the_named_number_carries_what_rcs_cannot(sim: Simulator) -> None:
 
 @pytest.mark.parametrize(
     ("form", "code"),
-    [({"ContentSid": "HX1"}, 21655), ({"ContentVariables": "[1]"}, 21656), ({"ValidityPeriod": "0"}, 20001)],
+    [
+        ({"ContentSid": "HX1"}, 21655),
+        ({"ContentVariables": "[1]"}, 21656),
+        ({"ValidityPeriod": "0"}, 20001),
+        ({"ValidityPeriod": "36001"}, 20001),
+    ],
 )
 def test_content_that_twilio_would_not_take_is_refused(sim: Simulator, form: dict[str, str], code: int) -> None:
     assert sim.send(HANDSET, From=NUMBER, **form).json()["code"] == code
@@ -423,3 +429,56 @@ def test_a_message_on_its_way_is_neither_redacted_nor_deleted_nor_cancelled(sim:
     ]
     assert [answer.json()["code"] for answer in answers] == [20009, 20009, 30409, 20001]
     assert sim.message(sid)["body"] == "hello"
+
+
+def test_a_message_carries_ten_pictures_and_no_more(sim: Simulator) -> None:
+    media = [f"https://media.example/{number}.png" for number in range(11)]
+    assert sim.send(HANDSET, From=NUMBER, MediaUrl=media[:10]).status_code == 201
+    assert sim.send(HANDSET, From=NUMBER, MediaUrl=media).json()["code"] == 21623
+
+
+def test_lists_are_filtered_by_sender_and_pages_are_bounded(sim: Simulator) -> None:
+    other = "+14155550107"
+    mine = sim.send(HANDSET, From=NUMBER).json()["sid"]
+    sim.send(HANDSET, From=other)
+    page = sim.call("GET", sim.messages_url(), params={"From": NUMBER, "PageSize": "5000"}).json()
+    assert [message["sid"] for message in page["messages"]] == [mine]
+    assert page["page_size"] == 1000
+
+
+def test_an_rcs_senders_own_status_callback_is_used_where_there_is_no_other(sim: Simulator, site: Site) -> None:
+    sender = sim.online_sender(AGENT, webhook={"status_callback_url": f"{site.url}/own"})
+    service = sim.new_service()
+    sim.attach(service, Sid=sender)
+    sid = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
+    until(lambda: "read" in site.statuses(sid))
+    assert {callback.path for callback in site.received} == {"/own"}
+
+
+@pytest.mark.parametrize(("overrides", "code"), [("#rc=0", "11205"), ("#ct=100&rc=2&rp=ct", "11205")])
+def test_nobody_at_the_webhook_raises_the_alert_of_a_lost_connection(sim: Simulator, overrides: str, code: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    number_with_webhook(sim, f"http://127.0.0.1:{port}/in{overrides}")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    (alert,) = sim.call("GET", "/monitor.twilio.com/v1/Alerts").json()["alerts"]
+    assert alert["error_code"] == code
+
+
+@pytest.mark.parametrize("overrides", ["rt=100&rc=0", "tt=100&rc=5&rp=all"])
+def test_a_webhook_that_takes_longer_than_its_overrides_allow_is_given_up(
+    sim: Simulator, site: Site, overrides: str
+) -> None:
+    site.delay_seconds = 0.5
+    number_with_webhook(sim, f"{site.url}/in#{overrides}")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    (entry,) = sim.ledger()["callbacks"]
+    assert not entry["is_delivered"]
+    assert len(entry["attempts"]) == 1
+
+
+def test_a_closed_account_opens_nothing(sim: Simulator) -> None:
+    sim.control("POST", "accounts", {"sid": ACCOUNT, "status": "closed"})
+    assert sim.call("GET", sim.messages_url()).json()["code"] == 20003
+    sim.control("POST", "accounts", {"sid": ACCOUNT, "status": "active"})

@@ -226,6 +226,8 @@ def test_an_execution_sends_too(sim: Simulator, headers: dict[str, str], provide
     assert (answer.status_code, answer.json()["requestId"]) == (202, "r-1")
     until(lambda: provider.asked)
     assert provider.asked[0][1]["to"] == TO
+    crowd = sim.http.post(UNITARY, headers=headers, json=body | {"recipients": [recipient] * 21})
+    assert crowd.status_code == 400
     refused = sim.http.post(UNITARY, headers=headers, json=body | {"campaignId": "nothing"})
     assert (refused.status_code, refused.json()["report"]["additionalContext"]["requestId"]) == (400, "r-1")
 

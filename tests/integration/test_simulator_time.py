@@ -68,6 +68,13 @@ def test_a_review_of_four_weeks_passes_week_by_week(sim: Simulator) -> None:
     ]
 
 
+def test_a_slow_senders_review_takes_ten_times_as_long(sim: Simulator) -> None:
+    sid = sim.new_sender("rcs:slow_agent")["sid"]
+    for duration, status in (("1s", "TWILIO_REVIEW"), ("279d", "PENDING_VERIFICATION"), ("1d", "ONLINE")):
+        sim.control("POST", "clock/advance", {"duration": duration})
+        assert sim.sender(sid)["status"] == status
+
+
 def test_what_happens_on_the_way_happens_at_its_own_moment_and_is_called_back(sim: Simulator) -> None:
     with callback_site() as site:
         begun = datetime.fromisoformat(sim.control("GET", "clock")["now"])

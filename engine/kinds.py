@@ -1,0 +1,13 @@
+"""Names that several rooms share, once: the kinds of resources at the vendors, and the stored secrets."""
+
+MESSAGING_SERVICE = "twilio_messaging_service"
+RCS_SENDER = "twilio_rcs_sender"
+API_KEY = "twilio_api_key"
+CREDENTIAL = "ajo_credential"
+INBOUND_WEBHOOK = "ajo_inbound_webhook"
+FEEDBACK_WEBHOOK = "ajo_feedback_webhook"
+CHANNEL_CONFIGURATION = "ajo_channel_configuration"
+
+API_KEY_SECRET = "twilio.api_key_secret"  # noqa: S105  name of a stored secret
+BRIDGE_TOKEN = "bridge.token"  # noqa: S105
+AUTH_TOKEN = "twilio.auth_token"  # noqa: S105
