@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("cli.control", "Check an active onboarding again now."),
     "tasks": ("cli.operator", "List work that only a person can do, with the values to enter."),
     "done": ("cli.operator", "Confirm an operator task."),
+    "inbox": ("cli.inbox", "Look at events on their way to AJO; send parked ones again."),
     "demo": ("cli.demo", "Run three onboardings against the simulator, from nothing to verified."),
     "up": ("cli.up", "Start everything this mode needs and keep it running."),
     "doctor": ("cli.doctor", "Check this installation and say what to mend."),

@@ -17,7 +17,7 @@ from engine.transitions import append_event, lock_onboarding
 from engine.upsert import insert_new
 from engine.wake import BATCH, signal_step
 from models.states import ForwardState
-from models.tables import Message, Onboarding, Resource, WebhookEvent
+from models.tables import BridgeMessage, Message, Onboarding, Resource, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,8 +44,9 @@ STATUS_RANK = {
 }
 # Message id of the event that the webhook step sends through the gateway; Twilio's begin with SM or MM.
 PROBE_PREFIX = "probe-"
-# AJO is asked again for a day; then a person decides.
+# AJO is asked again for a day, and often; then a person decides. An old event that a person replays begins anew.
 PARK_AFTER = timedelta(hours=24)
+TRIES_BEFORE_PARKING = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ def receive(
     key = dedupe_key(kind, params)
     if len(key) > 120:
         key = f"{kind}:{hashlib.sha256(key.encode()).hexdigest()}"
-    needs_forwarding = _has_ajo_webhook(connection, endpoint.onboarding_id, kind)
+    is_late = kind == "status" and not move_bridge_message(connection, endpoint.onboarding_id, params)
+    # What AJO knows better already is kept and not passed on.
+    needs_forwarding = not is_late and _has_ajo_webhook(connection, endpoint.onboarding_id, kind)
     values: dict[str, Any] = {
         "onboarding_id": endpoint.onboarding_id,
         "kind": kind,
@@ -145,6 +148,24 @@ def apply_callback(connection: Connection, onboarding_id: int, params: Mapping[s
     )
 
 
+def move_bridge_message(connection: Connection, onboarding_id: int, params: Mapping[str, str]) -> bool:
+    """Move the bridge's message a status speaks of. False when that is older than what is known of it."""
+    sid = params.get("MessageSid") or params.get("SmsSid", "")
+    status = params.get("MessageStatus") or params.get("SmsStatus", "")
+    found = select(BridgeMessage.c.id, BridgeMessage.c.status).where(
+        BridgeMessage.c.onboarding_id == onboarding_id, BridgeMessage.c.sid == sid
+    )
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        return True
+    if status_rank(status) <= status_rank(row.status):
+        return False
+    error = params.get("ErrorCode", "")
+    values = {"status": status[:24], "error_code": int(error) if error.isdigit() else None}
+    connection.execute(update(BridgeMessage).where(BridgeMessage.c.id == row.id).values(**values))
+    return True
+
+
 def record_status(
     connection: Connection,
     onboarding_id: int,
@@ -181,6 +202,8 @@ def is_first_of_its_message() -> Any:
     return ~exists().where(
         earlier.c.onboarding_id == WebhookEvent.c.onboarding_id,
         earlier.c.message_sid == WebhookEvent.c.message_sid,
+        # Only what waits has a due time; saying so lets the small index of these be used.
+        earlier.c.forward_due_at.isnot(None),
         earlier.c.forward_state == ForwardState.PENDING,
         earlier.c.id < WebhookEvent.c.id,
     )
@@ -196,6 +219,7 @@ def take_next(connection: Connection, onboarding_id: int, *, at: datetime, lease
         select(WebhookEvent)
         .where(
             WebhookEvent.c.onboarding_id == onboarding_id,
+            WebhookEvent.c.forward_due_at.isnot(None),
             WebhookEvent.c.forward_state == ForwardState.PENDING,
             # A first try waits for nothing: its due time is only for messages of the broker that got lost.
             or_(WebhookEvent.c.forward_tries == 0, WebhookEvent.c.forward_due_at <= at),
@@ -234,8 +258,11 @@ def due_forwards(connection: Connection, *, at: datetime) -> list[tuple[int, str
 
 def client_reference(connection: Connection, sid: str) -> str:
     """The reference AJO knows the message by; the SID itself where we did not send it for AJO."""
-    found = connection.execute(select(Message.c.client_reference).where(Message.c.sid == sid)).scalar_one_or_none()
-    return found or sid
+    for table in (BridgeMessage, Message):
+        found = connection.execute(select(table.c.client_reference).where(table.c.sid == sid)).scalar_one_or_none()
+        if found:
+            return str(found)
+    return sid
 
 
 def settle_event(
@@ -262,7 +289,7 @@ def settle_event(
             "forward_due_at": None,
             "forward_error": None,
         }
-    elif is_final or at - row.received_at > PARK_AFTER:
+    elif is_final or (at - row.received_at > PARK_AFTER and row.forward_tries >= TRIES_BEFORE_PARKING):
         values = {"forward_state": ForwardState.PARKED, "forward_due_at": None, "forward_error": error}
     else:
         delay = next_delay(row.forward_tries, base_seconds=base_seconds, asked=asked)
@@ -281,6 +308,45 @@ def settle_event(
     return row.message_sid.startswith(PROBE_PREFIX) and signal_step(
         connection, row.onboarding_id, "webhook", at=at, grace_seconds=grace_seconds
     )
+
+
+def replay(connection: Connection, ids: Sequence[int], *, at: datetime) -> list[tuple[int, str]]:
+    """Have these events forwarded again, whatever became of them; the onboardings to wake, as (id, name).
+
+    Also one that AJO has taken already: a person knows why.
+    """
+    found = (
+        select(WebhookEvent.c.id, Onboarding.c.id.label("onboarding_id"), Onboarding.c.name)
+        .join(Onboarding, Onboarding.c.id == WebhookEvent.c.onboarding_id)
+        .where(WebhookEvent.c.id.in_(list(ids)))
+        .order_by(Onboarding.c.id)
+    )
+    rows = connection.execute(found).all()
+    for row in rows:
+        lock_onboarding(connection, row.onboarding_id)
+        connection.execute(
+            update(WebhookEvent)
+            .where(WebhookEvent.c.id == row.id)
+            .values(forward_state=ForwardState.PENDING, forward_due_at=at, forward_tries=0)
+        )
+        append_event(connection, row.onboarding_id, "event:replayed", f"event {row.id} is sent to AJO again", at=at)
+    return list(dict.fromkeys((row.onboarding_id, row.name) for row in rows))
+
+
+def park(connection: Connection, event_id: int, *, reason: str, at: datetime) -> bool:
+    """Keep an event from AJO until somebody replays it. False when it is not on its way."""
+    row = connection.execute(select(WebhookEvent).where(WebhookEvent.c.id == event_id)).one_or_none()
+    if row is None:
+        return False
+    lock_onboarding(connection, row.onboarding_id)
+    waiting = (WebhookEvent.c.id == event_id, WebhookEvent.c.forward_state == ForwardState.PENDING)
+    values = {"forward_state": ForwardState.PARKED, "forward_due_at": None, "forward_error": reason}
+    if connection.execute(update(WebhookEvent).where(*waiting).values(**values)).rowcount != 1:
+        return False
+    append_event(
+        connection, row.onboarding_id, "event:parked", f"{row.kind} event of {row.message_sid}: {reason}", at=at
+    )
+    return True
 
 
 def find_probes(ctx: StepContext, sid_prefix: str) -> Sequence[Row[Any]]:

@@ -312,6 +312,34 @@ def open_tasks(fetch: Fetch, name: str | None = None) -> list[Record]:
     )
 
 
+def stored_events(
+    fetch: Fetch, *, name: str | None = None, states: Sequence[str] = (), ids: Sequence[int] = (), limit: int = 50
+) -> list[Record]:
+    """What Twilio told and how far it is on its way to AJO, newest first.
+
+    :param states: of ``ForwardState``; none for all.
+    :param limit: 0 for all.
+    """
+    wheres: list[str] = []
+    params: dict[str, Any] = {}
+    if name is not None:
+        wheres.append("o.name = :name")
+        params["name"] = name
+    for column, prefix, values in (("w.forward_state", "state", states), ("w.id", "id", ids)):
+        if values:
+            params |= {f"{prefix}{number}": value for number, value in enumerate(values)}
+            wheres.append(f"{column} IN ({', '.join(f':{prefix}{number}' for number in range(len(values)))})")
+    tail = " LIMIT :limit" if limit else ""
+    if limit:
+        params["limit"] = limit
+    return fetch(
+        "SELECT w.id, o.name AS onboarding, w.kind, w.message_sid, w.payload, w.received_at, w.forward_state,"  # noqa: S608  our words
+        " w.forward_tries, w.forward_due_at, w.forward_error, w.forwarded_at"
+        f" FROM webhook_event w JOIN onboarding o ON o.id = w.onboarding_id {_where(wheres)} ORDER BY w.id DESC{tail}",
+        params,
+    )
+
+
 def last_verification(fetch: Fetch, onboarding_id: int) -> Record | None:
     """The newest run of the checks."""
     rows = fetch(

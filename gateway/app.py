@@ -1,4 +1,4 @@
-"""The gateway as an ASGI application. It stores and answers; it never calls a vendor and knows no Celery."""
+"""The gateway as an ASGI application: takes Twilio's callbacks, sends AJO's messages, and knows no Celery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from gateway.ajo import THREADS, make_limiter, send_message
 from gateway.body import BodyRefused
+from gateway.bridge import Bridge
 from gateway.receiver import Receiver, Refused
 from gateway.twilio import take_inbound, take_status
 from gateway.waking import Waker
@@ -60,6 +62,7 @@ def create_app(db: Engine, vault: Vault, settings: Settings, wake: Wake) -> Star
         routes=[
             Route("/twilio/{token}/status", take_status, methods=METHODS),
             Route("/twilio/{token}/inbound", take_inbound, methods=METHODS),
+            Route("/ajo/{token}/messages", send_message, methods=["POST"]),
             Route("/healthz", healthz),
         ],
         exception_handlers={
@@ -69,5 +72,7 @@ def create_app(db: Engine, vault: Vault, settings: Settings, wake: Wake) -> Star
         },
     )
     app.state.receiver = Receiver(db, vault, settings)
+    app.state.bridge = Bridge(db, vault, settings, connections=THREADS)
+    app.state.bridge_limiter = make_limiter()
     app.state.waker = Waker(wake)
     return app

@@ -1,4 +1,4 @@
-"""Reads a request's form within bounds, before anything is known about who sent it."""
+"""Reads a request's body within bounds, before anything is known about who sent it."""
 
 from __future__ import annotations
 
@@ -33,15 +33,23 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise BodyRefused(415, f"send {FORM}")
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            body = await _read_bounded(request)
-    except TimeoutError:
-        raise BodyRefused(408, "the body did not arrive in time") from None
+    body = await read_body(request)
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise BodyRefused(400, "the body is not a readable form") from None
+
+
+async def read_body(request: Request) -> bytes:
+    """The raw body.
+
+    :raises BodyRefused: too large (413) or too slow (408).
+    """
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await _read_bounded(request)
+    except TimeoutError:
+        raise BodyRefused(408, "the body did not arrive in time") from None
 
 
 async def _read_bounded(request: Request) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.clock import now
 from engine.inbox import find_endpoint, receive
+from engine.kinds import AUTH_TOKEN
 from models.db import reader
 from providers.errors import Misconfigured
 from providers.twilio.signature import is_genuine
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AUTH_TOKEN = "twilio.auth_token"  # noqa: S105  the name under which the vault keeps it
+
 # A burst of callbacks decrypts once; a token changed by `start --update` is believed this soon.
 TOKEN_SECONDS = 5.0
 

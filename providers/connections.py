@@ -28,14 +28,19 @@ def thread_client() -> httpx.Client:
     """This thread's client, for every vendor and account; it never follows redirects and keeps no cookies."""
     client: httpx.Client | None = getattr(_local, "client", None)
     if client is None or client.is_closed:
-        client = httpx.Client(
-            verify=_tls_context(),
-            limits=httpx.Limits(max_connections=10, max_keepalive_connections=10, keepalive_expiry=30),
-            headers={"User-Agent": USER_AGENT},
-            # One onboarding's cookies must not go along with the next one's calls.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            mounts=dict.fromkeys(LOOPBACK),
-            follow_redirects=False,
-        )
+        client = make_client(connections=10)
         _local.client = client
     return client
+
+
+def make_client(*, connections: int) -> httpx.Client:
+    """A client of one's own, to be closed by whoever asked for it."""
+    return httpx.Client(
+        verify=_tls_context(),
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30),
+        headers={"User-Agent": USER_AGENT},
+        # One onboarding's cookies must not go along with the next one's calls.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        mounts=dict.fromkeys(LOOPBACK),
+        follow_redirects=False,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from engine.kinds import AUTH_TOKEN
 from providers.ajo.client import AjoClient
 from providers.twilio.client import TwilioClient
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from engine.contract import AnySpec
     from settings import Settings
-
-from tasks.steps.kinds import AUTH_TOKEN
 
 CLIENT_SECRET = "ajo.client_secret"  # noqa: S105
 

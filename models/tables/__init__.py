@@ -2,6 +2,7 @@
 
 from models.tables.attempt import Attempt
 from models.tables.base import metadata
+from models.tables.bridge_message import BridgeMessage
 from models.tables.checklist_item import ChecklistItem
 from models.tables.event import Event
 from models.tables.message import Message
@@ -15,6 +16,7 @@ from models.tables.webhook_event import WebhookEvent
 
 __all__ = [
     "Attempt",
+    "BridgeMessage",
     "ChecklistItem",
     "Event",
     "Message",

@@ -25,6 +25,15 @@ WebhookEvent = Table(
     Column("forwarded_at", UtcDateTime),
     UniqueConstraint("onboarding_id", "dedupe_key"),
     Index("ix_webhook_event_onboarding_id_id", "onboarding_id", "id"),
+    # What waits to be forwarded is little; what was forwarded grows for ever.
+    Index(
+        "ix_webhook_event_waiting",
+        "onboarding_id",
+        "message_sid",
+        "id",
+        sqlite_where=text("forward_due_at IS NOT NULL"),
+        postgresql_where=text("forward_due_at IS NOT NULL"),
+    ),
     Index(
         "ix_webhook_event_forward_due_at",
         "forward_due_at",

@@ -18,6 +18,8 @@ OUTBOUND_TEMPLATE = json.dumps(
         "from": "{{fromNumber}}",
         "to": "{{toNumber}}",
         "message": "{{message}}",
+        # That AJO has a reference to give is inference: its page on the Custom provider speaks of one that is echoed back.
+        "reference": "{{client_reference}}",
     }
 )
 INBOUND_TEMPLATE = json.dumps(

@@ -5,6 +5,8 @@ Source: twilio-oai, api v2010 (Messages) and monitor v1 (Alerts).
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -51,21 +53,35 @@ class Messages(TwilioApi):
         *,
         to: str,
         service_sid: str,
-        body: str,
-        media_url: str | None = None,
+        body: str = "",
+        media_urls: Sequence[str] = (),
         status_callback: str | None = None,
+        content_sid: str | None = None,
+        content_variables: Mapping[str, str] | None = None,
+        fallback_from: str | None = None,
+        validity_seconds: int | None = None,
     ) -> Message:
         """Twilio offers no idempotency key here: after an ambiguous failure look the message up before sending again.
 
         :param to: E.164; with ``rcs:`` in front it goes over RCS or not at all.
         :param body: at most 1600 characters.
+        :param media_urls: at most 10.
         :param status_callback: wins over the service's own.
+        :param content_sid: a content template (``HX…``) and its ``content_variables``, instead of ``body``.
+        :param fallback_from: the number for SMS where RCS does not reach the handset.
+        :param validity_seconds: 1 to 36000.
         """
-        form = {"To": to, "MessagingServiceSid": service_sid, "Body": body}
-        if status_callback is not None:
-            form["StatusCallback"] = status_callback
-        if media_url is not None:
-            form["MediaUrl"] = media_url
+        form: dict[str, Any] = {"To": to, "MessagingServiceSid": service_sid}
+        optional = {
+            "Body": body or None,
+            "MediaUrl": list(media_urls) or None,
+            "StatusCallback": status_callback,
+            "ContentSid": content_sid,
+            "ContentVariables": json.dumps(dict(content_variables)) if content_variables else None,
+            "FallbackFrom": fallback_from,
+            "ValidityPeriod": validity_seconds,
+        }
+        form |= {name: value for name, value in optional.items() if value is not None}
         path = f"{self.account_path}/Messages.json"
         return self.call(self.core, "POST", path, _message, form=form, operation=f"send a message to {to}")
 

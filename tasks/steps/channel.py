@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from engine import kinds
 from engine.contract import Done, Finding, Outcome, Wait
-from tasks.steps import ajo_objects, kinds
+from tasks.steps import ajo_objects
 from tasks.steps.ajo_objects import AjoObject
 
 if TYPE_CHECKING:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from engine import kinds
 from engine.contract import Done, Finding, Outcome
 from engine.endpoints import send_url
 from models.spec.onboarding import RcsSpec
 from models.states import Provenance
 from providers.ajo.templates import OUTBOUND_TEMPLATE
 from providers.errors import NotFound
-from tasks.steps import ajo_objects, kinds
+from tasks.steps import ajo_objects
 from tasks.steps.ajo_objects import AjoObject
 
 if TYPE_CHECKING:

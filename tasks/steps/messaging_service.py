@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine import kinds
 from engine.contract import Failed, Finding, Suspend
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
-from tasks.steps import kinds
 
 if TYPE_CHECKING:
     from engine.context import StepContext

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from engine import kinds
 from engine.contract import Finding, Suspend, Wait
 from engine.endpoints import inbound_url, status_url
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
-from tasks.steps import kinds
 
 if TYPE_CHECKING:
     from engine.context import StepContext

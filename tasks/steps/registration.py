@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine import kinds
 from engine.contract import Done, Failed, Finding, Outcome, Suspend
 from models.spec.onboarding import RcsSpec
-from tasks.steps import kinds, messaging_service, rcs_sender
+from tasks.steps import messaging_service, rcs_sender
 
 if TYPE_CHECKING:
     from engine.context import StepContext

@@ -6,14 +6,13 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from engine import verifications
+from engine import kinds, verifications
 from engine.contract import Done, Failed, Finding, Outcome, Wait
 from engine.endpoints import status_url
 from engine.inbox import status_rank
 from models.spec.onboarding import RcsSpec
 from providers.errors import NeedsPerson, Refused
 from providers.twilio.errors import delivery_decision
-from tasks.steps import kinds
 
 if TYPE_CHECKING:
     from engine.context import StepContext
@@ -151,7 +150,7 @@ def _post(ctx: StepContext, twilio: TwilioClient, row: Record, *, number: int) -
             to=f"rcs:{row.recipient}" if is_rcs else row.recipient,
             service_sid=ctx.external_id(kinds.MESSAGING_SERVICE),
             body=row.body,
-            media_url=ctx.spec.verification.media_url,
+            media_urls=[ctx.spec.verification.media_url] if ctx.spec.verification.media_url else [],
             status_callback=status_url(ctx.settings.resolved_public_url, ctx.endpoint_token),
         )
     except Refused as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from engine import kinds
 from engine.context import digest
 from engine.contract import Done, Failed, Finding, Outcome, Suspend, Wait
 from engine.endpoints import inbound_url, status_url
@@ -14,7 +15,7 @@ from models.states import ForwardState
 from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE
 from providers.errors import NeedsPerson, NotFound
 from providers.twilio.probe import post_callback
-from tasks.steps import ajo_objects, kinds, rcs_sender
+from tasks.steps import ajo_objects, rcs_sender
 from tasks.steps.ajo_objects import AjoObject
 
 if TYPE_CHECKING:

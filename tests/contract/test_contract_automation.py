@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 import yaml
 
+from engine import kinds
 from models.states import Provenance, ResourceState
 from providers.ajo.automation import AutomationClient
 from providers.ajo.client import AjoClient
@@ -30,7 +31,7 @@ from settings import Settings
 from simulator.adobe import automation, webhooks
 from simulator.config import Config
 from simulator.world import CLIENT_ID, CLIENT_SECRET, ORGANIZATION_ID, SCOPES
-from tasks.steps import ajo_objects, kinds
+from tasks.steps import ajo_objects
 from tasks.steps.channel import wanted_configuration
 from tasks.steps.credential import wanted_credential
 from tasks.steps.webhook import wanted_webhooks

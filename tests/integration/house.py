@@ -75,8 +75,8 @@ class House:
             now=now,
             worker="house",
         )
-        app = create_app(self.db, self.vault, self.settings, NoWake())
-        self.server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
+        self.app = create_app(self.db, self.vault, self.settings, NoWake())
+        self.server = uvicorn.Server(uvicorn.Config(self.app, port=port, log_level="warning", lifespan="off"))
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         eventually(lambda: fetch(f"http://127.0.0.1:{port}/healthz"), within=10, what="the gateway answers")
@@ -84,6 +84,7 @@ class House:
     def close(self) -> None:
         self.server.should_exit = True
         self.thread.join(timeout=10)
+        self.app.state.bridge.close()
         self.db.dispose()
 
     def start(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import insert, select, update
 
@@ -185,10 +187,39 @@ def test_a_final_refusal_parks_the_event_with_its_reason(world, endpoint):
 def test_after_a_day_of_trying_the_event_is_parked(world, endpoint):
     add_feedback_webhook(world)
     receive(world, endpoint, "sent")
-    row = take(world)[0]
-    world.forward(hours=25)
-    settle(world, row, error="AJO answered 503")
-    assert stored(world)[0].forward_state is ForwardState.PARKED
+    for _ in range(40):
+        settle(world, take(world)[0], error="AJO answered 503")
+        if stored(world)[0].forward_state is ForwardState.PARKED:
+            break
+        world.forward(hours=1)
+    assert timedelta(hours=24) < world.time - stored(world)[0].received_at < timedelta(hours=27)
+
+
+def test_an_old_event_that_is_replayed_is_tried_more_than_once(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, endpoint, "sent")
+    settle(world, take(world)[0], error="AJO answered 400", is_final=True)
+    world.forward(days=3)
+    event_id = stored(world)[0].id
+    with world.db.begin() as connection:
+        assert inbox.replay(connection, [event_id], at=world.time) == [(endpoint.onboarding_id, "acme")]
+    settle(world, take(world)[0], error="AJO answered 503")
+    assert stored(world)[0].forward_state is ForwardState.PENDING
+    world.forward(minutes=1)
+    settle(world, take(world)[0])
+    assert stored(world)[0].forward_state is ForwardState.FORWARDED
+
+
+def test_a_parked_event_lets_those_behind_it_go_on(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, endpoint, "sent")
+    receive(world, endpoint, "delivered")
+    settle(world, take(world)[0], error="AJO answered 503")
+    event_id = stored(world)[0].id
+    with world.db.begin() as connection:
+        assert inbox.park(connection, event_id, reason="never mind", at=world.time)
+        assert not inbox.park(connection, event_id, reason="never mind", at=world.time)
+    assert [row.payload["MessageStatus"] for row in take(world)] == ["delivered"]
 
 
 def test_ajo_is_told_its_own_reference(world, endpoint):

@@ -10,14 +10,14 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 import tasks.steps.verification
-from engine import verifications
+from engine import kinds, verifications
 from engine.contract import Done, Failed, Suspend, Wait
 from engine.operator_tasks import UnknownTask
 from models.states import OnboardingState, Provenance, StepState, VerificationState
 from models.tables import Onboarding, OperatorTask, Verification
 from providers.errors import CallContext, NeedsPerson, Refused, Retryable
 from providers.twilio.types import Message, Service
-from tasks.steps import kinds, messaging_service
+from tasks.steps import messaging_service
 from tests.factories import spec_data
 from tests.unit.engine_world import STEPS, EngineWorld
 
