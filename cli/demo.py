@@ -91,7 +91,8 @@ def demo_command(keep: bool, home: Path | None) -> None:
 
 
 def _run(folder: Path, signals: StopSignals) -> bool:
-    """Start everything, onboard, report, end everything. True if all three became active."""
+    """Start everything, onboard, report, end everything. True if all three became active and AJO heard of its message."""
+    from cli.stack.loop import show_loop
     from cli.stack.report import all_active, print_ledger, print_onboardings
     from cli.stack.stack import Options, Stack
 
@@ -116,9 +117,11 @@ def _run(folder: Path, signals: StopSignals) -> bool:
         names = _start_onboardings(stack, folder, deadline)
         _run_onboard(stack, ["watch", *names], deadline)
         print_onboardings(stack.settings, names)
+        is_active = all_active(stack.settings, names)
+        is_heard = is_active and show_loop(stack, SECRETS["DEMO_AJO_CLIENT_SECRET"])
         is_clean = print_ledger(stack.simulator_url or "")
         click.echo(f"\nFlower showed the tasks at {stack.flower_url} (it ends with the demo; `onboard up` keeps it).")
-        return all_active(stack.settings, names) and is_clean
+        return is_heard and is_clean
     finally:
         stack.stop()
         click.echo(f"All processes have ended. {time.monotonic() - begun:.1f} s in all.")

@@ -21,7 +21,7 @@ def onboarding_names(settings: Settings) -> list[str]:
 
     from models.tables import Onboarding
 
-    with _reading(settings) as connection:
+    with reading(settings) as connection:
         return list(connection.execute(select(Onboarding.c.name).order_by(Onboarding.c.id)).scalars())
 
 
@@ -31,7 +31,7 @@ def all_active(settings: Settings, names: Sequence[str]) -> bool:
 
     from models.tables import Onboarding
 
-    with _reading(settings) as connection:
+    with reading(settings) as connection:
         found = connection.execute(select(Onboarding.c.status).where(Onboarding.c.name.in_(names))).scalars().all()
     return len(found) == len(names) > 0 and all(status == "active" for status in found)
 
@@ -42,7 +42,7 @@ def print_onboardings(settings: Settings, names: Sequence[str]) -> None:
 
     from models.tables import Onboarding
 
-    with _reading(settings) as connection:
+    with reading(settings) as connection:
         for name in names:
             row = connection.execute(select(Onboarding).where(Onboarding.c.name == name)).one()
             click.echo("")
@@ -93,7 +93,7 @@ def print_ledger(simulator_url: str) -> bool:
     return not ledger["duplicates"]
 
 
-class _reading:  # noqa: N801  used as a function
+class reading:  # noqa: N801  used as a function
     """A read-only connection that leaves no engine behind."""
 
     def __init__(self, settings: Settings) -> None:

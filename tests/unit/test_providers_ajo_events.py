@@ -75,7 +75,7 @@ def test_a_url_that_is_none_is_final(monkeypatch, url):
 
 def test_the_templates_are_json_with_the_fields_that_ajo_demands():
     outbound = json.loads(OUTBOUND_TEMPLATE)
-    assert set(outbound.values()) == {"{{fromNumber}}", "{{toNumber}}", "{{message}}"}
+    assert set(outbound.values()) == {"{{fromNumber}}", "{{toNumber}}", "{{message}}", "{{client_reference}}"}
     inbound = json.loads(INBOUND_TEMPLATE)
     assert inbound.keys() == {"InboundMessage", "ProfileNumber", "RequestID", "OriginTimestamp", "InboundNumber"}
     assert json.loads(FEEDBACK_TEMPLATE) == {

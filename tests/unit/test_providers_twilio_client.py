@@ -195,7 +195,7 @@ def test_a_message_is_sent_as_form_data_with_what_is_given():
     api = twilio(vendor)
     message = api.send_message(to="rcs:+14155551234", service_sid="MG1", body="Hi")
     api.send_message(
-        to="+14155551234", service_sid="MG1", body="Hi", media_url="https://m", status_callback="https://s"
+        to="+14155551234", service_sid="MG1", body="Hi", media_urls=["https://m"], status_callback="https://s"
     )
     least, full = (form_of(request) for request in vendor.requests)
     assert least == {"To": "rcs:+14155551234", "MessagingServiceSid": "MG1", "Body": "Hi"}
