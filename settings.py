@@ -47,6 +47,10 @@ class Settings(BaseModel):
     )
     gateway_host: str = Field("127.0.0.1", description="Address the gateway listens on.")
     gateway_port: int = Field(8700, description="Port of the gateway (embedded, `up` takes a free one if it is taken).")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the gateway's Prometheus metrics. Empty: none are served."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address the metrics are served on.")
     flower_port: int = Field(5555, description="Port of Flower (embedded, `up` takes a free one if it is taken).")
     flower_basic_auth: SecretStr | None = Field(
         None, description="user:password for Flower. Needed when it listens beyond loopback."

@@ -103,6 +103,8 @@ def gateway_command() -> None:
     settings = get_settings()
     configure_logging(settings)
     app = create_app(make_engine(settings.resolved_database_url), Vault(load_keys(settings)), settings, _CeleryWake())
+    if settings.metrics_port is not None:
+        app.state.metrics.serve(settings.metrics_host, settings.metrics_port)
     config = uvicorn.Config(
         app,
         host=settings.gateway_host,

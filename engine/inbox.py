@@ -256,6 +256,27 @@ def due_forwards(connection: Connection, *, at: datetime) -> list[tuple[int, str
     return [(row.onboarding_id, row.name) for row in connection.execute(statement).all()]
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What has not reached AJO."""
+
+    waiting: int
+    parked: int
+    oldest_seconds: float
+
+
+def backlog(connection: Connection, *, at: datetime) -> Backlog:
+    waiting, oldest = connection.execute(
+        select(func.count(), func.min(WebhookEvent.c.received_at)).where(
+            WebhookEvent.c.forward_due_at.isnot(None), WebhookEvent.c.forward_state == ForwardState.PENDING
+        )
+    ).one()
+    parked = connection.execute(
+        select(func.count()).where(WebhookEvent.c.forward_state == ForwardState.PARKED)
+    ).scalar_one()
+    return Backlog(waiting, parked, max(0.0, (at - oldest).total_seconds()) if oldest else 0.0)
+
+
 def client_reference(connection: Connection, sid: str) -> str:
     """The reference AJO knows the message by; the SID itself where we did not send it for AJO."""
     for table in (BridgeMessage, Message):

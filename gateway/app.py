@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from engine.clock import now
+from engine.inbox import backlog
 from gateway.ajo import THREADS, make_limiter, send_message
 from gateway.body import BodyRefused
 from gateway.bridge import Bridge
+from gateway.metrics import Metrics, route_of
 from gateway.receiver import Receiver, Refused
 from gateway.twilio import take_inbound, take_status
 from gateway.waking import Waker
+from models.db import reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Engine
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from engine.vault import Vault
     from engine.wake import WakeUp
@@ -45,6 +52,43 @@ async def healthz(request: Request) -> Response:  # noqa: ARG001  starlette's si
     return JSONResponse({"status": "ok"})
 
 
+async def readyz(request: Request) -> Response:
+    """Whether events can be taken: the database answers. A broker that is away costs seconds, so it is only told."""
+    db: Engine = request.app.state.db
+
+    def look() -> dict[str, object]:
+        with reader(db).begin() as connection:
+            seen = backlog(connection, at=now())
+        return {"database": "ok", "events_waiting": seen.waiting, "oldest_seconds": round(seen.oldest_seconds, 1)}
+
+    try:
+        return JSONResponse(await run_in_threadpool(look))
+    except SQLAlchemyError as error:
+        return JSONResponse({"database": type(error).__name__}, 503)
+
+
+class _Counting:
+    """Counts each request and its time around the application."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = route_of(scope.get("path", ""))
+        if scope["type"] != "http" or route == "other":
+            await self.app(scope, receive, send)
+            return
+        status: list[int] = []
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status.append(message["status"])
+            await send(message)
+
+        with self.metrics.request(route, status):
+            await self.app(scope, receive, sending)
+
+
 async def _on_refused(request: Request, error: Exception) -> Response:  # noqa: ARG001  starlette's signature
     assert isinstance(error, Refused | BodyRefused)  # noqa: S101  registered for these only
     return PlainTextResponse(error.answer, error.status)
@@ -58,12 +102,15 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
 
 def create_app(db: Engine, vault: Vault, settings: Settings, wake: Wake) -> Starlette:
     """The application, with all it needs handed in."""
+    metrics = Metrics(db)
     app = Starlette(
+        middleware=[Middleware(_Counting, metrics=metrics)],
         routes=[
             Route("/twilio/{token}/status", take_status, methods=METHODS),
             Route("/twilio/{token}/inbound", take_inbound, methods=METHODS),
             Route("/ajo/{token}/messages", send_message, methods=["POST"]),
             Route("/healthz", healthz),
+            Route("/readyz", readyz),
         ],
         exception_handlers={
             Refused: _on_refused,
@@ -71,6 +118,8 @@ def create_app(db: Engine, vault: Vault, settings: Settings, wake: Wake) -> Star
             SQLAlchemyError: _on_database_error,
         },
     )
+    app.state.db = db
+    app.state.metrics = metrics
     app.state.receiver = Receiver(db, vault, settings)
     app.state.bridge = Bridge(db, vault, settings, connections=THREADS)
     app.state.bridge_limiter = make_limiter()

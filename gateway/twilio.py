@@ -12,6 +12,7 @@ from gateway.body import read_form
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from gateway.metrics import Metrics
     from gateway.receiver import Receiver
     from gateway.waking import Waker
 
@@ -40,6 +41,8 @@ async def _take(request: Request, kind: str) -> None:
     receiver: Receiver = request.app.state.receiver
     signature = request.headers.get("x-twilio-signature", "")
     taken = await run_in_threadpool(receiver.take, kind, request.path_params["token"], target, form, signature)
+    metrics: Metrics = request.app.state.metrics
+    metrics.event(kind, is_new=taken.received.is_new)
     if taken.received.wakes_verification or taken.received.needs_forwarding:
         waker: Waker = request.app.state.waker
         waker.add(taken)

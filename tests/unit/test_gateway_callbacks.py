@@ -8,9 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
+import gateway.app
 import gateway.receiver
 from engine.clock import now
 from engine.start import start as start_onboarding
@@ -54,18 +56,18 @@ class InProcess:
     """Calls an ASGI application without a socket; returns once what it wakes is woken too."""
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self.app = app
         self.waits_for_waking = True
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def call() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app)
+            transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
                 return await client.request(method, path, **options)
 
         response = asyncio.run(call())
         if self.waits_for_waking:
-            self._app.state.waker.settle()
+            self.app.state.waker.settle()
         return response
 
     def post(self, path: str, **options: Any) -> httpx.Response:
@@ -350,3 +352,45 @@ def test_health_asks_no_database(site, monkeypatch):
     monkeypatch.setattr(site.db, "connect", lambda *_: pytest.fail("the database was asked"))
     answer = site.http.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def metrics(site):
+    return generate_latest(site.http.app.state.metrics.registry).decode()
+
+
+def test_the_metrics_tell_what_came_and_what_waits_without_any_token(site):
+    site.add_ajo_webhook("ajo_feedback_webhook")
+    for _ in range(2):
+        site.post(MessageStatus="sent")
+    site.http.post(site.path("status"), data={"MessageSid": SID})
+    seen = metrics(site)
+    for line in (
+        'onboard_events_total{kind="status",outcome="stored"} 1.0',
+        'onboard_events_total{kind="status",outcome="duplicate"} 1.0',
+        'onboard_gateway_requests_total{route="/twilio/status",status="204"} 2.0',
+        'onboard_gateway_requests_total{route="/twilio/status",status="403"} 1.0',
+        'onboard_gateway_seconds_count{route="/twilio/status"} 3.0',
+        "onboard_events_waiting 1.0",
+        "onboard_events_parked 0.0",
+    ):
+        assert line in seen
+    assert site.token not in seen
+
+
+def test_ready_means_that_the_database_answers(site, monkeypatch):
+    site.add_ajo_webhook("ajo_feedback_webhook")
+    site.post(MessageStatus="sent")
+    ready = site.http.get("/readyz")
+    assert (ready.status_code, ready.json()["events_waiting"]) == (200, 1)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError("select", {}, Exception("gone"))
+
+    monkeypatch.setattr(gateway.app, "backlog", fail)
+    assert site.http.get("/readyz").status_code == 503
+    assert site.http.get("/healthz").status_code == 200
+
+
+def test_paths_that_nobody_has_are_not_counted_by_name(site):
+    site.http.get("/made/up/path")
+    assert "made" not in metrics(site)

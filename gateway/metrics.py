@@ -1,0 +1,83 @@
+"""What the gateway counts, for Prometheus: served on an address of its own, because the gateway's is public."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from engine.clock import now
+from engine.inbox import backlog
+from models.db import reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client.core import Metric
+    from sqlalchemy import Engine
+
+# From a millisecond to the 15 s after which Twilio gives up.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
+
+
+class Metrics:
+    """The counters of one gateway, and the backlog as the database has it at the moment of asking."""
+
+    def __init__(self, db: Engine) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "onboard_gateway_requests", "Requests by route and answer.", ["route", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "onboard_gateway_seconds", "Time until the answer.", ["route"], buckets=BUCKETS, registry=self.registry
+        )
+        self._events = Counter(
+            "onboard_events", "Twilio's events: stored, or known already.", ["kind", "outcome"], registry=self.registry
+        )
+        self.registry.register(_Backlog(db))
+
+    def event(self, kind: str, *, is_new: bool) -> None:
+        self._events.labels(kind, "stored" if is_new else "duplicate").inc()
+
+    @contextmanager
+    def request(self, route: str, status: list[int]) -> Iterator[None]:
+        """Counts one request; ``status`` holds the answer's at the end."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds.labels(route).observe(time.perf_counter() - begun)
+            self._requests.labels(route, str(status[-1] if status else 500)).inc()
+
+    def serve(self, host: str, port: int) -> None:
+        """Answer ``GET /metrics`` from a thread of its own until the process ends.
+
+        :raises OSError: the address cannot be listened on.
+        """
+        start_http_server(port, host, self.registry)
+
+
+class _Backlog(Collector):
+    def __init__(self, db: Engine) -> None:
+        self._db = db
+
+    def collect(self) -> Iterable[Metric]:
+        with reader(self._db).begin() as connection:
+            seen = backlog(connection, at=now())
+        yield GaugeMetricFamily("onboard_events_waiting", "Events on their way to AJO.", seen.waiting)
+        yield GaugeMetricFamily("onboard_events_parked", "Events that a person has to look at.", seen.parked)
+        yield GaugeMetricFamily(
+            "onboard_oldest_event_seconds", "How long the oldest event on its way waits.", seen.oldest_seconds
+        )
+
+
+def route_of(path: str) -> str:
+    """The path without its token."""
+    parts = path.split("/")
+    known = {("twilio", "status"), ("twilio", "inbound"), ("ajo", "messages")}
+    return f"/{parts[1]}/{parts[3]}" if len(parts) == 4 and (parts[1], parts[3]) in known else "other"
