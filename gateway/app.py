@@ -21,6 +21,7 @@ from gateway.metrics import Metrics, route_of
 from gateway.receiver import Receiver, Refused
 from gateway.twilio import take_inbound, take_status
 from gateway.waking import Waker
+from gateway.writer import Writer
 from models.db import reader
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ def create_app(db: Engine, vault: Vault, settings: Settings, wake: Wake) -> Star
     )
     app.state.db = db
     app.state.metrics = metrics
-    app.state.receiver = Receiver(db, vault, settings)
-    app.state.bridge = Bridge(db, vault, settings, connections=THREADS)
+    writer = Writer(db)
+    app.state.receiver = Receiver(db, vault, settings, writer)
+    app.state.bridge = Bridge(db, vault, settings, writer, connections=THREADS)
     app.state.bridge_limiter = make_limiter()
     app.state.waker = Waker(wake)
     return app

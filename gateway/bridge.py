@@ -10,7 +10,8 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
@@ -29,15 +30,18 @@ from providers.errors import Misconfigured, NeedsPerson, OnboardingError, RateLi
 from providers.twilio.client import TwilioClient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import Connection, Engine, Row
 
     from engine.vault import Vault
+    from gateway.writer import Writer
     from providers.twilio.types import Message
     from settings import Settings
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 TOKEN_HEADER = "x-onboard-token"  # noqa: S105  a header's name
 # How long what is known of an onboarding is believed; a changed token works this soon.
@@ -82,8 +86,9 @@ class Bridge:
     :param connections: how many calls to Twilio there may be at the same time.
     """
 
-    def __init__(self, db: Engine, vault: Vault, settings: Settings, *, connections: int) -> None:
+    def __init__(self, db: Engine, vault: Vault, settings: Settings, writer: Writer, *, connections: int) -> None:
         self._db = db
+        self._writer = writer
         self._vault = vault
         self._settings = settings
         # Of its own: the threads that call it come and go with the load.
@@ -162,12 +167,16 @@ class Bridge:
             ),
         )
 
+    def _write(self, row: Row[Any], work: Callable[[Connection, Row[Any]], T]) -> T:
+        return self._writer.run(row.onboarding_id, lambda connection: work(connection, row))
+
     # -- once ---------------------------------------------------------------------------------------------------
     def _send_once(self, line: Line, message: OutboundMessage, recipient: str) -> Answer:
         # Without a reference nothing tells a repeated request from a second message: each is sent (docs/bridge.md).
         reference = message.reference or f"onboard-{uuid.uuid4().hex}"
-        with self._db.begin() as connection:
-            intent = bridge.intend(
+        intent = self._writer.run(
+            line.onboarding_id,
+            lambda connection: bridge.intend(
                 connection,
                 line.onboarding_id,
                 reference,
@@ -175,7 +184,8 @@ class Bridge:
                 fingerprint=message.fingerprint(),
                 at=now(),
                 call_seconds=2 * self._settings.http_timeout_seconds,
-            )
+            ),
+        )
         match intent.task:
             case Task.SEND:
                 return self._post(line, message, intent.row)
@@ -204,8 +214,7 @@ class Bridge:
         except Retryable as failure:
             if failure.ambiguous:
                 return self._look(line, message, row) or _unclear(row.client_reference)
-            with self._db.begin() as connection:
-                bridge.not_sent(connection, row)
+            self._write(row, bridge.not_sent)
             is_busy = isinstance(failure, RateLimited)
             code, status = ("busy", 429) if is_busy else ("unavailable", 503)
             log.warning("%d for %s: %s", status, line.name, failure.message)
@@ -227,9 +236,9 @@ class Bridge:
             return None
         if found is not None:
             return self._accepted(line, row, found)
-        with self._db.begin() as connection:
-            if not bridge.post_unless_taken(connection, row, at=now(), listing_delay=self._listing_delay):
-                return None
+        claim = partial(bridge.post_unless_taken, at=now(), listing_delay=self._listing_delay)
+        if not self._write(row, claim):
+            return None
         return self._post(line, message, row)
 
     def _find(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Message | None:
@@ -247,8 +256,7 @@ class Bridge:
         return next((one for one in same if one.sid not in taken), None)
 
     def _accepted(self, line: Line, row: Row[Any], sent: Message) -> Answer:
-        with self._db.begin() as connection:
-            bridge.accepted(connection, row, sid=sent.sid)
+        self._write(row, partial(bridge.accepted, sid=sent.sid))
         log.info("%s %s: sent to %s for AJO (%s)", line.name, sent.sid, mask_number(row.recipient), sent.status)
         return _taken(row, sent.sid, sent.status)
 
@@ -257,11 +265,9 @@ class Bridge:
         number = code if isinstance(code, int) else None
         if isinstance(failure, NeedsPerson):
             # A person may mend it: the same reference may then be sent.
-            with self._db.begin() as connection:
-                bridge.not_sent(connection, row)
+            self._write(row, bridge.not_sent)
         else:
-            with self._db.begin() as connection:
-                bridge.refused(connection, row, code=number, reason=failure.message)
+            self._write(row, partial(bridge.refused, code=number, reason=failure.message))
         log.warning("422 for %s: %s", line.name, failure.message)
         return error(422, str(number or "refused"), failure.message, row.client_reference)
 

@@ -1,12 +1,16 @@
-"""Finds whose event it is, proves that Twilio sent it, stores it. Synchronous: runs in a worker thread."""
+"""Finds whose event it is, proves that Twilio sent it, has it stored."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
 
 from engine.clock import now
 from engine.inbox import find_endpoint, receive
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from engine.inbox import Endpoint, Received
     from engine.vault import Vault
+    from gateway.writer import Writer
     from settings import Settings
 
 log = logging.getLogger(__name__)
@@ -54,16 +59,17 @@ def mask_number(address: str) -> str:
 
 
 class Receiver:
-    """Takes Twilio's events for every onboarding. One per process; safe in threads."""
+    """Takes Twilio's events for every onboarding. One per process."""
 
-    def __init__(self, db: Engine, vault: Vault, settings: Settings) -> None:
+    def __init__(self, db: Engine, vault: Vault, settings: Settings, writer: Writer) -> None:
         self._db = db
         self._vault = vault
         self._settings = settings
-        self._tokens: dict[int, tuple[float, str]] = {}
+        self._writer = writer
+        self._known: dict[str, tuple[float, Endpoint, str]] = {}
 
-    def take(self, kind: str, token: str, target: str, fields: Mapping[str, list[str]], signature: str) -> Taken:
-        """Check and store one event.
+    async def take(self, kind: str, token: str, target: str, fields: Mapping[str, list[str]], signature: str) -> Taken:
+        """Check one event and have it stored; returns once that is durable.
 
         :param target: path and query as they were called; the host is ours to say, never the request's.
         :raises Refused: unknown address (404), not genuine (403), no message (400), or we cannot tell now (503).
@@ -71,12 +77,11 @@ class Receiver:
         # The signature covers every value of a repeated field; what is stored is the last, as Twilio's own helpers read it.
         form = {name: values[-1] for name, values in fields.items()}
         sid = form.get("MessageSid") or form.get("SmsSid", "")
-        with reader(self._db).begin() as connection:
-            endpoint = find_endpoint(connection, token)
-            if endpoint is None:
-                log.info("404 %s event %.42r: no onboarding has this address", kind, sid)
-                raise Refused(404, "there is nothing here")
-            auth_token = self._auth_token(connection, endpoint)
+        known = self._known.get(token)
+        if known is None or time.monotonic() >= known[0]:
+            found = await run_in_threadpool(self._look_up, kind, token, sid)
+            known = self._known[token] = (time.monotonic() + TOKEN_SECONDS, *found)
+        _, endpoint, auth_token = known
         # Until the signature is checked, what the form says is shown as %r: it could hold line breaks.
         url = self._settings.resolved_public_url + target
         if not signature or not is_genuine(auth_token, url, fields, signature):
@@ -92,17 +97,23 @@ class Receiver:
         if not sid:
             log.warning("400 %s event for %s names no message", kind, endpoint.name)
             raise Refused(400, "MessageSid is missing")
-        with self._db.begin() as connection:
-            received = receive(
-                connection, endpoint, kind, form, at=now(), grace_seconds=self._settings.wake_grace_seconds
-            )
+        stored = self._writer.submit(endpoint.onboarding_id, partial(self._store, endpoint, kind, form))
+        received = await asyncio.wrap_future(stored)
         _log_taken(kind, endpoint, sid, form, is_new=received.is_new)
         return Taken(endpoint, received)
 
+    def _store(self, endpoint: Endpoint, kind: str, form: Mapping[str, str], connection: Connection) -> Received:
+        return receive(connection, endpoint, kind, form, at=now(), grace_seconds=self._settings.wake_grace_seconds)
+
+    def _look_up(self, kind: str, token: str, sid: str) -> tuple[Endpoint, str]:
+        with reader(self._db).begin() as connection:
+            endpoint = find_endpoint(connection, token)
+            if endpoint is None:
+                log.info("404 %s event %.42r: no onboarding has this address", kind, sid)
+                raise Refused(404, "there is nothing here")
+            return endpoint, self._auth_token(connection, endpoint)
+
     def _auth_token(self, connection: Connection, endpoint: Endpoint) -> str:
-        until, value = self._tokens.get(endpoint.onboarding_id, (0.0, ""))
-        if time.monotonic() < until:
-            return value
         try:
             found = self._vault.read(connection, endpoint.onboarding_id, AUTH_TOKEN)
         except Misconfigured as error:
@@ -111,7 +122,6 @@ class Receiver:
         if found is None:
             log.error("503 for %s: no Twilio auth token is stored; run `onboard start FILE --update`", endpoint.name)
             raise Refused(503, "try again")
-        self._tokens[endpoint.onboarding_id] = (time.monotonic() + TOKEN_SECONDS, found)
         return found
 
 

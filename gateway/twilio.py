@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from gateway.body import read_form
@@ -40,7 +39,7 @@ async def _take(request: Request, kind: str) -> None:
         target += "?" + request.url.query
     receiver: Receiver = request.app.state.receiver
     signature = request.headers.get("x-twilio-signature", "")
-    taken = await run_in_threadpool(receiver.take, kind, request.path_params["token"], target, form, signature)
+    taken = await receiver.take(kind, request.path_params["token"], target, form, signature)
     metrics: Metrics = request.app.state.metrics
     metrics.event(kind, is_new=taken.received.is_new)
     if taken.received.wakes_verification or taken.received.needs_forwarding:

@@ -1,0 +1,249 @@
+"""How fast the gateway takes Twilio's callbacks, and sends AJO's messages, beside baselines in the same run.
+
+    python -m benchmarks.gateway [--seconds 8] [--database-url postgresql+psycopg://…]
+
+Callbacks: signature, durable write, answer; the baseline is the same server and framework that only parses the same form.
+Outbound: AJO's JSON through the bridge to the simulator; the baseline is the simulator called directly with the same number
+of connections. 32 connections, one gateway process; the load comes from this process, on the same cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+CONNECTIONS = 32
+ROOT = Path(__file__).parents[1]
+TOKEN = "5105a7e0c0ffee00c0ffee00c0ffee01"
+ACCOUNT = "AC5105a7e0000000000000000000000001"
+
+BASELINE = """
+import sys, uvicorn
+from urllib.parse import parse_qs
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+async def take(request):
+    parse_qs((await request.body()).decode(), keep_blank_values=True)
+    return Response(status_code=204)
+app = Starlette(routes=[Route("/take", take, methods=["POST"])])
+uvicorn.run(app, port=int(sys.argv[1]), http="h11", ws="none", lifespan="off", access_log=False, log_level="warning")
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
+    """A process that listens on the port."""
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for_port(port)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def http_request(path: str, body: str, **headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body.encode())}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+async def load(port: int, make: Callable[[int], bytes], seconds: float) -> tuple[float, float, float]:
+    """Requests per second, median and 99th percentile in milliseconds."""
+    numbers = itertools.count()
+    times: list[float] = []
+    deadline = time.perf_counter() + seconds
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < deadline:
+            request = make(next(numbers))
+            begun = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            status = int(head.split(b" ", 2)[1])
+            assert status in (200, 201, 204), head
+            length = next(
+                (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+            )
+            if length:
+                await reader.readexactly(length)
+            times.append((time.perf_counter() - begun) * 1000)
+        writer.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+    took = time.perf_counter() - begun
+    times.sort()
+    return len(times) / took, times[len(times) // 2], times[int(len(times) * 0.99)]
+
+
+def callback_form(number: int) -> dict[str, str]:
+    sid = f"SM{number:032x}"
+    return {
+        "AccountSid": ACCOUNT,
+        "ApiVersion": "2010-04-01",
+        "From": "rcs:acme_agent",
+        "To": "+12125550123",
+        "MessageSid": sid,
+        "MessageStatus": "delivered",
+        "SmsSid": sid,
+        "SmsStatus": "delivered",
+        "MessagingServiceSid": "MG" + "0" * 32,
+        "ChannelPrefix": "rcs",
+    }
+
+
+def signed(url: str, form: dict[str, str]) -> str:
+    text = url + "".join(name + value for name, value in sorted(form.items()))
+    return base64.b64encode(hmac.new(TOKEN.encode(), text.encode(), hashlib.sha1).digest()).decode()
+
+
+def show(title: str, measured: tuple[float, float, float], baseline: float | None) -> None:
+    rate, median, late = measured
+    ratio = f"{rate / baseline:>7.2f}" if baseline else ""
+    print(f"{title:<44}{rate:>8.0f}/s{median:>8.1f} ms{late:>8.1f} ms{ratio}")
+
+
+def prepare(environment: dict[str, str], simulator: str) -> tuple[str, str]:
+    """A database with one RCS onboarding as far as the bridge needs it: its endpoint token and AJO's key."""
+    from sqlalchemy import insert, select
+
+    from engine import kinds
+    from engine.clock import now
+    from engine.start import start
+    from engine.vault import Vault, load_keys
+    from models.db import make_engine
+    from models.migrations import upgrade
+    from models.states import Provenance, ResourceState
+    from models.tables import Onboarding, Resource
+    from settings import Settings
+    from tasks.steps import CATALOGUE
+    from tests.factories import make_spec
+
+    settings = Settings.from_environment(
+        {name.removeprefix("ONBOARD_").lower(): value for name, value in environment.items()}
+    )
+    db, vault, at = make_engine(settings.resolved_database_url), Vault(load_keys(settings)), now()
+    upgrade(db)
+    service = call(f"{simulator}/messaging.twilio.com/v1/Services", {"FriendlyName": "Acme"})
+    numbers = call(f"{simulator}/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json", None)
+    number = numbers["incoming_phone_numbers"][0]["sid"]
+    call(f"{simulator}/messaging.twilio.com/v1/Services/{service['sid']}/PhoneNumbers", {"PhoneNumberSid": number})
+    secrets = {kinds.AUTH_TOKEN: TOKEN, kinds.BRIDGE_TOKEN: "bridge", kinds.API_KEY_SECRET: TOKEN}
+    name = f"acme-{os.getpid()}"
+    with db.begin() as connection:
+        start(connection, CATALOGUE, vault, make_spec("rcs", name), secrets, is_update=False, at=at, grace_seconds=60)
+        row = connection.execute(select(Onboarding).where(Onboarding.c.name == name)).one()
+        for kind, sid in ((kinds.MESSAGING_SERVICE, service["sid"]), (kinds.API_KEY, ACCOUNT)):
+            values = {"onboarding_id": row.id, "step": "registration", "vendor": "twilio", "kind": kind, "name": kind}
+            values |= {"external_id": sid, "state": ResourceState.PRESENT, "provenance": Provenance.CREATED}
+            connection.execute(insert(Resource).values(**values, details={}, intended_at=at))
+    db.dispose()
+    return row.endpoint_token, "bridge"
+
+
+def call(url: str, form: dict[str, str] | None) -> dict[str, object]:
+    request = urllib.request.Request(url, data=urlencode(form).encode() if form else None)
+    request.add_header("Authorization", "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode())
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--database-url", help="SQLite in a temporary folder where none is given")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        ports = [free_port() for _ in range(3)]
+        plain, gateway, simulator = ports
+        simulator_url = f"http://127.0.0.1:{simulator}"
+        environment = {
+            "ONBOARD_HOME": folder,
+            "ONBOARD_GATEWAY_PORT": str(gateway),
+            "ONBOARD_TWILIO_API_URL": f"{simulator_url}/api.twilio.com",
+            "ONBOARD_LOG_LEVEL": "WARNING",
+            **({"ONBOARD_DATABASE_URL": options.database_url} if options.database_url else {}),
+        }
+        if options.database_url:
+            from engine.vault import new_key
+
+            environment["ONBOARD_SECRET_KEYS"] = new_key()
+        python = sys.executable
+        simulate = [python, "-m", "simulator", "--port", str(simulator), "--message", "1h", "--max-concurrent", "1000"]
+        with running(simulate, simulator, {}):
+            token, key = prepare(environment, simulator_url)
+            status = f"/twilio/{token}/status"
+            public = f"http://127.0.0.1:{gateway}{status}"
+
+            def take(number: int, path: str = status) -> bytes:
+                form = callback_form(number)
+                headers = {
+                    "Content_Type": "application/x-www-form-urlencoded",
+                    "X_Twilio_Signature": signed(public, form),
+                }
+                return http_request(path, urlencode(form), **headers)
+
+            def direct(number: int) -> bytes:
+                form = {"To": "+12125550123", "From": "+14155550100", "Body": f"Hello {number}"}
+                basic = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+                path = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
+                headers = {"Content_Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {basic}"}
+                return http_request(path, urlencode(form), **headers)
+
+            def send(number: int) -> bytes:
+                body = {
+                    "from": "",
+                    "to": "+12125550123",
+                    "message": f"Hello {number}",
+                    "reference": f"r-{os.getpid()}-{number}",
+                }
+                headers = {"Content_Type": "application/json", "X_Onboard_Token": key}
+                return http_request(f"/ajo/{token}/messages", json.dumps(body), **headers)
+
+            print(f"{'':<44}{'rate':>10}{'median':>11}{'99 %':>11}  ratio")
+            with running([python, "-c", BASELINE, str(plain)], plain, {}):
+                parsed = asyncio.run(load(plain, lambda number: take(number, "/take"), options.seconds))
+            show("the same form, only parsed (baseline)", parsed, None)
+            with running([python, "-m", "cli.main", "gateway"], gateway, environment):
+                show("callbacks taken", asyncio.run(load(gateway, take, options.seconds)), parsed[0])
+                straight = asyncio.run(load(simulator, direct, options.seconds))
+                show("the simulator called directly (baseline)", straight, None)
+                show("messages sent over the bridge", asyncio.run(load(gateway, send, options.seconds)), straight[0])
+
+
+def wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+if __name__ == "__main__":
+    main()
