@@ -45,13 +45,14 @@ def plain_address(address: str) -> str:
 
 
 def inbound_event(params: Mapping[str, str], *, received_at: datetime, inbound_number: str) -> dict[str, Any]:
-    """A handset's reply, for AJO's inbound webhook. A pressed button counts as its payload.
+    """A handset's reply, for AJO's inbound webhook. A pressed button counts as its payload, a picture as its address.
 
     :param received_at: when the gateway got it; Twilio sends no time.
     :param inbound_number: the sender number AJO knows; with RCS, Twilio's ``To`` is the agent, not a number.
     """
     return {
-        "InboundMessage": params.get("ButtonPayload") or params.get("Body", ""),
+        # Required, so a picture without words must not leave it empty.
+        "InboundMessage": params.get("ButtonPayload") or params.get("Body") or params.get("MediaUrl0", ""),
         "ProfileNumber": plain_address(params.get("From", "")),
         "RequestID": params.get("MessageSid") or params.get("SmsSid", ""),
         "OriginTimestamp": received_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

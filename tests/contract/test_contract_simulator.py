@@ -94,6 +94,7 @@ class Walk:
         if ".twilio.com/" in request.url.path:
             assert re.fullmatch("RQ[0-9a-f]{32}", response.headers["Twilio-Request-Id"])
             assert response.headers["Twilio-Concurrent-Requests"].isdigit()
+            assert 0 <= float(response.headers["Twilio-Request-Duration"]) < 10
             if is_error:
                 # The descriptions tell only of success; the body of an error is documented in prose.
                 body = response.json()
@@ -394,6 +395,26 @@ def test_our_adobe_client_and_the_simulator_agree_with_the_contract(walk):
     assert surface is not None
     assert surface.status == "Active"
     assert client.surfaces.find_surface("nobody") is None
+
+
+def test_a_configuration_that_is_processing_cannot_be_edited(walk):
+    make_configuration(walk)
+    (item,) = walk.adobe("GET", "/automation/channel-configurations")["items"]
+    body = {name: value for name, value in item.items() if name not in ("id", "status", "status_reason")}
+    path = f"/automation/channel-configurations/{item['id']}"
+    walk.adobe("PUT", path, json=body)
+    assert walk.http.post("/_sim/clock/advance", json={"duration": "0.5s"}).is_success
+    assert walk.adobe("GET", path)["status"] == "Processing"
+    walk.adobe("PUT", path, status=409, json=body)
+
+
+def test_alerts_are_listed_by_date(walk):
+    walk_alerts(walk)
+    alerts = "/monitor.twilio.com/v1/Alerts"
+    today = walk.http.get("/_sim/clock").json()["now"][:10]
+    assert len(walk.twilio("GET", alerts, params={"StartDate": today, "EndDate": today})["alerts"]) == 1
+    assert walk.twilio("GET", alerts, params={"StartDate": "2999-01-01T00:00:00Z"})["alerts"] == []
+    assert walk.twilio("GET", alerts, params={"EndDate": "2001-01-01"})["alerts"] == []
 
 
 def test_an_answer_that_nobody_described_is_found_out(walk):

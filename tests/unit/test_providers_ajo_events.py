@@ -96,6 +96,17 @@ def test_a_reply_over_rcs_becomes_an_inbound_event():
     assert inbound_event(params, received_at=AT, inbound_number="x").keys() == json.loads(INBOUND_TEMPLATE).keys()
 
 
+def test_a_picture_without_words_counts_as_its_address():
+    params = {
+        "From": "rcs:+14155551234",
+        "MessageSid": "MM1",
+        "Body": "",
+        "NumMedia": "1",
+        "MediaUrl0": "https://m.example/1",
+    }
+    assert inbound_event(params, received_at=AT, inbound_number="x")["InboundMessage"] == "https://m.example/1"
+
+
 def test_a_pressed_button_counts_as_its_payload():
     params = {"MessageSid": "SM1", "From": "+1", "Body": "Yes, please", "ButtonPayload": "opt_in"}
     assert inbound_event(params, received_at=AT, inbound_number="x")["InboundMessage"] == "opt_in"
