@@ -9,7 +9,7 @@ from engine import kinds
 from engine.context import digest
 from engine.contract import Done, Failed, Finding, Outcome, Suspend, Wait
 from engine.endpoints import inbound_url, status_url
-from engine.inbox import PROBE_PREFIX, find_probes
+from engine.inbox import ON_ITS_WAY, PROBE_PREFIX, find_probes
 from models.spec.onboarding import RcsSpec
 from models.states import ForwardState
 from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE
@@ -187,7 +187,7 @@ def _prove_passage(ctx: StepContext) -> None:
     if not probes or (probes[-1].forward_state is ForwardState.PARKED and not is_waiting_for_it):
         _send_probe(ctx, url, f"{prefix}-{len(probes) + 1}")
         probes = find_probes(ctx, prefix)
-    if not probes or probes[-1].forward_state is ForwardState.PENDING:
+    if not probes or probes[-1].forward_state in ON_ITS_WAY:
         error = probes[-1].forward_error if probes else None
         raise Suspend(
             Wait(

@@ -18,7 +18,7 @@ from engine.clock import now
 from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
 from engine.wake import WakeUp
-from gateway.app import create_app
+from gateway.app import Gateway
 from gateway.receiver import mask_number
 from models.db import make_engine
 from models.states import ForwardState, Provenance, ResourceState
@@ -67,7 +67,7 @@ class InProcess:
 
         response = asyncio.run(call())
         if self.waits_for_waking:
-            self.app.state.waker.settle()
+            self.app.waker.settle()
         return response
 
     def post(self, path: str, **options: Any) -> httpx.Response:
@@ -108,7 +108,7 @@ class Site:
             row = connection.execute(select(Onboarding.c.id, Onboarding.c.endpoint_token)).one()
         self.id, self.token = row.id, row.endpoint_token
         self.woken = Woken()
-        self.http = InProcess(create_app(self.db, self.vault, settings, self.woken))
+        self.http = InProcess(Gateway(self.db, self.vault, settings, self.woken))
 
     def path(self, kind: str) -> str:
         return f"/twilio/{self.token}/{kind}"
@@ -355,7 +355,7 @@ def test_health_asks_no_database(site, monkeypatch):
 
 
 def metrics(site):
-    return generate_latest(site.http.app.state.metrics.registry).decode()
+    return generate_latest(site.http.app.metrics.registry).decode()
 
 
 def test_the_metrics_tell_what_came_and_what_waits_without_any_token(site):
