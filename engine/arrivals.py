@@ -155,7 +155,8 @@ def apply_arrived(connection: Connection, onboarding_id: int, *, at: datetime, g
             is_late = False
         (kept if is_late or AJO_WEBHOOK[row.kind] not in webhooks else passed_on).append(row.id)
     _set(connection, kept, forward_state=ForwardState.NOT_NEEDED, forward_due_at=None, forward_error=None)
-    _set(connection, passed_on, forward_state=ForwardState.PENDING, forward_due_at=at, forward_error=None)
+    lost_at = at + timedelta(seconds=grace_seconds)
+    _set(connection, passed_on, forward_state=ForwardState.PENDING, forward_due_at=lost_at, forward_error=None)
     _set(
         connection,
         list(unknown),

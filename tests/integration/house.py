@@ -41,9 +41,10 @@ SETTLED = {OnboardingState.ACTIVE, OnboardingState.FAILED, OnboardingState.DEGRA
 class NoWake:
     """The loop finds what is ready by itself."""
 
-    def steps(self, wakeups: list[wake.WakeUp]) -> None: ...
-
     def forwards(self, due: list[tuple[int, str]]) -> None: ...
+
+    def is_reachable(self) -> bool:
+        return True
 
 
 class House:
