@@ -10,15 +10,13 @@ from sqlalchemy import select
 from engine import inbox
 from engine.wake import WakeUp
 from models.db import reader
-from models.spec.onboarding import spec_from_json
 from models.tables import Onboarding, Resource
-from providers.ajo.templates import feedback_event, inbound_event
-from providers.ajo.webhook import post_event
 from providers.errors import OnboardingError, Retryable
 from tasks import names
 from tasks.celery import BROKER_ERRORS, app
 from tasks.chain import send
 from tasks.process import workshop
+from tasks.to_ajo import post_to_ajo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,12 +99,7 @@ def _post(shop: Workshop, row: Row[Any], spec: dict[str, Any]) -> None:
     url = (details or {}).get("url")
     if not url:
         raise Retryable("AJO's webhook is not known yet")
-    if row.kind == "inbound":
-        sender = spec_from_json(spec).sender
-        body = inbound_event(row.payload, received_at=row.received_at, inbound_number=sender)
-    else:
-        body = feedback_event(row.payload, reference)
-    post_event(url, body, shop.settings)
+    post_to_ajo(shop, row, spec, url=url, reference=reference)
 
 
 def send_forwards(due: Iterable[tuple[int, str]]) -> None:
