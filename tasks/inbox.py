@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from engine import inbox
-from engine.arrivals import AJO_WEBHOOK, apply_arrived
+from engine.arrivals import apply_arrived
 from engine.wake import WakeUp
 from models.db import reader
-from models.spec.onboarding import spec_from_json
-from models.tables import Onboarding, Resource
-from providers.ajo.templates import feedback_event, inbound_event
-from providers.ajo.webhook import post_event
+from models.tables import Onboarding
 from providers.errors import OnboardingError, Retryable
 from tasks import names
 from tasks.celery import BROKER_ERRORS, app
 from tasks.chain import send
 from tasks.process import workshop
+from tasks.to_ajo import load_destinations, post_to_ajo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from engine.context import Workshop
+    from tasks.to_ajo import Destinations
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +34,6 @@ log = logging.getLogger(__name__)
 EVENTS_PER_LOOK = 10
 # A task that went on for ever would keep its thread from everybody else's events.
 LOOKS_PER_TASK = 10
-
-
-@dataclass(frozen=True, slots=True)
-class _Destinations:
-    """Where the events of one onboarding go, and under which names."""
-
-    name: str
-    sender: str
-    urls: dict[str, str]
-    references: dict[str, str]
 
 
 @app.task(name=names.FORWARD)
@@ -63,23 +51,21 @@ def forward_due(shop: Workshop, onboarding_id: int) -> tuple[list[WakeUp], bool]
     :return: the steps that this made ready, and whether nothing that could be done is left.
     """
     wakeups: dict[str, WakeUp] = {}
+    # Whatever came before it, the first of them has time for its call.
+    lease_seconds = shop.settings.lease_seconds + 2 * shop.settings.http_timeout_seconds
     for _ in range(LOOKS_PER_TASK):
         with shop.db.begin() as connection:
             applied = apply_arrived(
                 connection, onboarding_id, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds
             )
             rows = inbox.take(
-                connection,
-                onboarding_id,
-                at=shop.now(),
-                lease_seconds=shop.settings.lease_seconds,
-                most=EVENTS_PER_LOOK,
+                connection, onboarding_id, at=shop.now(), lease_seconds=lease_seconds, most=EVENTS_PER_LOOK
             )
         if applied.wakes_verification:
             name = _name_of(shop, onboarding_id)
             wakeups["verification"] = WakeUp(onboarding_id, name, "verification")
         if rows:
-            destinations = _destinations(shop, onboarding_id, rows)
+            destinations = load_destinations(shop, onboarding_id, rows)
             if _forward_all(shop, rows, destinations):
                 wakeups["webhook"] = WakeUp(onboarding_id, destinations.name, "webhook")
         elif applied.is_all:
@@ -93,19 +79,7 @@ def _name_of(shop: Workshop, onboarding_id: int) -> str:
         return str(connection.execute(found).scalar_one())
 
 
-def _destinations(shop: Workshop, onboarding_id: int, rows: Sequence[Row[Any]]) -> _Destinations:
-    with reader(shop.db).begin() as connection:
-        found = select(Onboarding.c.name, Onboarding.c.spec).where(Onboarding.c.id == onboarding_id)
-        onboarding = connection.execute(found).one()
-        webhooks = select(Resource.c.kind, Resource.c.details).where(
-            Resource.c.onboarding_id == onboarding_id, Resource.c.kind.in_(AJO_WEBHOOK.values())
-        )
-        urls = {row.kind: row.details.get("url") or "" for row in connection.execute(webhooks).all()}
-        references = inbox.client_references(connection, {row.message_sid for row in rows})
-    return _Destinations(onboarding.name, spec_from_json(onboarding.spec).sender, urls, references)
-
-
-def _forward_all(shop: Workshop, rows: Sequence[Row[Any]], destinations: _Destinations) -> bool:
+def _forward_all(shop: Workshop, rows: Sequence[Row[Any]], destinations: Destinations) -> bool:
     """Post what was taken together. True when that makes the webhook step ready."""
     is_ready, unwell, untried = False, set(), []
     longest_call = timedelta(seconds=2 * shop.settings.http_timeout_seconds)
@@ -124,12 +98,12 @@ def _forward_all(shop: Workshop, rows: Sequence[Row[Any]], destinations: _Destin
     return is_ready
 
 
-def _forward_one(shop: Workshop, row: Row[Any], destinations: _Destinations) -> tuple[str | None, bool]:
+def _forward_one(shop: Workshop, row: Row[Any], destinations: Destinations) -> tuple[str | None, bool]:
     """Post one event and record what came of it: the error, and whether the webhook step is ready now."""
     error: str | None = None
     is_final, asked = False, None
     try:
-        _post(shop, row, destinations)
+        post_to_ajo(shop, row, destinations)
     except Retryable as failure:
         error, asked = failure.message, failure.after
     except OnboardingError as failure:
@@ -153,22 +127,6 @@ def _forward_one(shop: Workshop, row: Row[Any], destinations: _Destinations) -> 
             grace_seconds=shop.settings.wake_grace_seconds,
         )
     return error, wakes
-
-
-def _post(shop: Workshop, row: Row[Any], destinations: _Destinations) -> None:
-    """Translate one event and post it.
-
-    :raises Retryable: AJO cannot take it now, or its webhook does not exist yet.
-    :raises OnboardingError: AJO will not take it.
-    """
-    url = destinations.urls.get(AJO_WEBHOOK[row.kind])
-    if not url:
-        raise Retryable("AJO's webhook is not known yet")
-    if row.kind == "inbound":
-        body = inbound_event(row.payload, received_at=row.received_at, inbound_number=destinations.sender)
-    else:
-        body = feedback_event(row.payload, destinations.references[row.message_sid])
-    post_event(url, body, shop.settings)
 
 
 def send_forwards(due: Iterable[tuple[int, str]]) -> None:
