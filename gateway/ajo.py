@@ -31,10 +31,14 @@ async def send_message(request: Request) -> Response:
     body = await read_body(request)
     bridge: Bridge = request.app.state.bridge
     limiter: CapacityLimiter = request.app.state.bridge_limiter
-    answer = await to_thread.run_sync(bridge.send, request.path_params["token"], request.headers, body, limiter=limiter)
+    peer = request.client.host if request.client else None
+    token = request.path_params["token"]
+    answer = await to_thread.run_sync(bridge.send, token, request.headers, body, peer, limiter=limiter)
     return _respond(answer)
 
 
 def _respond(answer: Answer) -> Response:
     headers = {} if answer.retry_after is None else {"Retry-After": f"{max(1, round(answer.retry_after))}"}
+    if answer.challenge is not None:
+        headers["WWW-Authenticate"] = answer.challenge
     return JSONResponse(answer.body, answer.status, headers=headers)

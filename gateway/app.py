@@ -18,6 +18,7 @@ from gateway.ajo import THREADS, make_limiter, send_message
 from gateway.body import BodyRefused
 from gateway.bridge import Bridge
 from gateway.metrics import Metrics, route_of
+from gateway.oauth import issue_token
 from gateway.receiver import Receiver, Refused
 from gateway.twilio import take_inbound, take_status
 from gateway.waking import Waker
@@ -110,6 +111,7 @@ def create_app(db: Engine, vault: Vault, settings: Settings, wake: Wake) -> Star
             Route("/twilio/{token}/status", take_status, methods=METHODS),
             Route("/twilio/{token}/inbound", take_inbound, methods=METHODS),
             Route("/ajo/{token}/messages", send_message, methods=["POST"]),
+            Route("/ajo/{token}/oauth/token", issue_token, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
         ],

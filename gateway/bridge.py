@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import logging
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +15,8 @@ from sqlalchemy import select
 from engine import bridge, kinds
 from engine.bridge import Task
 from engine.clock import now
-from engine.endpoints import status_url
+from engine.endpoints import send_url, status_url
+from gateway.authentication import ClientCertificate, Denied, Gate, authenticate
 from gateway.outbound import BadMessage, OutboundMessage, read_message, recipient_of, region_of
 from gateway.receiver import mask_number
 from models.db import reader
@@ -30,9 +28,10 @@ from providers.errors import Misconfigured, NeedsPerson, OnboardingError, RateLi
 from providers.twilio.client import TwilioClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sqlalchemy import Connection, Engine, Row
+    from starlette.datastructures import Headers
 
     from engine.vault import Vault
     from gateway.writer import Writer
@@ -43,7 +42,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-TOKEN_HEADER = "x-onboard-token"  # noqa: S105  a header's name
 # How long what is known of an onboarding is believed; a changed token works this soon.
 KNOWN_SECONDS = 5.0
 # An onboarding that a person ended sends nothing any more.
@@ -53,11 +51,15 @@ RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What AJO is told. ``retry_after``: the same request, later, may succeed."""
+    """What AJO is told. ``retry_after``: the same request, later, may succeed.
+
+    ``challenge``: what a 401 asks for.
+    """
 
     status: int
     body: dict[str, Any]
     retry_after: float | None = None
+    challenge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Line:
 
     onboarding_id: int
     name: str
-    token: str
+    gate: Gate
     sender: str
     aliases: frozenset[str]
     service_sid: str
@@ -100,14 +102,21 @@ class Bridge:
         """Close the connections to Twilio."""
         self._client.close()
 
-    def send(self, token: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def gate(self, token: str) -> Gate | Answer:
+        """What the onboarding asks of AJO; an answer when it cannot send."""
+        line = self._line(token)
+        return line if isinstance(line, Answer) else line.gate
+
+    def send(self, token: str, headers: Headers, body: bytes, peer: str | None) -> Answer:
         """Send one message, at most once per reference."""
         line = self._line(token)
         if isinstance(line, Answer):
             return line
-        if not is_authentic(headers, line.token):
-            log.warning("401 for %s: AJO's key is missing or wrong", line.name)
-            return error(401, "unauthorized", f"{TOKEN_HEADER} is missing or wrong")
+        try:
+            authenticate(line.gate, headers, peer)
+        except Denied as denied:
+            log.warning("401 for %s: %s", line.name, denied)
+            return replace(error(401, "unauthorized", str(denied)), challenge=denied.challenge)
         try:
             message = read_message(body)
             recipient = recipient_of(message.to, region_of(line.sender))
@@ -153,7 +162,14 @@ class Bridge:
         return Line(
             onboarding_id=row.id,
             name=row.name,
-            token=token,
+            gate=Gate(
+                way=spec.ajo.credential.sign_in,
+                name=row.name,
+                token=token,
+                issuer=spec.ajo.organization_id,
+                audience=send_url(public_url, row.endpoint_token),
+                certificate=ClientCertificate.from_settings(self._settings) if spec.ajo.credential.mtls else None,
+            ),
             sender=spec.sender,
             aliases=aliases_of(spec.sender, spec.rcs.sender_id, service_sid),
             service_sid=service_sid,
@@ -270,20 +286,6 @@ class Bridge:
             self._write(row, partial(bridge.refused, code=number, reason=failure.message))
         log.warning("422 for %s: %s", line.name, failure.message)
         return error(422, str(number or "refused"), failure.message, row.client_reference)
-
-
-def is_authentic(headers: Mapping[str, str], token: str) -> bool:
-    """Whether the caller has the token, in one of the ways that AJO offers: API key, bearer, or basic's password."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    offered = [headers.get(TOKEN_HEADER, "")]
-    if scheme.lower() == "bearer":
-        offered.append(given.strip())
-    if scheme.lower() == "basic":
-        try:
-            offered.append(base64.b64decode(given, validate=True).decode().partition(":")[2])
-        except (binascii.Error, UnicodeDecodeError):
-            return False
-    return any(hmac.compare_digest(one.encode(), token.encode()) for one in offered if one)
 
 
 def aliases_of(sender: str, sender_id: str, service_sid: str) -> frozenset[str]:
