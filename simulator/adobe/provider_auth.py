@@ -2,7 +2,7 @@
 
 The names of the fields are Adobe's. What they do on the wire is inference, because Adobe publishes none of it: the API
 key as a header of its name, a JWT as bearer signed with HS256 and the API token as key, OAuth's answer as RFC 6749 has it.
-Times are real, not simulated: the provider is a real one.
+The switch for mTLS does nothing here: there is no certificate of Adobe's to show. Times are real, not simulated: the provider is a real one.
 """
 
 import time
