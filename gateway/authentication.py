@@ -165,10 +165,10 @@ def is_same_pair(given: tuple[str, str], expected: tuple[str, str]) -> bool:
 def read_basic(given: str) -> tuple[str, str] | None:
     """User and password of basic authentication; a colon may be in the password (RFC 7617). None: unreadable."""
     try:
-        user, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
+        user, _, password = base64.b64decode(given, validate=True).decode().partition(":")
     except ValueError:
         return None
-    return (user, password) if colon else None
+    return user, password
 
 
 def _only(headers: Headers, name: str, challenge: str) -> str:
@@ -205,11 +205,9 @@ def _check_claims(token: str, key: bytes, gate: Gate, *, issuer: str, longest_se
             leeway=LEEWAY_SECONDS,
             options={"require": ["iss", "sub", "aud", "exp"]},
         )
-        seconds_left = int(claims["exp"]) - now().timestamp()
-    # The last three: numbers that are none, and nesting that no JSON reader follows.
-    except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
+    except jwt.PyJWTError as error:
         _refuse_token(f"the token {REASONS.get(type(error), 'cannot be read')}")
-    if seconds_left > longest_seconds + LEEWAY_SECONDS:
+    if int(claims["exp"]) > int(now().timestamp()) + longest_seconds + LEEWAY_SECONDS:
         _refuse_token(f"the token is good for longer than {longest_seconds} seconds")
 
 
