@@ -14,16 +14,15 @@ from starlette.responses import JSONResponse, Response
 
 from engine.sign_in import GRANT_TYPE
 from gateway.authentication import ACCESS_SECONDS, Gate, is_same_pair, make_access_token, read_basic
-from gateway.body import FORM, read_body, read_form
+from gateway.body import FORM, JSON, media_type, parse_form, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.requests import Request
 
-    from gateway.bridge import Bridge
+    from gateway.app import Gateway
 
-JSON = "application/json"
 # RFC 6749, 5.1; and RFC 9110 asks every 401 for a challenge.
 HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="onboard"'}
@@ -40,10 +39,10 @@ class TokenRefused(Exception):
 
 async def issue_token(request: Request) -> Response:
     """``POST /ajo/{token}/oauth/token``."""
-    bridge: Bridge = request.app.state.bridge
+    gateway: Gateway = request.app.state.gateway
     try:
         fields = await _read_fields(request)
-        gate = await to_thread.run_sync(bridge.gate, request.path_params["token"])
+        gate = await to_thread.run_sync(gateway.bridge.gate, request.path_params["token"])
         if not isinstance(gate, Gate):
             said = gate.body["error"]
             raise TokenRefused(gate.status, said["code"], said["message"])  # noqa: TRY301  one shape for all errors
@@ -57,17 +56,19 @@ async def issue_token(request: Request) -> Response:
 async def _read_fields(request: Request) -> dict[str, str]:
     """AJO's OAuth Body is JSON; a form is what the RFC asks for.
 
-    :raises BodyRefused: too large or too slow.
+    :raises BodyRefused: too large, too slow, cut off or no form.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    headers = dict(request.scope["headers"])
+    kind = media_type(headers)
+    if kind not in (FORM, JSON):
+        raise TokenRefused(415, "invalid_request", f"send {JSON} or {FORM}")
+    body = await read_body(headers, request.receive)
     if kind == FORM:
-        form = await read_form(request)
+        form = parse_form(body)
         if any(len(values) > 1 for values in form.values()):
             raise TokenRefused(400, "invalid_request", "a field is there twice")
         return {name: values[0] for name, values in form.items()}
-    if kind != JSON:
-        raise TokenRefused(415, "invalid_request", f"send {JSON} or {FORM}")
-    return read_json(await read_body(request))
+    return read_json(body)
 
 
 def read_json(body: bytes) -> dict[str, str]:

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-import gateway.bridge
+import gateway.lines
 from engine import kinds
 from tests.factories import spec_data
 from tests.integration.house import House
@@ -65,7 +65,7 @@ class Proxy:
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    monkeypatch.setattr(gateway.bridge, "KNOWN_SECONDS", 0.05)
+    monkeypatch.setattr(gateway.lines, "KNOWN_SECONDS", 0.05)
     simulator, proxy = Simulator(tmp_path), Proxy()
     house = House(tmp_path, simulator, public_url=proxy.url, mtls_proxies=f"10.0.0.0/8, {PROXY_ADDRESS}")
     proxy.target = f"http://127.0.0.1:{house.settings.gateway_port}"
