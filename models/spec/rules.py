@@ -161,6 +161,12 @@ def _vendor(data: Any) -> Iterator[Refusal]:
                 "is missing, and RCS needs it",
                 "add it with inbound_name and feedback_name",
             )
+        if pick(data, "ajo", "credential", "auth") == "none" and pick(data, "ajo", "credential", "mtls") is not True:
+            yield Refusal(
+                ("ajo", "credential", "auth"),
+                "is none, and without mTLS anybody could send in the brand's name",
+                "add mtls: true, or write another way",
+            )
         return
     if webhooks is not None:
         yield Refusal(("ajo", "webhooks"), "is for RCS only", "remove it: AJO offers no webhooks for vendor Twilio")
@@ -174,6 +180,13 @@ def _vendor(data: Any) -> Iterator[Refusal]:
             "is for RCS only",
             "remove it: a Twilio vendor credential has no headers",
         )
+    for key in ("auth", "mtls"):
+        if pick(data, "ajo", "credential", key):
+            yield Refusal(
+                ("ajo", "credential", key),
+                "is for RCS only",
+                "remove it: with vendor Twilio AJO signs in at Twilio, by account SID and auth token",
+            )
 
 
 def _test_message(data: Any) -> Iterator[Refusal]:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from simulator.adobe.payload import extract_message_id, render
+from simulator.adobe.provider_auth import CannotSignIn, auth_headers
 from simulator.state import AjoMessage, AjoObject, Campaign, Json
 from simulator.twilio.accounts import V2010
 from simulator.web import FORM
@@ -62,7 +63,7 @@ async def _hand_over(world: World, campaign: Campaign, message: AjoMessage, base
         if credential.fields["vendor"] == "twilio":
             request = _to_twilio(world, credential.fields, message, sender, base_url)
         else:
-            request = _to_custom(world, credential.fields, message, sender)
+            request = await _to_custom(world, credential.fields, message, sender)
     except (httpx.InvalidURL, ValueError) as error:
         raise CannotSend(f"The provider cannot be called: {error}") from None
     message.request = {"url": str(request.url), "body": request.content.decode()}
@@ -70,7 +71,7 @@ async def _hand_over(world: World, campaign: Campaign, message: AjoMessage, base
     message.message_id = await _call(world, request, message, path)
 
 
-def _to_custom(world: World, credential: Json, message: AjoMessage, sender: str) -> httpx.Request:
+async def _to_custom(world: World, credential: Json, message: AjoMessage, sender: str) -> httpx.Request:
     values = {
         "fromNumber": sender,
         "toNumber": message.to,
@@ -79,10 +80,10 @@ def _to_custom(world: World, credential: Json, message: AjoMessage, sender: str)
     }
     headers = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
     headers |= {header["name"]: header["value"] for header in credential.get("headers") or []}
-    auth = credential.get("auth")
-    if auth:
-        # That the API key travels as a header of its name is an inference: Adobe's page shows a name and a token.
-        headers[auth["name"]] = auth.get("token") or ""
+    try:
+        headers |= await auth_headers(world, credential.get("auth") or {"type": "none"})
+    except CannotSignIn as error:
+        raise CannotSend(str(error)) from None
     body = render(credential["payload_template"], values)
     return world.http_client().build_request(
         "POST", credential["provider_url"], content=body, headers=headers, timeout=_TIMEOUT_SECONDS
