@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from tests.integration.simulator_fixture import ACCOUNT, TOKEN, Simulator, running_simulator
+from tests.integration.simulator_fixture import ACCOUNT, TOKEN, Simulator
 from tests.integration.test_simulator_ajo import sign_in
 
 SERVICES = "/messaging.twilio.com/v1/Services"
 SURFACES = "/platform.adobe.io/journey/campaigns/service/metadata/surfaces"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator("--max-concurrent", "2") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
 
 
 def add(sim: Simulator, path_regex: str, **rule: object) -> None:
@@ -86,9 +73,9 @@ def test_tokens_expire_when_a_rule_says_so(sim: Simulator) -> None:
 def test_tokens_expire_with_time(sim: Simulator) -> None:
     headers = {"Authorization": f"Bearer {sign_in(sim).json()['access_token']}", "x-api-key": "onboard-simulator"}
     headers |= {"x-gw-ims-org-id": "5105A7E0C0FFEE@AdobeOrg", "x-sandbox-name": "prod"}
-    sim.control("POST", "clock/advance", {"duration": "23h"})
+    sim.advance("23h")
     assert sim.http.get(SURFACES, headers=headers).status_code == 200
-    sim.control("POST", "clock/advance", {"duration": "1h"})
+    sim.advance("1h")
     assert sim.http.get(SURFACES, headers=headers).status_code == 401
 
 

@@ -16,23 +16,9 @@ from tests.integration.simulator_fixture import (
     Site,
     callback_site,
     check_contract,
-    running_simulator,
-    until,
 )
 
 AGENT = "rcs:brand_agent"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator("--review", "0.2", "--message", "0.2") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
 
 
 @pytest.fixture
@@ -48,8 +34,10 @@ def sms_service(sim: Simulator, **form: str) -> str:
 
 
 def end_of(sim: Simulator, sid: str, status: str) -> dict[str, object]:
-    until(lambda: sim.message(sid)["status"] == status)
-    return dict(sim.message(sid))
+    sim.advance("1h")
+    message = dict(sim.message(sid))
+    assert message["status"] == status
+    return message
 
 
 def history_of(sim: Simulator, sid: str) -> list[str]:
@@ -164,16 +152,14 @@ def test_the_magic_recipients_end_as_promised(
 def test_the_recipient_that_hangs_never_leaves_sent(sim: Simulator) -> None:
     service = sms_service(sim)
     hung = sim.send("+14155559999", MessagingServiceSid=service).json()["sid"]
-    end_of(sim, hung, "sent")
-    later = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
-    end_of(sim, later, "delivered")
+    sim.advance("30d")
     assert history_of(sim, hung)[-1] == "sent"
 
 
 def test_status_callbacks_are_signed_forms_and_never_tell_the_first_status(sim: Simulator, site: Site) -> None:
     service = sim.rcs_service(StatusCallback=f"{site.url}/service?x=1&y=2")
     sid = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
-    until(lambda: "read" in site.statuses(sid))
+    sim.advance("1h")
     assert site.statuses(sid) == ["queued", "sending", "sent", "delivered", "read"]
     assert all(is_genuine(site, callback) for callback in site.received)
     assert not any(is_genuine(site, callback, "other token") for callback in site.received)
@@ -189,7 +175,8 @@ def test_the_messages_own_callback_goes_before_the_services(sim: Simulator, site
     service = sms_service(sim, StatusCallback=f"{site.url}/service")
     own = f"{site.url}/own"
     sid = sim.send("+14155550007", MessagingServiceSid=service, StatusCallback=own).json()["sid"]
-    until(lambda: "undelivered" in site.statuses(sid))
+    sim.advance("1h")
+    assert "undelivered" in site.statuses(sid)
     assert {callback.path for callback in site.received} == {"/own"}
     assert site.received[-1].fields["ErrorCode"] == "30007"
     assert "ChannelPrefix" not in site.received[-1].fields
@@ -198,9 +185,9 @@ def test_the_messages_own_callback_goes_before_the_services(sim: Simulator, site
 def test_the_silent_recipient_is_delivered_without_a_callback(sim: Simulator, site: Site) -> None:
     service = sms_service(sim, StatusCallback=site.url)
     silent = sim.send("+14155558888", MessagingServiceSid=service).json()["sid"]
-    end_of(sim, silent, "delivered")
     loud = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
-    until(lambda: "delivered" in site.statuses(loud))
+    end_of(sim, silent, "delivered")
+    assert "delivered" in site.statuses(loud)
     assert site.statuses(silent) == []
 
 
@@ -208,15 +195,15 @@ def test_the_disorderly_recipient_reports_twice_and_backwards(sim: Simulator, si
     service = sms_service(sim, StatusCallback=site.url)
     sid = sim.send("+14155557777", MessagingServiceSid=service).json()["sid"]
     order = ["delivered", "sent", "sending", "queued"]
-    until(lambda: len(site.statuses(sid)) == 8)
+    sim.advance("1h")
     assert site.statuses(sid) == [status for status in order for _ in range(2)]
 
 
 def test_by_default_a_failed_callback_is_lost_and_leaves_an_alert(sim: Simulator, site: Site) -> None:
     site.answers = [500]
     sid = sim.send(HANDSET, From=NUMBER, StatusCallback=site.url).json()["sid"]
-    until(lambda: "delivered" in site.statuses(sid))
-    until(lambda: [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [False, True, True])
+    sim.advance("1h")
+    assert [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [False, True, True]
     assert site.statuses(sid) == ["sending", "sent", "delivered"]
     lost = sim.ledger()["callbacks"][0]
     assert lost["attempts"] == [{"http_status": 500}]
@@ -229,7 +216,8 @@ def test_connection_overrides_make_it_try_again_with_the_same_token(sim: Simulat
     site.answers = [500, 404]
     callback = f"{site.url}/cb#rc=5&rp=all"
     sim.send(HANDSET, From=NUMBER, StatusCallback=callback)
-    until(lambda: [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [True] * 3)
+    sim.advance("1h")
+    assert [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [True] * 3
     tokens = [c.headers["I-Twilio-Idempotency-Token"] for c in site.received]
     assert (len(tokens), len(set(tokens))) == (5, 3)
     assert all(is_genuine(site, received) for received in site.received)
@@ -240,7 +228,8 @@ def test_by_default_a_callback_is_tried_twice_when_nobody_listens(sim: Simulator
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         sim.send(HANDSET, From=NUMBER, StatusCallback=url)
-        callbacks = until(lambda: [c for c in sim.ledger()["callbacks"] if len(c["attempts"]) > 1])
+        sim.advance("20m")
+    callbacks = sim.ledger()["callbacks"]
     assert len(callbacks[0]["attempts"]) == 2
     assert "ConnectError" in callbacks[0]["attempts"][0]["error"]
 
@@ -451,7 +440,8 @@ def test_an_rcs_senders_own_status_callback_is_used_where_there_is_no_other(sim:
     service = sim.new_service()
     sim.attach(service, Sid=sender)
     sid = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
-    until(lambda: "read" in site.statuses(sid))
+    sim.advance("1h")
+    assert "read" in site.statuses(sid)
     assert {callback.path for callback in site.received} == {"/own"}
 
 
@@ -470,7 +460,7 @@ def test_nobody_at_the_webhook_raises_the_alert_of_a_lost_connection(sim: Simula
 def test_a_webhook_that_takes_longer_than_its_overrides_allow_is_given_up(
     sim: Simulator, site: Site, overrides: str
 ) -> None:
-    site.delay_seconds = 0.5
+    site.delay_seconds = 0.3
     number_with_webhook(sim, f"{site.url}/in#{overrides}")
     sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
     (entry,) = sim.ledger()["callbacks"]

@@ -2,7 +2,6 @@
 
 import signal
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -10,18 +9,6 @@ import pytest
 from tests.integration.simulator_fixture import ACCOUNT, Simulator, running_simulator
 
 SERVICES = "/messaging.twilio.com/v1/Services"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
 
 
 def service_names(sim: Simulator) -> list[str]:
