@@ -67,7 +67,9 @@ def world_of(request: Request) -> World:
 def twilio_error(status: int, code: int, message: str) -> JSONResponse:
     more_info = f"https://www.twilio.com/docs/errors/{code}"
     body = {"code": code, "message": message, "more_info": more_info, "status": status}
-    return JSONResponse(body, status)
+    # Clients that wait for the challenge before they send credentials need it, and its very words.
+    challenge = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if status == 401 else None
+    return JSONResponse(body, status, challenge)
 
 
 def problem(

@@ -91,6 +91,8 @@ def test_a_client_gets_only_the_scopes_it_was_given_and_needs_the_right_one(sim:
 
 
 def test_more_calls_at_a_time_than_the_limit_are_never_carried_out(sim: Simulator) -> None:
+    form = {"AccountSid": ACCOUNT, "FriendlyName": "bridge"}
+    key = sim.call("POST", "/iam.twilio.com/v1/Keys", data=form).json()
     add(sim, "/Services$", action="delay", seconds=1, times=2)
     with httpx.Client(base_url=sim.url, auth=(ACCOUNT, TOKEN), timeout=20, trust_env=False) as client:
 
@@ -102,11 +104,13 @@ def test_more_calls_at_a_time_than_the_limit_are_never_carried_out(sim: Simulato
             while sim.ledger()["calls"].get(f"POST {SERVICES}", 0) < 2:
                 assert not any(one.done() for one in slow)
             refused = sim.call("GET", SERVICES)
+            by_key = sim.call("GET", SERVICES, auth=(key["sid"], key["secret"]))
             # Another account has a limit of its own; nobody knows this one, but it is let in to hear that.
             stranger = sim.http.get(SERVICES, auth=("AC" + "0" * 32, "x"))
             made = [one.result() for one in slow]
     assert (refused.status_code, refused.json()["code"]) == (429, 20429)
     assert refused.headers["Twilio-Concurrent-Requests"] == "3"
+    assert by_key.json()["code"] == 20429, "a key counts for its account"
     assert stranger.status_code == 401
     assert [one.status_code for one in made] == [201, 201]
     assert sim.call("GET", SERVICES).headers["Twilio-Concurrent-Requests"] == "1"

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from twilio.request_validator import RequestValidator
@@ -16,6 +17,7 @@ from tests.integration.simulator_fixture import (
     Site,
     callback_site,
     check_contract,
+    until,
 )
 
 AGENT = "rcs:brand_agent"
@@ -109,6 +111,8 @@ def test_a_picture_makes_an_mms_and_needs_a_number_that_can(sim: Simulator) -> N
         (HANDSET, {"StatusCallback": "http://under_score.example/"}, 21609),
         (HANDSET, {"MessagingServiceSid": "", "From": AGENT}, 21910),
         (HANDSET, {"FallbackFrom": NUMBER}, 21667),
+        (HANDSET, {"MessagingServiceSid": "", "From": NUMBER, "FallbackFrom": NUMBER}, 21666),
+        (f"rcs:{HANDSET}", {}, 21703),
     ],
 )
 def test_a_bad_message_is_refused_with_the_vendors_code(
@@ -238,13 +242,15 @@ def test_a_reply_reaches_the_senders_webhook_with_its_button(sim: Simulator, sit
     service = sim.new_service(InboundRequestUrl=f"{site.url}/service")
     sender = sim.online_sender(AGENT, webhook={"callback_url": f"{site.url}/sender", "callback_method": "POST"})
     sim.attach(service, Sid=sender)
-    body = {"to": AGENT, "from": HANDSET, "body": "Yes please", "button_payload": "yes-1"}
+    button = {"button_payload": "yes-1", "button_text": "Yes!"}
+    body = {"to": AGENT, "from": HANDSET, "body": "Yes please", **button}
     answer = sim.control("POST", "inbound", body)
     (callback,) = site.received
     assert answer["delivered_to"] == f"{site.url}/sender"
     assert is_genuine(site, callback)
     assert callback.fields["From"] == f"rcs:{HANDSET}"
     assert (callback.fields["Body"], callback.fields["ButtonPayload"]) == ("Yes please", "yes-1")
+    assert callback.fields["ButtonText"] == "Yes!"
     assert (callback.fields["SmsStatus"], callback.fields["MessagingServiceSid"]) == ("received", service)
     assert sim.message(answer["sid"])["direction"] == "inbound"
 
@@ -289,6 +295,9 @@ def test_messages_are_found_by_recipient_and_date(sim: Simulator) -> None:
 
     assert found() == [second, first]
     assert found(To=HANDSET) == [first]
+    today = sim.control("GET", "clock")["now"][:10]
+    assert found(To=HANDSET, DateSent=today) == [first]
+    assert found(DateSent="2020-01-01") == []
     assert found(**{"To": HANDSET, "DateSent>": "2020-01-01"}) == [first]
     assert found(**{"To": HANDSET, "DateSent<": "2020-01-01T00:00:00Z"}) == []
 
@@ -418,6 +427,24 @@ def test_a_message_on_its_way_is_neither_redacted_nor_deleted_nor_cancelled(sim:
     ]
     assert [answer.json()["code"] for answer in answers] == [20009, 20009, 30409, 20001]
     assert sim.message(sid)["body"] == "hello"
+
+
+def test_a_cancelled_message_tells_its_callback_and_nothing_else(sim: Simulator, site: Site) -> None:
+    at = datetime.now(UTC) + timedelta(days=1)
+    form = {"MessagingServiceSid": sms_service(sim), "ScheduleType": "fixed", "SendAt": at.isoformat()}
+    sid = sim.send(HANDSET, StatusCallback=f"{site.url}/s", **form).json()["sid"]
+    assert sim.call("POST", sim.messages_url(f"/{sid}.json"), data={"Status": "canceled"}).status_code == 200
+    until(lambda: site.received)
+    sim.advance("2d")
+    assert site.statuses(sid) == ["canceled"]
+    assert is_genuine(site, site.received[0])
+
+
+def test_a_messaging_service_may_stand_in_from(sim: Simulator) -> None:
+    service = sms_service(sim)
+    sent = sim.send(HANDSET, From=service).json()
+    assert (sent["status"], sent["messaging_service_sid"]) == ("accepted", service)
+    assert end_of(sim, sent["sid"], "delivered")["from"] == NUMBER
 
 
 def test_a_message_carries_ten_pictures_and_no_more(sim: Simulator) -> None:

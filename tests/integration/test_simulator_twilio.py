@@ -2,6 +2,7 @@
 
 import json
 import re
+import urllib.request
 from typing import Any
 
 import httpx
@@ -63,6 +64,13 @@ def assert_refused(response: httpx.Response, status: int, code: int) -> None:
 def test_a_wrong_token_is_refused(sim: Simulator) -> None:
     assert_refused(sim.call("GET", f"{API}.json", auth=(ACCOUNT, "wrong")), 401, 20003)
     assert_refused(sim.call("GET", f"{API}.json", auth=None), 401, 20003)
+
+
+def test_a_client_that_sends_credentials_only_when_asked_gets_in(sim: Simulator) -> None:
+    handler = urllib.request.HTTPBasicAuthHandler()
+    handler.add_password(realm="Twilio API", uri=sim.url, user=ACCOUNT, passwd=TOKEN)
+    with urllib.request.build_opener(handler).open(f"{sim.url}{API}.json", timeout=20) as answer:
+        assert json.load(answer)["sid"] == ACCOUNT
 
 
 def test_the_account_is_active_and_full(sim: Simulator) -> None:
