@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from twilio.request_validator import RequestValidator
@@ -298,6 +298,9 @@ def test_messages_are_found_by_recipient_and_date(sim: Simulator) -> None:
     today = sim.control("GET", "clock")["now"][:10]
     assert found(To=HANDSET, DateSent=today) == [first]
     assert found(DateSent="2020-01-01") == []
+    eastward = (datetime.now(UTC) + timedelta(hours=1)).astimezone(timezone(timedelta(hours=9)))
+    assert found(**{"To": HANDSET, "DateSent<": eastward.isoformat()}) == [first]
+    assert found(**{"To": HANDSET, "DateSent>": eastward.isoformat()}) == []
     assert found(**{"To": HANDSET, "DateSent>": "2020-01-01"}) == [first]
     assert found(**{"To": HANDSET, "DateSent<": "2020-01-01T00:00:00Z"}) == []
 
@@ -442,9 +445,10 @@ def test_a_cancelled_message_tells_its_callback_and_nothing_else(sim: Simulator,
 
 def test_a_messaging_service_may_stand_in_from(sim: Simulator) -> None:
     service = sms_service(sim)
-    sent = sim.send(HANDSET, From=service).json()
+    sent = sim.send(HANDSET, From=service, Body="x" * 161).json()
     assert (sent["status"], sent["messaging_service_sid"]) == ("accepted", service)
-    assert end_of(sim, sent["sid"], "delivered")["from"] == NUMBER
+    delivered = end_of(sim, sent["sid"], "delivered")
+    assert (delivered["from"], delivered["num_segments"]) == (NUMBER, "2")
 
 
 def test_a_message_carries_ten_pictures_and_no_more(sim: Simulator) -> None:
@@ -460,6 +464,23 @@ def test_lists_are_filtered_by_sender_and_pages_are_bounded(sim: Simulator) -> N
     page = sim.call("GET", sim.messages_url(), params={"From": NUMBER, "PageSize": "5000"}).json()
     assert [message["sid"] for message in page["messages"]] == [mine]
     assert page["page_size"] == 1000
+
+
+def test_the_next_page_keeps_the_filters_and_leads_back(sim: Simulator) -> None:
+    other = "+14155551111"
+    sent = [sim.send(to, From=NUMBER).json()["sid"] for to in (HANDSET, other, HANDSET, other)]
+    first = sim.call("GET", sim.messages_url(), params={"To": HANDSET, "PageSize": "1"}).json()
+    second = sim.call("GET", f"/api.twilio.com{first['next_page_uri']}").json()
+    assert [page["messages"][0]["sid"] for page in (first, second)] == [sent[2], sent[0]]
+    assert (first["previous_page_uri"], second["next_page_uri"]) == (None, None)
+    back = sim.call("GET", f"/api.twilio.com{second['previous_page_uri']}").json()
+    assert back["messages"] == first["messages"]
+
+
+@pytest.mark.parametrize("wrong", [{"PageSize": "many"}, {"Page": "x"}, {"DateSent": ">=2026-01-01"}])
+def test_a_page_or_a_date_that_is_none_is_refused(sim: Simulator, wrong: dict[str, str]) -> None:
+    refused = sim.call("GET", sim.messages_url(), params=wrong)
+    assert (refused.status_code, refused.json()["code"]) == (400, 20001)
 
 
 def test_an_rcs_senders_own_status_callback_is_used_where_there_is_no_other(sim: Simulator, site: Site) -> None:

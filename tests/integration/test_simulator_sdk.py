@@ -126,6 +126,8 @@ def test_a_message_is_sent_followed_listed_by_date_and_redacted(sim: Simulator, 
         sent.sid
     ]
     assert twilio.messages.list(date_sent_before=today - timedelta(days=2)) == []
+    assert [message.sid for message in twilio.messages.list(date_sent=done.date_sent.date())] == [sent.sid]
+    assert twilio.messages.list(date_sent=today - timedelta(days=2)) == []
     assert twilio.messages.list(to="+14155559999") == []
     assert done.update(body="").body == ""
     assert done.delete() is True

@@ -131,6 +131,7 @@ def test_the_newer_pages_lead_to_each_other_by_absolute_addresses(sim: Simulator
         url = page["meta"]["next_page_url"]
         sim.new_service("arrives while the pages are read")
     assert sorted(seen) == sorted(made)
+    assert sim.call("GET", page["meta"]["previous_page_url"]).json()["meta"]["page"] == page["meta"]["page"] - 1
 
 
 def test_a_service_is_made_from_a_form_and_never_from_json(sim: Simulator) -> None:
