@@ -376,10 +376,14 @@ def test_redirects_lose_method_and_fields_but_for_307(
     assert is_genuine(site, second)
 
 
-def test_a_redirect_to_nowhere_raises_an_alert(sim: Simulator, site: Site) -> None:
-    site.redirects = [(304, "")]
+@pytest.mark.parametrize(("status", "calls"), [(304, 1), (307, 11)])
+def test_a_redirect_to_nowhere_or_without_an_end_raises_an_alert(
+    sim: Simulator, site: Site, status: int, calls: int
+) -> None:
+    site.redirects = [(status, f"{site.url}/in")] * 15
     number_with_webhook(sim, f"{site.url}/in")
     sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    assert len(site.received) == calls
     (alert,) = sim.call("GET", "/monitor.twilio.com/v1/Alerts").json()["alerts"]
     assert alert["error_code"] == "11216"
 
