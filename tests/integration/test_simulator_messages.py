@@ -1,6 +1,8 @@
 """Messages: which way they go, how they end, and what Twilio's signed callbacks say of it."""
 
+import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -227,6 +229,33 @@ def test_connection_overrides_make_it_try_again_with_the_same_token(sim: Simulat
     assert all(is_genuine(site, received) for received in site.received)
 
 
+@pytest.mark.parametrize(
+    ("policy", "status", "attempts"),
+    [("4xx", 404, 2), ("4xx", 503, 1), ("5xx", 503, 2), ("5xx", 404, 1), ("ct", 503, 1)],
+)
+def test_the_retry_policy_names_the_failures_that_are_tried_again(
+    sim: Simulator, site: Site, policy: str, status: int, attempts: int
+) -> None:
+    site.answers = [status]
+    number_with_webhook(sim, f"{site.url}/in#rc=3&rp={policy}")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    assert len(site.received) == attempts
+
+
+def test_a_webhook_that_never_accepts_is_given_up_after_its_own_time(sim: Simulator) -> None:
+    with contextlib.ExitStack() as held, socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        number_with_webhook(sim, f"http://127.0.0.1:{full.getsockname()[1]}/in#ct=100&rc=0")
+        began = time.monotonic()
+        sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+        assert time.monotonic() - began < 4, "the override went before the five seconds that are usual"
+    (entry,) = sim.ledger()["callbacks"]
+    assert "ConnectTimeout" in entry["attempts"][0]["error"]
+
+
 def test_by_default_a_callback_is_tried_twice_when_nobody_listens(sim: Simulator) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -281,7 +310,8 @@ def test_stop_ends_all_messages_until_start(sim: Simulator, site: Site) -> None:
     service = sms_service(sim, InboundRequestUrl=site.url)
     sim.control("POST", "inbound", {"to": NUMBER, "from": HANDSET, "body": " stop "})
     assert site.received[-1].fields["OptOutType"] == "STOP"
-    assert sim.send(HANDSET, MessagingServiceSid=service).json()["code"] == 21610
+    for to in (HANDSET, f"rcs:{HANDSET}"):
+        assert sim.send(to, MessagingServiceSid=service).json()["code"] == 21610
     sim.control("POST", "inbound", {"to": NUMBER, "from": HANDSET, "body": "START"})
     assert sim.send(HANDSET, MessagingServiceSid=service).status_code == 201
 

@@ -223,3 +223,4 @@ def test_alerts_tell_of_webhooks_that_failed(sim: Simulator, twilio: Client) -> 
         (alert,) = twilio.monitor.v1.alerts.list(log_level="error")
         assert (alert.error_code, alert.request_url) == ("11200", f"{site.url}/in")
         assert alert.fetch().alert_text == alert.alert_text
+        assert twilio.monitor.v1.alerts.list(log_level="warning") == []

@@ -45,6 +45,9 @@ def onboard(*arguments: str) -> Said:
     return Said(code, out.getvalue(), err.getvalue())
 
 
+AGENT = "rcs:brand_agent"
+
+
 def carriers(sim: Simulator, sid: str) -> list[str]:
     return [one["status"] for one in sim.sender(sid)["compliance"]["countries"][0]["carriers"]]
 
@@ -73,6 +76,26 @@ def test_a_slow_senders_review_takes_ten_times_as_long(sim: Simulator) -> None:
     for duration, status in (("1s", "TWILIO_REVIEW"), ("279d", "PENDING_VERIFICATION"), ("1d", "ONLINE")):
         sim.advance(duration)
         assert sim.sender(sid)["status"] == status
+
+
+def test_a_launched_sender_that_carriers_suspend_reaches_nobody_until_they_take_it_back(sim: Simulator) -> None:
+    service = sim.rcs_service()
+    sid = sim.call("GET", f"/messaging.twilio.com/v1/Services/{service}/ChannelSenders").json()["senders"][0]["sid"]
+    for status, country, sender, transport in (
+        ("SUSPENDED", "OFFLINE", "OFFLINE", NUMBER),
+        ("APPROVED", *["ONLINE"] * 2, AGENT),
+    ):
+        sim.control("POST", f"senders/{sid}/review", {"country": "US", "status": status, "after": "14d"})
+        before = sim.sender(sid)["status"]
+        sim.advance("13d")
+        assert sim.sender(sid)["status"] == before != sender
+        sim.advance("2d")
+        seen = sim.sender(sid)
+        assert (seen["status"], seen["compliance"]["countries"][0]["status"]) == (sender, country)
+        assert carriers(sim, sid) == [status] * 3
+        sent = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
+        sim.advance("1h")
+        assert sim.message(sent)["from"] == transport
 
 
 def test_what_happens_on_the_way_happens_at_its_own_moment_and_is_called_back(sim: Simulator) -> None:
