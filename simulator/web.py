@@ -163,9 +163,9 @@ def read_bound(text: str) -> date:
         if len(text) == len("2026-11-25"):
             return date.fromisoformat(text)
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise TwilioError(400, 20001, f"Invalid date value: {text}") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def day_of(bound: date) -> date:

@@ -511,7 +511,10 @@ def test_the_next_page_keeps_the_filters_and_leads_back(sim: Simulator) -> None:
     assert back["messages"] == first["messages"]
 
 
-@pytest.mark.parametrize("wrong", [{"PageSize": "many"}, {"Page": "x"}, {"DateSent": ">=2026-01-01"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"PageSize": "many"}, {"Page": "x"}, {"DateSent": ">=2026-01-01"}, {"DateSent<": "0001-01-01T00:00:00+14:00"}],
+)
 def test_a_page_or_a_date_that_is_none_is_refused(sim: Simulator, wrong: dict[str, str]) -> None:
     refused = sim.call("GET", sim.messages_url(), params=wrong)
     assert (refused.status_code, refused.json()["code"]) == (400, 20001)
