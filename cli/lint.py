@@ -72,13 +72,14 @@ def lint_command(  # noqa: PLR0917  click passes them by name
     report = joined(broken, [lint(loaded, facts, rules) for loaded in sound])
     if as_json or form == "json":
         click.echo(json.dumps(_json(report, sound), indent=2, ensure_ascii=False))
-    elif form == "github":
-        for finding in report.findings:
-            click.echo(_annotation(finding))
     else:
-        from cli.lint_text import print_report
+        from cli.lint_text import print_closing, print_report
 
-        print_report(report, len(sound))
+        if form == "github":
+            click.echo("".join(f"{_annotation(finding)}\n" for finding in report.findings), nl=False)
+            print_closing(report, len(sound))
+        else:
+            print_report(report, len(sound))
     return USAGE if broken else _exit_code(report, fail_on)
 
 

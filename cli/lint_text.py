@@ -28,6 +28,12 @@ def print_report(report: Report, sound: int) -> None:
     for finding in report.findings:
         _print_finding(console, finding)
         console.print()
+    print_closing(report, sound)
+
+
+def print_closing(report: Report, sound: int) -> None:
+    """What did not run, and the count."""
+    console = make_console()
     for reason, words in REASONS.items():
         rules = list(dict.fromkeys(entry.rule for entry in report.not_run if entry.reason == reason))
         if rules:

@@ -63,9 +63,11 @@ def local_files(addresses: Iterable[Address], folder: Path) -> dict[str, Content
     found = {}
     for address in addresses:
         name = unquote(address.file_name)
-        # What a path ends in is a name, whatever it was written with: it must not lead out of the folder.
-        if address.kind in FILES and name == Path(name).name and "\0" not in name and (folder / name).is_file():
-            found[address.url] = _read(folder / name)
+        # Neither a name (`..%2F`) nor a link may lead out of the folder.
+        if address.kind in FILES and name == Path(name).name and "\0" not in name:
+            file = (folder / name).resolve()
+            if file.parent == folder.resolve() and file.is_file():
+                found[address.url] = _read(file)
     return found
 
 

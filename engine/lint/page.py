@@ -30,9 +30,9 @@ def rules_as_markdown() -> str:
                 f"### `{rule.id}`",
                 f"**{rule.severity.value}** · {rule.title}." + NEEDS[rule.needs],
                 "",
-                f"{rule.why}  ",
-                f"*Cure:* {rule.cure}.  ",
-                "*Source:* " + "; ".join(map(str, rule.sources)) + ".",
+                f"- why: {rule.why}",
+                f"- cure: {rule.cure}",
+                *(f"- {source}" for source in rule.sources),
             ]
     return "\n".join(lines) + "\n"
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from PIL import Image
 
 # Pillow knows many more, some of which start other programs: strangers' bytes get these decoders only.
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 # Pillow decodes into memory, some 4 bytes a pixel.
 MOST_PIXELS = 20_000_000
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)

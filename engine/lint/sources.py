@@ -6,6 +6,7 @@ from engine.lint.rule import Source, Tag
 
 ONBOARDING = Source(Tag.DOC, "Twilio, Get started with branded RCS messaging", "2026-11")
 REGIONS = Source(Tag.DOC, "Twilio, RCS regional availability", "2026-11")
+SENDERS_API = Source(Tag.SPEC, "Twilio, Senders API as in twilio-python 9.13.0", "2026-11")
 US_COMPLIANCE = Source(Tag.DOC, "Twilio Support, RCS compliance onboarding guide (US), 49174994355355", "2026-11")
 US_GUIDELINES = Source(Tag.DOC, "Twilio, RCS guidelines: United States", "2026-11")
 SKILL = Source(Tag.DOC, "Twilio, agent skill rcs-messaging", "2026-06-29")

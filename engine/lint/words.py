@@ -35,7 +35,8 @@ CODE_WORDS = re.compile(
     re.IGNORECASE,
 )
 PROMOTION = re.compile(
-    r"\b(promo\w*|offer|offers|discounts?|sales?|coupons?|deals?|marketing|newsletters?|rewards?|loyalty|campaigns?|launch(es)?|new products?"
+    # "No marketing" speaks of none.
+    r"\b(?<!no )(?<!not )(?<!without )(?<!kein )(?<!keine )(?<!sin )(promo\w*|offer|offers|discounts?|sales?|coupons?|deals?|marketing|newsletters?|rewards?|loyalty|campaigns?|launch(es)?|new products?"
     r"|oferta|ofertas|descuentos?|angebote?|rabatte?|werbung|gutscheine?)\b",
     re.IGNORECASE,
 )

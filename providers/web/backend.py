@@ -5,15 +5,16 @@ httpcore asks its network backend for every connection, so this is the one place
 
 from __future__ import annotations
 
+import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from providers.web.guard import check_endpoints
+from providers.web.guard import Forbidden, check_endpoints
+from providers.web.types import Why
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Iterable
 
     from providers.web.guard import Resolver
@@ -74,8 +75,15 @@ class TimedStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002  httpcore's signature
     ) -> httpcore.NetworkStream:
-        # Python takes the timeout for the handshake as a whole.
-        stream = self._stream.start_tls(ssl_context, server_hostname, remaining(self._deadline))
+        try:
+            # Python takes the timeout for the handshake as a whole.
+            stream = self._stream.start_tls(ssl_context, server_hostname, remaining(self._deadline))
+        except httpcore.ConnectError as error:
+            cause = error.__cause__
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                # Told here: httpcore's pool drops causes.
+                raise Forbidden(f"has no valid certificate ({cause.verify_message})", Why.CERTIFICATE) from None
+            raise
         return TimedStream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:

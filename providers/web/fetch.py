@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from providers.web.guard import Forbidden, check_url, is_public, resolve
 from providers.web.types import Answer, NoAnswer, Why
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
     from providers.web.guard import Resolver
@@ -73,8 +73,10 @@ class Web:
             return NoAnswer(Why.FORBIDDEN, "is, or redirects to, something that is no web address")
         except (httpcore.TimeoutException, TimeoutError):
             return NoAnswer(Why.UNREACHABLE, f"does not answer within {self._seconds:g} s")
-        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-            return _failure(error)
+        except httpcore.ProtocolError:
+            return NoAnswer(Why.UNREACHABLE, "answers with something that is not HTTP")
+        except httpcore.NetworkError:
+            return NoAnswer(Why.UNREACHABLE, "cannot be connected to")
         return NoAnswer(Why.REDIRECTS, f"redirects more than {MOST_REDIRECTS} times")
 
     def _get(self, url: httpx.URL, most_bytes: int, deadline: float) -> Answer | str:
@@ -102,12 +104,3 @@ class Web:
         return Answer(
             str(url), response.status, headers.get("content-type", "").lower(), bytes(body[:most_bytes]), size
         )
-
-
-def _failure(error: Exception) -> NoAnswer:
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return NoAnswer(Why.CERTIFICATE, f"has no valid certificate ({cause.verify_message})")
-    if isinstance(error, httpcore.ProtocolError):
-        return NoAnswer(Why.UNREACHABLE, "answers with something that is not HTTP")
-    return NoAnswer(Why.UNREACHABLE, "cannot be connected to")

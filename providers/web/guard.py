@@ -14,6 +14,9 @@ from providers.web.types import NoAnswer, Why
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # All of IPv6 that is handed out for the public internet lies here, and so do 6to4 and Teredo, which embed IPv4.
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# Public by Python's tables (which follow IANA's late), and yet not for us: IETF protocol assignments with Oracle's
+# metadata service, 6to4 relays, and the address at which every machine at Azure finds its host.
+NOT_FOR_US = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")))
 PORTS = frozenset({None, 80, 443})
 
 Endpoint = tuple[str, int]
@@ -38,16 +41,22 @@ def is_public(address: str) -> bool:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
         if ip not in GLOBAL_UNICAST or ip.sixtofour or ip.teredo:
             return False
+    elif any(ip in network for network in NOT_FOR_US):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 def resolve(host: str, port: int) -> list[Endpoint]:
     """Every address of ``host``.
 
-    :raises Forbidden: there is no such name.
+    :raises Forbidden: there is no such name, or nobody to ask.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise Forbidden(f"leads to {host}, and the name service does not answer", Why.UNREACHABLE) from None
+        raise Forbidden(f"leads to {host}, a name that does not exist", Why.UNKNOWN_HOST) from None
     except (OSError, UnicodeError):
         raise Forbidden(f"leads to {host}, a name that does not exist", Why.UNKNOWN_HOST) from None
     return list(dict.fromkeys((str(place[0]), int(place[1])) for *_, place in found))

@@ -66,8 +66,8 @@ def display_name_generic(case: Case) -> Iterator[Hit]:
     cure="write the name that customers shall see",
 ).spec
 def display_name_trial(case: Case) -> Iterator[Hit]:
-    found = TRIAL & set(plain(case.profile.display_name).split()) if case.profile else set()
-    for word in sorted(found)[:1]:
+    words = set(plain(case.profile.display_name).split()) if case.profile else set()
+    for word in sorted(words & TRIAL - set(plain(case.spec.brand).split()))[:1]:
         yield Hit((*PROFILE, "display_name"), f"holds the word {word!r}")
 
 
@@ -151,8 +151,9 @@ def email_free(case: Case) -> Iterator[Hit]:
 ).spec
 def email_domain(case: Case) -> Iterator[Hit]:
     for loc, mail in _mails(case):
-        if _mail_domain(mail) != _site(case) and _mail_domain(mail) not in FREE_MAIL:
-            yield Hit(loc, f"is at {_mail_domain(mail)}, but the website is at {_site(case)}")
+        domain = _mail_domain(mail)
+        if domain != _site(case) and domain not in FREE_MAIL and not is_reserved(domain):
+            yield Hit(loc, f"is at {domain}, but the website is at {_site(case)}")
 
 
 @warning(
@@ -164,7 +165,7 @@ def email_domain(case: Case) -> Iterator[Hit]:
     cure="publish the policy at the brand's own domain",
 ).spec
 def policy_domain(case: Case) -> Iterator[Hit]:
-    for address in case.of(*POLICIES):
+    for address in case.fetched(*POLICIES):
         if domain_of(address.host) != _site(case):
             yield Hit(address.loc, f"is at {domain_of(address.host)}, but the website is at {_site(case)}")
 

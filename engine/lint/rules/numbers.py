@@ -30,7 +30,7 @@ def _region(phone: str) -> str:
     "us-contact-phone",
     "A US company has a US phone number",
     OURS,
-    why="The number is compared with public records of the company.",
+    why="Whoever vets the brand will probably compare the number with public records of the company.",
     cure="write the number at which the US company is known",
 ).spec
 def us_contact_phone(case: Case) -> Iterator[Hit]:

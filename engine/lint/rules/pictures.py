@@ -84,8 +84,8 @@ def logo_damaged(_: Case, address: Address, content: Content) -> Iterator[Hit]:
     "The logo has 224 x 224 pixels",
     ONBOARDING,
     INFOBIP,
-    why="Twilio refuses a submission with another size.",
-    cure="export it at 224 x 224 pixels; leave air around it, for it is shown in a circle",
+    why="Twilio asks for exactly this size, and so do other providers.",
+    cure="export it at 224 x 224 pixels",
 ).contents(LOGO)
 def logo_pixels(_: Case, address: Address, content: Content) -> Iterator[Hit]:
     return _pixels(address, content, LOGO_PIXELS)

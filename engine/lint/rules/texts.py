@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING
 
@@ -15,19 +16,20 @@ if TYPE_CHECKING:
     from engine.lint.case import Case
     from models.spec.refusal import Location
 
-ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|&(#\d+|#x[0-9A-Fa-f]+|[A-Za-z]+);")
+# After a digit it is a percentage: "20%de descuento" is a typing error of another kind.
+ESCAPE = re.compile(r"(?<!\d)%[0-9A-Fa-f]{2}|&(#\d+|#x[0-9A-Fa-f]+|[A-Za-z]+);")
 COMMAND = re.compile(
-    r"\b(rm|cp|mv|chmod|chown|mkdir) -|\b(sudo|cat|curl|wget|bash|sh|ssh|echo) [-/$\w]*[/$]|\$\(|`|&&|\|\||\| ?(sh|bash|grep)\b"
+    r"\b(rm|cp|mv|chmod|chown|mkdir|sudo|cat|curl|wget|bash|sh|ssh|echo) (-\w|/|\$|https?:)|\$\(|`|&&|\|\||\| ?(sh|bash|grep)\b"
 )
 PATH = re.compile(
     r"(?<![\w:/.])(~|\.{1,2})?/(etc|usr|var|bin|home|tmp|opt|dev|proc|root)\b|(?<!\w)\.\./|\b[A-Z]:/", re.IGNORECASE
 )
 TEMPLATE = re.compile(
-    r"\[\[.*?\]\]|%%\w+%%|(?<![\w%])%\w+%|\$[A-Za-z_]\w*|\[(name|first.?name|brand|company)\]", re.IGNORECASE
+    r"\[\[.*?\]\]|(?<![\w%])%\w+%|(?<!\w)\$[A-Za-z_]\w*|\[(name|first.?name|brand|company)\]", re.IGNORECASE
 )
+# TODO in capitals only: in Spanish `todo` is a word.
 PLACEHOLDER = re.compile(
-    r"lorem ipsum|\b(todo|tbd|tba|fixme|n/a|xxx+|to be (done|defined|written))\b|<[^>]+>|replace (this|me)",
-    re.IGNORECASE,
+    r"\b(TODO|TBD|TBA|FIXME)\b|(?i:lorem ipsum|\bn/a\b|\bxxx+\b|\bto be (done|defined|written)\b|<[^>]+>|replace (this|me)\b)"
 )
 GOOGLE_TEXTS = (
     "access_instructions",
@@ -63,7 +65,10 @@ def written(case: Case) -> list[tuple[Location, str]]:
     cure="write the character itself, or another word",
 ).spec
 def description_escape(case: Case) -> Iterator[Hit]:
-    return _description(case, ESCAPE)
+    for found in ESCAPE.finditer(case.profile.description) if case.profile else ():
+        # "R&D;" is none.
+        if found[0].startswith("%") or html.unescape(found[0]) != found[0]:
+            yield Hit((*PROFILE, "description"), f"holds {found[0]!r}")
 
 
 @error(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.lint.case import PROFILE, US
 from engine.lint.rule import Hit, warning
 from engine.lint.rules.texts import written
-from engine.lint.sources import ONBOARDING, OURS, SKILL
+from engine.lint.sources import ONBOARDING, OURS, SENDERS_API, SKILL
 from engine.lint.words import CODE_WORDS, PROMOTION, TRANSACTION
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def _use_case(case: Case) -> str:
     "use-case-multi",
     "MULTI_USE speaks of both kinds of messages",
     SKILL,
+    SENDERS_API,
     OURS,
     why=WHY,
     cure="describe both, advertising and updates, or choose PROMOTIONAL or TRANSACTIONAL",
@@ -57,6 +58,7 @@ def use_case_multi(case: Case) -> Iterator[Hit]:
     "use-case-promotional",
     "PROMOTIONAL speaks of advertising",
     SKILL,
+    SENDERS_API,
     OURS,
     why=WHY,
     cure="describe the offers, or choose TRANSACTIONAL",
@@ -70,6 +72,7 @@ def use_case_promotional(case: Case) -> Iterator[Hit]:
     "use-case-transactional",
     "TRANSACTIONAL does not speak of advertising",
     SKILL,
+    SENDERS_API,
     OURS,
     why=WHY,
     cure="take the advertising out of the texts, or choose MULTI_USE",
@@ -83,6 +86,7 @@ def use_case_transactional(case: Case) -> Iterator[Hit]:
     "use-case-otp",
     "OTP speaks of codes",
     SKILL,
+    SENDERS_API,
     OURS,
     why=WHY,
     cure="describe the codes, or choose TRANSACTIONAL",
