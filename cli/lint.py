@@ -14,6 +14,7 @@ from cli.params import json_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.lint.facts import Facts
     from engine.lint.rule import Rule
     from engine.lint.run import Finding, Report
     from models.spec.load import LoadedSpec
@@ -83,7 +84,7 @@ def lint_command(  # noqa: PLR0917  click passes them by name
     return USAGE if broken else _exit_code(report, fail_on)
 
 
-def _facts(sound: Sequence[LoadedSpec], rules: Sequence[Rule], *, assets: Path | None, offline: bool) -> Any:
+def _facts(sound: Sequence[LoadedSpec], rules: Sequence[Rule], *, assets: Path | None, offline: bool) -> Facts:
     """Each address of all files is fetched once, and none when no chosen rule asks for it."""
     from cli.render import make_console
     from engine.lint.case import addresses

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -117,13 +118,18 @@ def is_reserved(host: str) -> bool:
     return any(f".{host.lower().rstrip('.')}".endswith(f".{name}") for name in RESERVED)
 
 
-_suffixes: list[PublicSuffixList] = []
+@cache
+def _suffixes() -> PublicSuffixList:
+    """Reading it takes a tenth of a second: once, and only when a rule asks."""
+    return PublicSuffixList()
 
 
 def domain_of(host: str) -> str:
-    """What its owner registered: ``acme.co.uk`` of ``www.acme.co.uk``; the host itself when there is no such part."""
-    if not _suffixes:
-        # Reading the list takes a tenth of a second: once, and only when a rule asks.
-        _suffixes.append(PublicSuffixList())
+    """What its owner registered: ``acme.co.uk`` of ``www.acme.co.uk``; the host itself when there is no such part.
+
+    Letters beyond ASCII come out as the name service knows them: ``xn--caf-dma.com``.
+    """
     host = host.lower().rstrip(".")
-    return _suffixes[0].privatesuffix(host) or host
+    with contextlib.suppress(UnicodeError):
+        host = host.encode("idna").decode()
+    return _suffixes().privatesuffix(host) or host

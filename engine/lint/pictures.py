@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,10 +10,9 @@ from functools import lru_cache
 from PIL import Image
 
 # Pillow knows many more, some of which start other programs: strangers' bytes get these decoders only.
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 # Pillow decodes into memory, some 4 bytes a pixel.
 MOST_PIXELS = 20_000_000
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,21 @@ def picture_in(body: bytes, *, is_whole: bool) -> Picture | None:
         warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(body), formats=FORMATS)
-        except BROKEN:
+        except Exception:  # Pillow meets strangers' bytes with whatever its decoders raise
             return None
         with image:
             # Some cameras append a second picture to a JPEG; every reader shows the first.
             kind = "JPEG" if image.format == "MPO" else str(image.format)
-            frames = 1 if kind == "JPEG" else int(getattr(image, "n_frames", 1))
             width, height = image.size
-            return Picture(kind, width, height, frames, _damage(image) if is_whole else "")
+            damage = _damage(image) if is_whole else ""
+            return Picture(kind, width, height, 1 if damage or kind == "JPEG" else _frames(image), damage)
+
+
+def _frames(image: Image.Image) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:
+        return 1
 
 
 def _damage(image: Image.Image) -> str:
@@ -57,7 +62,7 @@ def _damage(image: Image.Image) -> str:
         return "has too many pixels to be looked at"
     try:
         image.load()
-    except BROKEN:
+    except Exception:
         return "is damaged: it starts well and does not go on"
     return ""
 
@@ -76,9 +81,6 @@ def other_kind(body: bytes) -> str:
 
 def is_video(body: bytes) -> bool:
     """MP4 and QuickTime, WebM and Matroska, AVI, MPEG."""
-    return body[4:8] in {b"ftyp", b"moov"} or body[:4] in {
-        b"\x1aE\xdf\xa3",
-        b"RIFF",
-        b"\x00\x00\x01\xba",
-        b"\x00\x00\x01\xb3",
-    }
+    is_avi = body[:4] == b"RIFF" and body[8:12] == b"AVI "
+    is_mpeg = body[:4] in {b"\0\0\x01\xba", b"\0\0\x01\xb3"}
+    return body[4:8] in {b"ftyp", b"moov"} or body[:4] == b"\x1aE\xdf\xa3" or is_avi or is_mpeg

@@ -50,8 +50,6 @@ class Hit:
 
     loc: Location
     problem: str
-    cure: str = ""
-    """More exact than the rule's own, where that is possible."""
 
 
 if TYPE_CHECKING:

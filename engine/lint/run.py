@@ -83,7 +83,7 @@ def lint(loaded: LoadedSpec, facts: Facts, rules: Iterable[Rule]) -> Report:
     not_run: list[NotRun] = []
     for rule in rules:
         for hit in rule.look(case):
-            fault = loaded.document.fault(hit.loc, hit.problem, hit.cure or rule.cure)
+            fault = loaded.document.fault(hit.loc, hit.problem, rule.cure)
             findings.append(Finding(rule.id, rule.severity, fault, rule.sources))
         unseen = rule.unseen(case)
         for reason, is_local in (("offline", False), ("local file", True)):

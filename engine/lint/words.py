@@ -36,7 +36,7 @@ CODE_WORDS = re.compile(
 )
 PROMOTION = re.compile(
     # "No marketing" speaks of none.
-    r"\b(?<!no )(?<!not )(?<!without )(?<!kein )(?<!keine )(?<!sin )(promo\w*|offer|offers|discounts?|sales?|coupons?|deals?|marketing|newsletters?|rewards?|loyalty|campaigns?|launch(es)?|new products?"
+    r"\b(?<!no )(?<!not )(?<!without )(?<!kein )(?<!keine )(?<!sin )(promo\w*|offer|offers|discounts?|sales?|coupons?|deals?|marketing|newsletters?|rewards?|loyalty|new products?"
     r"|oferta|ofertas|descuentos?|angebote?|rabatte?|werbung|gutscheine?)\b",
     re.IGNORECASE,
 )

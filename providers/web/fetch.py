@@ -72,9 +72,9 @@ class Web:
         except httpx.InvalidURL:
             return NoAnswer(Why.FORBIDDEN, "is, or redirects to, something that is no web address")
         except (httpcore.TimeoutException, TimeoutError):
-            return NoAnswer(Why.UNREACHABLE, f"does not answer within {self._seconds:g} s")
+            return NoAnswer(Why.UNREACHABLE, "does not answer in time")
         except httpcore.ProtocolError:
-            return NoAnswer(Why.UNREACHABLE, "answers with something that is not HTTP")
+            return NoAnswer(Why.UNREACHABLE, "breaks its answer off, or does not speak HTTP")
         except httpcore.NetworkError:
             return NoAnswer(Why.UNREACHABLE, "cannot be connected to")
         return NoAnswer(Why.REDIRECTS, f"redirects more than {MOST_REDIRECTS} times")
@@ -101,6 +101,6 @@ class Web:
                     break
         length = headers.get("content-length", "")
         size = len(body) if len(body) <= most_bytes else int(length) if length.isdecimal() else None
-        return Answer(
-            str(url), response.status, headers.get("content-type", "").lower(), bytes(body[:most_bytes]), size
-        )
+        # It may end up in a terminal, so nothing but what a content type is made of.
+        content_type = "".join(sign for sign in headers.get("content-type", "").lower() if " " <= sign <= "~")
+        return Answer(str(url), response.status, content_type, bytes(body[:most_bytes]), size)

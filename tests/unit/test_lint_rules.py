@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.lint.facts import Facts
+from engine.lint.pictures import picture_in
 from engine.lint.rule import CATALOGUE, Severity
 from engine.lint.run import choose, lint
 from models.spec.load import load_spec
@@ -69,6 +70,7 @@ ON_THE_WEB = [
     ("picture-content-type", {LOGO: answer(LOGO, picture(224, 224), "application/octet-stream")}),
     ("opt-in-picture-type", {OPT_IN: answer(OPT_IN, page("Our form"), HTML)}),
     ("video-type", {VIDEO: answer(VIDEO, page("Watch it here"), HTML)}),
+    ("video-type", {VIDEO: answer(VIDEO, picture(40, 30, "WEBP"), "image/webp")}),
     ("url-not-public", {PRIVACY: silent(Why.FORBIDDEN)}),
     ("url-host", {PRIVACY: silent(Why.UNKNOWN_HOST)}),
     ("url-silent", {TERMS: silent(Why.UNREACHABLE)}),
@@ -310,3 +312,22 @@ def test_texts_that_rule_advertising_out_do_not_speak_of_it(tmp_path):
     ):
         data["rcs"]["registration"][form][name] = f"Updates of orders in the {name} way, without offers, no marketing."
     assert found(report(tmp_path, data, Facts(web()))) == set()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "BMP"])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_no_bytes_make_looking_at_a_picture_fail(form, is_whole):
+    body = picture(40, 30, form, frames=1 if form in ("JPEG", "BMP") else 3)
+    for end in range(0, len(body), max(1, len(body) // 40)):
+        picture_in(body[:end], is_whole=is_whole)
+        picture_in(body[:end] + b"\xff\x00" + body[end + 2 :], is_whole=is_whole)
+    whole = picture_in(body, is_whole=True)
+    assert (whole.format, whole.width, whole.height, whole.damage) == (form, 40, 30, "")
+
+
+def test_one_domain_in_two_spellings_is_one(tmp_path):
+    data = brand()
+    data["rcs"]["profile"]["privacy_url"] = url = "https://www.café-acme.com/privacy"
+    stays = answer(url, page(ENGLISH), HTML, ends_at="https://xn--caf-acme-d1a.com/privacy")
+    assert "café-acme".encode("idna").decode() == "xn--caf-acme-d1a"
+    assert "url-leaves-domain" not in found(report(tmp_path, data, Facts(web() | {url: stays})))

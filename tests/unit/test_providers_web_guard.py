@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from providers.web.fetch import Web
@@ -68,3 +70,18 @@ def test_a_name_with_any_private_address_is_not_fetched(addresses):
     web = Web(resolve_name=lambda host, port: [(address, port) for address in addresses])
     answer = web.fetch("https://www.acmecoffee.com/logo.png", 1000)
     assert answer == NoAnswer(Why.FORBIDDEN, f"leads to www.acmecoffee.com ({addresses[-1]}), which is not public")
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [(socket.EAI_AGAIN, Why.UNREACHABLE), (socket.EAI_NONAME, Why.UNKNOWN_HOST)],
+    ids=["again", "no name"],
+)
+def test_a_silent_name_service_does_not_mean_that_the_name_is_wrong(monkeypatch, code, why):
+    def fail(*_, **__):
+        raise socket.gaierror(code, "no")
+
+    monkeypatch.setattr("socket.getaddrinfo", fail)
+    answer = Web().fetch("https://www.acmecoffee.com/", 1000)
+    assert isinstance(answer, NoAnswer)
+    assert answer.why is why
