@@ -64,7 +64,7 @@ def local_files(addresses: Iterable[Address], folder: Path) -> dict[str, Content
     for address in addresses:
         name = unquote(address.file_name)
         # Neither a name (`..%2F`) nor a link may lead out of the folder.
-        if address.kind in FILES and name == Path(name).name and "\0" not in name:
+        if address.kind in FILES and "\0" not in name:
             file = (folder / name).resolve()
             if file.parent == folder.resolve() and file.is_file():
                 found[address.url] = _read(file)
