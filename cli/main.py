@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("cli.spec", "Write a commented spec template for a channel."),
     "validate": ("cli.spec", "Check spec files; show every fault with its place and its cure."),
+    "lint": ("cli.lint", "Check spec files as a reviewer would, with their pictures and pages."),
     "schema": ("cli.spec", "Print the JSON Schema of specs, for editors."),
     "start": ("cli.start", "Start (or --update) the onboardings declared in spec files."),
     "list": ("cli.onboarding", "List onboardings."),
@@ -54,6 +55,7 @@ Exit codes:
   3  waits for a person
   4  no such onboarding
   5  this installation is not set up (onboard doctor)
+  6  nothing worse than warnings (onboard lint)
 """
 
 
