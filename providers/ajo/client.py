@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from providers.ajo.automation import VENDOR, AutomationClient
 from providers.ajo.errors import classify
 from providers.ajo.ims import ImsTokens
+from providers.ajo.proofs import Proofs
 from providers.ajo.surfaces import Surfaces
-from providers.errors import Misconfigured, NeedsPerson
+from providers.errors import Misconfigured, NeedsPerson, Retryable
 from providers.http import Http
 
 if TYPE_CHECKING:
@@ -38,14 +39,22 @@ class SignedHttp:
             headers = {**self._headers, "Authorization": f"Bearer {token}"}
             return self._http.request(method, path, operation=operation, json=json, params=params, headers=headers)
 
-        token = self._tokens.bearer()
+        token = self._bearer()
         try:
             return call(token)
         except NeedsPerson as error:
             if error.context is None or error.context.status != 401:
                 raise
         self._tokens.invalidate(token)
-        return call(self._tokens.bearer())
+        return call(self._bearer())
+
+    def _bearer(self) -> str:
+        try:
+            return self._tokens.bearer()
+        except Retryable as error:
+            # However the signing in ended: the call itself was not made.
+            error.ambiguous = False
+            raise
 
 
 class AjoClient:
@@ -85,6 +94,11 @@ class AjoClient:
     def surfaces(self) -> Surfaces:
         """Adobe's own, public and read-only view of channel configurations."""
         return Surfaces(self._host("Adobe", self._settings.adobe_platform_url))
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """Adobe's own call that has a campaign send a message."""
+        return Proofs(self._host("Adobe", self._settings.adobe_platform_url))
 
     @cached_property
     def automation(self) -> AutomationClient:
