@@ -42,7 +42,6 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("mms", {"verification.media_url": None}, "verification.media_url", "MMS needs it"),
     ("mms", {"verification.ajo_proof": {"campaign_id": "c-1", "user_id": "ann"}}, "verification.ajo_proof", "RCS only"),
     ("rcs", {"verification.ajo_proof": {"campaign_id": "Beans!", "user_id": "a"}}, PROOF_ID, "not an AJO campaign id"),
-    ("rcs", {"verification.ajo_proof": {"campaign_id": "c-1"}}, "verification.ajo_proof.user_id", "required"),
     ("mms", {"verification.required_status": "read"}, "verification.required_status", "no reading"),
     ("sms", {"verification.every": "0s"}, "verification.every", "out of range"),
     ("sms", {"verification.within": "999999d"}, "verification.within", "out of range"),
