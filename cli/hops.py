@@ -12,12 +12,8 @@ if TYPE_CHECKING:
 
     from engine.reading import Record
 
-SIGNS = {
-    "seen": ("✔ seen", "green"),
-    "awaited": ("◔ awaited", "yellow"),
-    "failed": ("✘ missing", "bold red"),
-    "hidden": ("· hidden", "dim"),
-}
+SIGNS = {"seen": ("✔", "green"), "awaited": ("◔", "yellow"), "failed": ("✘", "bold red"), "hidden": ("·", "dim")}
+LEGEND = "✔ seen, ◔ awaited, ✘ missing or refused, · cannot be seen from here"
 
 
 def last_trip(verifications: Sequence[Record]) -> list[Record]:
@@ -26,7 +22,7 @@ def last_trip(verifications: Sequence[Record]) -> list[Record]:
 
 
 def print_hops(console: Console, hops: Sequence[Record], *, indent: int = 2) -> None:
-    """Local time with milliseconds, between whom, whether it was seen, and what passed."""
+    """Whether it was seen, local time with milliseconds, between whom, and what passed."""
     from rich.text import Text
 
     from cli.render import Column, print_columns
@@ -34,6 +30,7 @@ def print_hops(console: Console, hops: Sequence[Record], *, indent: int = 2) -> 
     rows = []
     for hop in hops:
         at = datetime.fromisoformat(hop["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3] if hop["at"] else ""
-        rows.append((at, hop["way"], Text(*SIGNS[hop["state"]]), hop["text"]))
-    columns = [Column("time", rank=1), Column("hop"), Column(""), Column("what passed")]
+        rows.append((Text(*SIGNS[hop["state"]]), at, hop["way"], hop["text"]))
+    columns = [Column(""), Column("time"), Column("hop"), Column("what passed")]
     print_columns(console, columns, rows, indent=indent, wraps=True)
+    console.print(Text(" " * indent + LEGEND, "dim"))

@@ -219,7 +219,8 @@ def _print_round_trip(console: Console, detail: Detail) -> None:
 
     hops = last_trip(detail.verifications)
     if hops:
-        _title(console, "Round trip of the last message")
+        day = next((hop["at"][:10] for hop in hops if hop["at"]), "")
+        _title(console, f"Round trip of the last message, {day}")
         print_hops(console, hops)
 
 

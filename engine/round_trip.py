@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # How the bridge names a message to which AJO gave no name.
 OWN_REFERENCE = "onboard-"
-BEYOND = "what AJO makes of the feedback inside: that its webhook took it is all that can be seen from outside"
+BEYOND = "what AJO makes of the feedback: from outside, only the answer of its webhook can be seen"
 
 
 class HopState(StrEnum):
@@ -129,7 +129,7 @@ def hops_of_proof(trip: Trip, *, has_failed: bool) -> list[Hop]:
 
 def _way_of_proof(trip: Trip) -> Iterator[Hop]:
     proof, message = trip.proof, trip.message
-    asked = f"asked for a proof of campaign {proof.campaign_id} to {proof.recipient} (reference {proof.reference})"
+    asked = f"a proof of campaign {proof.campaign_id} to {proof.recipient}, reference {proof.reference}"
     yield Hop("onboard -> AJO", asked, HopState.SEEN, proof.asked_at)
     yield _answer(trip)
     if message is None:
@@ -157,7 +157,7 @@ def _answer(trip: Trip) -> Hop:
     if proof.job_id is None:
         came = "that it was made is seen by what came" if trip.message is not None else "whether it was made is unknown"
         return Hop("AJO -> onboard", f"the answer got lost; {came}", HopState.HIDDEN)
-    text = f"job {proof.job_id}, now {proof.status}" + (f": {proof.error}" if proof.error else "")
+    text = f"{proof.status}, job {proof.job_id}" + (f": {proof.error}" if proof.error else "")
     return Hop("AJO -> onboard", text, HopState.FAILED if proof.status in FAILED else HopState.SEEN, proof.taken_at)
 
 
@@ -170,8 +170,8 @@ def _arrival(trip: Trip, message: Record) -> str:
         if trip.rivals:
             how += f", and {trip.rivals} more came for the same handset"
     if message.client_reference.startswith(OWN_REFERENCE):
-        return f"without {{{{client_reference}}}}, so the bridge named it {message.client_reference}; {how}"
-    return f"AJO's reference {message.client_reference}; {how}"
+        return f"no {{{{client_reference}}}} came, so the bridge made {message.client_reference} ({how})"
+    return f"AJO's reference {message.client_reference} ({how})"
 
 
 def callback_hop(event: Record) -> Hop:
@@ -186,9 +186,7 @@ def _feedback_hop(event: Record) -> Hop:
     match event.forward_state:
         case ForwardState.FORWARDED:
             tries = f" at try {event.forward_tries}" if event.forward_tries > 1 else ""
-            return Hop(
-                "bridge -> AJO", f"{status}, taken by the feedback webhook{tries}", HopState.SEEN, event.forwarded_at
-            )
+            return Hop("bridge -> AJO", f"{status}, taken by its webhook{tries}", HopState.SEEN, event.forwarded_at)
         case ForwardState.PARKED:
             return Hop("bridge -> AJO", f"{status}, refused: {problem}", HopState.FAILED)
         case ForwardState.NOT_NEEDED:
@@ -213,7 +211,5 @@ def hops_without_proof(message: Record, events: Sequence[Record], probe: Record 
     if not events:
         hops.append(Hop("Twilio -> bridge", "no callback came yet: Twilio was asked for the status", HopState.AWAITED))
     if probe is not None:
-        hops.append(
-            Hop("bridge -> AJO", "the probe event, taken by the feedback webhook", HopState.SEEN, probe.forwarded_at)
-        )
+        hops.append(Hop("bridge -> AJO", "the probe event, taken by its webhook", HopState.SEEN, probe.forwarded_at))
     return [*hops, Hop("inside AJO", BEYOND, HopState.HIDDEN)]

@@ -151,11 +151,11 @@ def hops(*, has_failed=False, **known):
 
 def test_a_hop_says_how_the_message_was_recognised():
     by_way, _ = hops(is_certain=True)
-    assert by_way["AJO -> bridge"].text == "AJO's reference ajo-1; its text shows our reference"
+    assert by_way["AJO -> bridge"].text == "AJO's reference ajo-1 (its text shows our reference)"
     by_way, _ = hops(rivals=2)
     assert "by recipient and time only, and 2 more came" in by_way["AJO -> bridge"].text
     by_way, _ = hops(message=message(client_reference="onboard-5f"))
-    assert "without {{client_reference}}" in by_way["AJO -> bridge"].text
+    assert "no {{client_reference}} came" in by_way["AJO -> bridge"].text
 
 
 def test_what_is_awaited_is_missing_once_nobody_waits():
@@ -173,4 +173,4 @@ def test_a_later_status_under_way_does_not_spoil_what_has_passed():
 def test_beyond_ajos_webhook_nothing_can_be_seen_and_it_is_said():
     by_way, _ = hops()
     assert (by_way["inside AJO"].at, by_way["inside AJO"].state.value) == (None, "hidden")
-    assert "seen from outside" in by_way["inside AJO"].text
+    assert "from outside" in by_way["inside AJO"].text
