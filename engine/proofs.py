@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 INTENDED = "intended"
 REFUSED = "refused"
+# AJO's own words (Adobe's description of proof jobs): these end a job, CREATED and PROCESSING do not.
+FAILED = frozenset({"FAILED", "PARTIALLY_FAILED"})
+OVER = FAILED | {"SUBMITTED"}
 
 
 def find_proof(ctx: StepContext, run_id: int) -> Row[Any] | None:

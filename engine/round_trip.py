@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, select, update
 
 from engine.inbox import PROBE_PREFIX
-from engine.proofs import REFUSED
+from engine.proofs import FAILED, REFUSED
 from models.states import ForwardState
 from models.tables import BridgeMessage, Verification, WebhookEvent
-from providers.ajo.proofs import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,9 +22,6 @@ PATH = "/ajo/simulations/campaigns"
 CAMPAIGNS = "/journey/campaigns/service/campaigns"
 # Name of the context attribute that carries our reference: `{{context.onboard_reference}}` in a campaign's text shows it.
 REFERENCE = "onboard_reference"
-FAILED = frozenset({"FAILED", "PARTIALLY_FAILED"})
-# Adobe's description: these end a job, CREATED and PROCESSING do not.
-OVER = FAILED | {"SUBMITTED"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from engine import proofs, round_trip, verifications
 from engine.contract import Finding, Wait
 from engine.round_trip import Trip
-from providers.ajo.proofs import OVER
 from providers.errors import NeedsPerson, OnboardingError, Refused, Retryable
 from tasks.steps import trip_verdict
 from tasks.steps.delivery import required_rank, sending_client
@@ -27,7 +26,7 @@ def prove_round_trip(ctx: StepContext, run: Record, wanted: AjoProof) -> Wait | 
     proof = proofs.find_proof(ctx, run.id)
     if proof is None or proof.asked_at is None:
         proof = _ask(ctx, run, wanted)
-    elif proof.job_id is not None and proof.status not in OVER:
+    elif proof.job_id is not None and proof.status not in proofs.OVER:
         proof = _look_at_job(ctx, run, proof)
     trip = _look(ctx, proof)
     patience = trip_verdict.Patience(ctx.now(), ctx.spec.verification.within, required_rank(ctx))

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from engine.contract import Finding
 from engine.inbox import status_rank
-from engine.proofs import REFUSED
+from engine.proofs import FAILED, REFUSED
 from engine.round_trip import status_of
 from models.states import ForwardState
-from providers.ajo.proofs import FAILED
 from providers.twilio.errors import delivery_decision
 from tasks.steps.delivery import DEAD_ENDS, minutes
 

@@ -7,8 +7,9 @@ import itertools
 import httpx
 import pytest
 
+from engine.proofs import OVER
 from providers.ajo.client import AjoClient
-from providers.ajo.proofs import OVER, Proof
+from providers.ajo.proofs import Proof
 from settings import Settings
 from tests.contract.openapi import load
 
