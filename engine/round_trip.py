@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, select, update
 
 from engine.inbox import PROBE_PREFIX
+from engine.message_status import status_of
 from engine.proofs import FAILED, REFUSED
 from models.states import ForwardState
 from models.tables import BridgeMessage, Verification, WebhookEvent
@@ -110,11 +111,6 @@ def keep_hops(ctx: StepContext, run_id: int, hops: Sequence[Hop]) -> None:
     )
 
 
-def status_of(event: Record) -> str:
-    """Twilio's word in a status callback."""
-    return str(event.payload.get("MessageStatus") or event.payload.get("SmsStatus") or "")
-
-
 def hops_of_proof(trip: Trip, *, has_failed: bool) -> list[Hop]:
     """The way of a proof as far as it came.
 
@@ -176,12 +172,12 @@ def _arrival(trip: Trip, message: Record) -> str:
 def callback_hop(event: Record) -> Hop:
     """One status that Twilio reported."""
     code = f" (error {event.payload['ErrorCode']})" if event.payload.get("ErrorCode") else ""
-    text = f"{status_of(event)} from {event.payload.get('From', '?')}{code}"
+    text = f"{status_of(event.payload)} from {event.payload.get('From', '?')}{code}"
     return Hop("Twilio -> bridge", text, HopState.SEEN, event.received_at)
 
 
 def _feedback_hop(event: Record) -> Hop:
-    status, problem = status_of(event), event.forward_error
+    status, problem = status_of(event.payload), event.forward_error
     match event.forward_state:
         case ForwardState.FORWARDED:
             tries = f" at try {event.forward_tries}" if event.forward_tries > 1 else ""

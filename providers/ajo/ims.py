@@ -9,19 +9,21 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.answers import answer_json, read_answer, reason
-from providers.errors import CallContext, NeedsPerson, OnboardingError
+from providers.errors import CallContext, NeedsPerson, OnboardingError, Retryable
 from providers.http import Http
 from providers.redaction import register_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import httpx
 
     from settings import Settings
+
+Answer = TypeVar("Answer")
 
 VENDOR = "Adobe IMS"
 OPERATION = "issue an access token"
@@ -93,11 +95,33 @@ class ImsTokens:
         """
         with self._slot.lock:
             if self._slot.value is None or time.monotonic() >= self._slot.renew_at:
-                body = self._http.request("POST", "/ims/token/v3", form=self._form, operation=OPERATION)
+                body = self._sign_in()
                 value, lives = read_answer(_read, body, vendor=VENDOR, operation=OPERATION)
                 register_secret(value)
                 self._slot.value, self._slot.renew_at = value, time.monotonic() + lives - MARGIN_SECONDS
             return self._slot.value
+
+    def _sign_in(self) -> Any:
+        try:
+            return self._http.request("POST", "/ims/token/v3", form=self._form, operation=OPERATION)
+        except Retryable as error:
+            # However it ended, the call that wants the token was not made.
+            error.ambiguous = False
+            raise
+
+    def carry(self, call: Callable[[str], Answer]) -> Answer:
+        """``call`` with a token; once more with a new one when its token was refused (401) before its time.
+
+        :raises OnboardingError: what ``call`` raises, and what :meth:`bearer` raises.
+        """
+        token = self.bearer()
+        try:
+            return call(token)
+        except OnboardingError as error:
+            if error.context is None or error.context.status != 401:
+                raise
+        self.invalidate(token)
+        return call(self.bearer())
 
     def invalidate(self, refused: str | None = None) -> None:
         """Forget the token: a vendor refused it before its time.

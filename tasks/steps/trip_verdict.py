@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.contract import Finding
-from engine.inbox import status_rank
+from engine.message_status import status_of, status_rank
 from engine.proofs import FAILED, REFUSED
-from engine.round_trip import status_of
 from models.states import ForwardState
 from providers.twilio.errors import delivery_decision
 from tasks.steps.delivery import DEAD_ENDS, minutes
@@ -96,22 +95,22 @@ def _sent(trip: Trip, message: Record, patience: Patience, name: str) -> str | l
     if parked is not None:
         problem = f"was refused by AJO's feedback webhook: {parked.forward_error}"
         cure = f"check the webhook's URL and payload in AJO, `onboard inbox replay {parked.id}`, then `onboard retry {name}`"
-        return [Finding(f"feedback {status_of(parked)} of {message.sid}", problem, cure)]
-    dead = next((event for event in trip.events if status_of(event) in DEAD_ENDS), None)
+        return [Finding(f"feedback {status_of(parked.payload)} of {message.sid}", problem, cure)]
+    dead = next((event for event in trip.events if status_of(event.payload) in DEAD_ENDS), None)
     if dead is not None:
         code = dead.payload.get("ErrorCode") or "0"
         decision = delivery_decision(int(code) if code.isdigit() else 0)
-        problem = f"is {status_of(dead)} with error {code}, {decision.sentence}"
+        problem = f"is {status_of(dead.payload)} with error {code}, {decision.sentence}"
         return [Finding(subject, problem, decision.cure)]
     if trip.proof.status == "FAILED":
         problem = f"was sent, but AJO counts the proof as failed: {trip.proof.error or 'it gives no reason'}"
         cure = f"check the response message-ID extractor (`sid`) of the API credential, then `onboard retry {name}`"
         return [Finding(subject, problem, cure)]
-    reached = [event for event in trip.events if status_rank(status_of(event)) >= patience.rank]
+    reached = [event for event in trip.events if status_rank(status_of(event.payload)) >= patience.rank]
     if any(event.forward_state is ForwardState.FORWARDED for event in reached):
         return _warnings(trip, subject, reached[0], name)
     if not patience.is_over_since(message.created_at):
-        return f"{subject} is {status_of(trip.events[-1]) if trip.events else 'with Twilio'}; AJO has not heard of its end yet"
+        return f"{subject} is {status_of(trip.events[-1].payload) if trip.events else 'with Twilio'}; AJO has not heard of its end yet"
     return [_not_heard(trip, subject, reached, patience, name)]
 
 
@@ -121,11 +120,13 @@ def _not_heard(trip: Trip, subject: str, reached: list[Record], patience: Patien
         problem = f"has not been taken by AJO's feedback webhook in {patience.spent}"
         problem += f": {reached[0].forward_error}" if reached[0].forward_error else ": it was not posted yet"
         cure = f"check that a worker runs and that the webhook's URL in AJO is right, then `onboard retry {name}`"
-        return Finding(f"feedback {status_of(reached[0])} of {trip.message.sid if trip.message else ''}", problem, cure)
+        return Finding(
+            f"feedback {status_of(reached[0].payload)} of {trip.message.sid if trip.message else ''}", problem, cure
+        )
     if not trip.events:
         cure = f"check that Twilio can reach ONBOARD_PUBLIC_URL (Twilio Console > Monitor > Errors), then `onboard retry {name}`"
         return Finding(subject, f"was sent, but no callback came in {patience.spent}", cure)
-    problem = f"is {status_of(trip.events[-1])} after {patience.spent}, and the required status has not come"
+    problem = f"is {status_of(trip.events[-1].payload)} after {patience.spent}, and the required status has not come"
     return Finding(subject, problem, f"check that the handset is on and reachable, then `onboard retry {name}`")
 
 

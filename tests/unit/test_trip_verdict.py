@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.inbox import status_rank
+from engine.message_status import status_rank
 from engine.round_trip import Trip, hops_of_proof
 from models.states import ForwardState
 from tasks.steps.trip_verdict import Patience, judge
