@@ -111,18 +111,17 @@ def _sent(trip: Trip, message: Record, patience: Patience, name: str) -> str | l
         return _warnings(trip, subject, reached[0], name)
     if not patience.is_over_since(message.created_at):
         return f"{subject} is {status_of(trip.events[-1].payload) if trip.events else 'with Twilio'}; AJO has not heard of its end yet"
-    return [_not_heard(trip, subject, reached, patience, name)]
+    return [_not_heard(trip, message, reached, patience, name)]
 
 
-def _not_heard(trip: Trip, subject: str, reached: list[Record], patience: Patience, name: str) -> Finding:
+def _not_heard(trip: Trip, message: Record, reached: list[Record], patience: Patience, name: str) -> Finding:
     """The time is over: the status did not come, or AJO did not take it."""
+    subject = f"AJO's message {message.sid} to {message.recipient}"
     if reached:
         problem = f"has not been taken by AJO's feedback webhook in {patience.spent}"
         problem += f": {reached[0].forward_error}" if reached[0].forward_error else ": it was not posted yet"
         cure = f"check that a worker runs and that the webhook's URL in AJO is right, then `onboard retry {name}`"
-        return Finding(
-            f"feedback {status_of(reached[0].payload)} of {trip.message.sid if trip.message else ''}", problem, cure
-        )
+        return Finding(f"feedback {status_of(reached[0].payload)} of {message.sid}", problem, cure)
     if not trip.events:
         cure = f"check that Twilio can reach ONBOARD_PUBLIC_URL (Twilio Console > Monitor > Errors), then `onboard retry {name}`"
         return Finding(subject, f"was sent, but no callback came in {patience.spent}", cure)

@@ -29,9 +29,9 @@ pytestmark = pytest.mark.xdist_group("round trip")
 class Loop:
     """One active RCS onboarding, and the campaign that a marketer made for it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, database_url=None):
         self.simulator = Simulator(folder)
-        self.house = House(folder, self.simulator)
+        self.house = House(folder, self.simulator, database_url=database_url)
         self.house.start("rcs", "acme")
         assert self.house.run_to_end("acme").status == "active", self.house.story()
         self.campaign = self.new_campaign(TEXT)
@@ -127,6 +127,16 @@ def test_each_hop_of_a_proof_is_recorded_with_its_time(loop):
     told = [hop["text"].partition(",")[0] for hop in run.hops if hop["way"] == "bridge -> AJO"]
     assert told[:4] == ["queued", "sending", "sent", "delivered"]
     assert (loop.asked, len(loop.sent)) == (1, 2), "the test message and AJO's"
+
+
+def test_the_way_is_the_same_on_postgresql(tmp_path, postgres):
+    loop = Loop(tmp_path, postgres.new_database("round_trip"))
+    try:
+        run, hops, findings = loop.run()
+        assert (run.state, findings) == ("passed", [])
+        assert hops[:4] == [(way, "seen") for way in THERE]
+    finally:
+        loop.close()
 
 
 def test_without_a_campaign_a_run_shows_twilios_part_and_says_what_is_not_proved(loop):
