@@ -256,7 +256,7 @@ def read_onboarding(fetch: Fetch, name: str) -> Detail | None:
         ),
         tasks=open_tasks(fetch, name),
         verifications=fetch(
-            "SELECT id, trigger, sends_message, state, requested_at, started_at, finished_at, findings"
+            "SELECT id, trigger, sends_message, state, requested_at, started_at, finished_at, findings, hops"
             " FROM verification WHERE onboarding_id = :id ORDER BY id",
             params,
         ),

@@ -202,6 +202,12 @@ def _test_message(data: Any) -> Iterator[Refusal]:
             f"is read, but {channel.upper()} reports no reading",
             "write delivered",
         )
+    if channel in ("sms", "mms") and pick(data, "verification", "ajo_proof") is not None:
+        yield Refusal(
+            ("verification", "ajo_proof"),
+            "is for RCS only",
+            "remove it: with vendor Twilio, AJO sends past the bridge and hears nothing back, so there is no way to follow",
+        )
 
 
 def _profile(data: Any) -> Iterator[Refusal]:

@@ -1,5 +1,6 @@
 """What is remembered: one table per file. Importing this package registers all of them on ``metadata``."""
 
+from models.tables.ajo_proof import AjoProof
 from models.tables.attempt import Attempt
 from models.tables.base import metadata
 from models.tables.bridge_message import BridgeMessage
@@ -16,6 +17,7 @@ from models.tables.verification import Verification
 from models.tables.webhook_event import WebhookEvent
 
 __all__ = [
+    "AjoProof",
     "Attempt",
     "BridgeMessage",
     "ChecklistItem",

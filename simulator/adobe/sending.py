@@ -1,6 +1,7 @@
 """How Journey Optimizer hands one message to a provider: by the channel configuration and its credential."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from simulator.twilio.accounts import V2010
 from simulator.web import FORM
 from simulator.world import World
 
+_CONTEXT = re.compile(r"\{\{ *context\.(\w+) *\}\}")
 _TIMEOUT_SECONDS = 20.0
 """How long a provider may take; Adobe publishes no number."""
 
@@ -25,9 +27,12 @@ def configuration_of(world: World, campaign: Campaign) -> AjoObject | None:
     return world.ajo.get(campaign.channel_configuration_id)
 
 
-async def send(world: World, campaign: Campaign, *, job_id: str, to: str, base_url: str) -> AjoMessage:
+async def send(
+    world: World, campaign: Campaign, *, job_id: str, to: str, base_url: str, context: Json | None = None
+) -> AjoMessage:
     """Send the campaign's text to one phone number.
 
+    :param context: what `{{context.name}}` in the text stands for; a name that is not there becomes nothing.
     :param base_url: where this simulator is reached; vendor Twilio is called there.
     :raises CannotSend: what the message's `error` says.
     """
@@ -38,7 +43,7 @@ async def send(world: World, campaign: Campaign, *, job_id: str, to: str, base_u
         campaign_id=campaign.id,
         job_id=job_id,
         to=to,
-        text=campaign.text,
+        text=_CONTEXT.sub(lambda place: str((context or {}).get(place[1], "")), campaign.text),
         created_at=world.clock.now(),
     )
     world.ajo_messages[message.reference] = message
