@@ -5,6 +5,7 @@ from models.tables.base import metadata
 from models.tables.bridge_message import BridgeMessage
 from models.tables.checklist_item import ChecklistItem
 from models.tables.event import Event
+from models.tables.evidence import Evidence
 from models.tables.message import Message
 from models.tables.onboarding import Onboarding
 from models.tables.operator_task import OperatorTask
@@ -19,6 +20,7 @@ __all__ = [
     "BridgeMessage",
     "ChecklistItem",
     "Event",
+    "Evidence",
     "Message",
     "Onboarding",
     "OperatorTask",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.contract import AnySpec
 
 PLACE = "Journey Optimizer > Administration > Channels > SMS settings > API Credentials > Create new API credentials"
+INSTRUCTIONS = ("Create API credentials with the values below and submit them.",)
 # All that the bridge does at Twilio: send, and look up what it sent.
 KEY_PERMISSIONS = (
     "/twilio/messaging/messages/create",
@@ -105,27 +106,28 @@ def _custom_credential(ctx: StepContext, spec: RcsSpec) -> AjoObject:
         "webhook_ids": [ctx.external_id(kinds.INBOUND_WEBHOOK), ctx.external_id(kinds.FEEDBACK_WEBHOOK)],
     }
     fields = [
-        {"label": "SMS vendor", "value": "Custom"},
+        {"label": "SMS vendor", "choice": "Custom"},
         {"label": "Name", "value": spec.ajo.credential.name},
         {"label": "Provider AppId", "value": spec.rcs.sender_id},
         {"label": "Provider Name", "value": "onboard bridge to Twilio"},
         {"label": "Provider URL", "value": url},
         {"label": "Channel Type", "value": "RCS"},
-        {"label": "Auth Type", "value": "API key"},
+        {"label": "Auth Type", "choice": "API key"},
         {"label": "API key name", "value": TOKEN_HEADER},
         {"label": "API Token", "secret": kinds.BRIDGE_TOKEN},
-        *({"label": f"Header {header['name']}", "value": header["value"]} for header in headers),
+        *({"label": "Header %(name)s", "name": header["name"], "value": header["value"]} for header in headers),
         {"label": "Provider Payload", "value": OUTBOUND_TEMPLATE},
         {"label": "Response message-ID extractor", "value": "sid"},
-        {"label": "Webhooks", "value": "open both webhooks and choose this credential"},
+        {"label": "Webhooks", "note": "open both webhooks and choose these credentials"},
     ]
     return AjoObject(
         kind=kinds.CREDENTIAL,
         collection="credentials",
         name=spec.ajo.credential.name,
         body=body,
-        title=f"Create the API credential {spec.ajo.credential.name} (vendor Custom)",
+        title="Create the API credential %(name)s (vendor Custom)",
         place=PLACE,
+        instructions=INSTRUCTIONS,
         fields=fields,
         secrets=frozenset({"auth"}),
     )
@@ -157,8 +159,9 @@ def _twilio_credential(ctx: StepContext) -> AjoObject:
         collection="credentials",
         name=spec.ajo.credential.name,
         body=body,
-        title=f"Create the API credential {spec.ajo.credential.name} (vendor Twilio)",
+        title="Create the API credential %(name)s (vendor Twilio)",
         place=PLACE,
+        instructions=INSTRUCTIONS,
         fields=fields,
         secrets=frozenset({"auth_token"}),
     )
