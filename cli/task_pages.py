@@ -108,15 +108,18 @@ def _print_evidence(console: Console, item: Record) -> None:
 def _print_field(console: Console, task: Record, field: Record, width: int, language: str) -> None:
     from rich.text import Text
 
-    value, style = field.get("value"), "cyan"
+    from cli.render import print_hanging
+
+    value = field.get("value")
     if value is None:
-        value, style = _instead(task, field, language), "magenta"
-    if "\n" not in value:
-        console.print(Text.assemble(f"    {field['label']:<{width}}  ", (value, style)), soft_wrap=True)
-        return
-    console.print(Text(f"    {field['label']}"))
-    for line in value.splitlines():
-        console.print(Text(line, style), soft_wrap=True)
+        margin = Text(f"    {field['label']:<{width}}  ")
+        print_hanging(console, margin, Text(_instead(task, field, language), "magenta"))
+    elif "\n" in value:
+        console.print(Text(f"    {field['label']}"))
+        for line in value.splitlines():
+            console.print(Text(line, "cyan"), soft_wrap=True)
+    else:
+        console.print(Text.assemble(f"    {field['label']:<{width}}  ", (value, "cyan")), soft_wrap=True)
 
 
 def _instead(task: Record, field: Record, language: str) -> str:

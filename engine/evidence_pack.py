@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROW_NUMBERS = frozenset({"id", "onboarding_id", "step_id", "verification_id"})
 INDEX = "index.html"
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 
 
 def make_pack(fetch: Fetch, name: str, *, key: Ed25519PrivateKey | None = None) -> tuple[bytes, dict[str, Any]] | None:
@@ -43,7 +44,7 @@ def make_pack(fetch: Fetch, name: str, *, key: Ed25519PrivateKey | None = None) 
     shown = ("name", "channel", "brand", "organization_id", "sandbox", "status", "mark", "reason")
     times = ("created_at", "updated_at", "activated_at")
     summary = redactor.clean({field: onboarding[field] for field in (*shown, *times)})
-    parts["approvals"] = _approvals(onboarding["spec"], parts)
+    parts["approvals"] = _approvals(parts, events)
     about = {
         "onboarding": name,
         "mark": onboarding["mark"],
@@ -127,23 +128,31 @@ def _with_timeline(messages: list[Record], callbacks: Sequence[Record]) -> list[
     return messages
 
 
-def _approvals(spec: Record, parts: Mapping[str, list[Record]]) -> list[Record]:
-    """Everything that is so because somebody said so: who, what, when."""
-    said = []
-    attestation = spec["twilio"].get("a2p_10dlc") or {}
-    if attestation.get("attested_by"):
-        what = "The US A2P 10DLC campaign is registered"
-        said.append(
-            {"what": what, "who": attestation["attested_by"], "at": attestation["attested_on"], "how": "in the spec"}
-        )
-    for item in parts["checklist"]:
-        if item["state"] == "met" and item["checked_by"] != "program":
-            who = item["checked_by"] if item["checked_by"] == "vendor" else f"a person: {item['detail'] or 'no name'}"
-            said.append({"what": item["title"], "who": who, "at": item["updated_at"], "how": item["detail"] or ""})
-    for task in parts["tasks"]:
-        if task["done_by"]:
-            said.append({"what": task["title"], "who": task["done_by"], "at": task["done_at"], "how": "operator task"})
-    return said
+def _approvals(parts: Mapping[str, list[Record]], events: Sequence[Record]) -> list[Record]:
+    """Everything that is so because somebody said so: who, what, when, how."""
+    said = [
+        {"what": item["title"], "who": f"a {item['checked_by']}", "at": item["updated_at"], "how": item["detail"] or ""}
+        for item in parts["checklist"]
+        if item["state"] == "met" and item["checked_by"] != "program"
+    ]
+    said += [
+        {"what": task["title"], "who": task["done_by"], "at": task["done_at"], "how": "operator task"}
+        for task in parts["tasks"]
+        if task["done_by"]
+    ]
+    said += [
+        {"what": event["details"]["item"], "who": event["details"]["by"], "at": event["at"], "how": "says it is done"}
+        for event in events
+        if event["kind"] == "wait:answered"
+    ]
+    return sorted(said, key=lambda each: str(each["at"]))
+
+
+def _cell(value: Any) -> Any:
+    """Times to the second: the files have the rest."""
+    if isinstance(value, str) and TIME.fullmatch(value):
+        return f"{value[:10]} {value[11:19]}"
+    return value
 
 
 def _page(
@@ -152,6 +161,7 @@ def _page(
     environment = Environment(
         loader=PackageLoader("engine", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["pick"] = lambda row, names: [row[name] for name in names]
+    environment.filters["pick"] = lambda row, names: [_cell(row[name]) for name in names]
+    environment.filters["when"] = _cell
     template = environment.get_template("evidence.html")
     return template.render(one=summary, parts=parts, events=events, about=about, paths=paths)

@@ -16,8 +16,18 @@ NUMBER = re.compile(r"\+[1-9]\d{6,14}(?!\d)")
 # Of a callback only this is kept: what else Twilio sends are a person's words, names and pictures.
 CALLBACK_FIELDS = frozenset(
     {
-        *("AccountSid", "ApiVersion", "ErrorCode", "From", "MessageSid", "MessageStatus", "MessagingServiceSid"),
-        *("NumMedia", "NumSegments", "OptOutType", "SmsSid", "SmsStatus", "To"),
+        *("AccountSid", "ApiVersion", "ChannelInstallSid", "ChannelPrefix", "ErrorCode", "EventType", "From"),
+        *(
+            "MessageSid",
+            "MessageStatus",
+            "MessagingServiceSid",
+            "NumMedia",
+            "NumSegments",
+            "OptOutType",
+            "SmsSid",
+            "SmsStatus",
+            "To",
+        ),
     }
 )
 

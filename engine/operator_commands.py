@@ -64,7 +64,8 @@ def report_done(
         step = operator_tasks.answer_task(connection, row.id, key, values=values, by=by, at=at)
     else:
         step = wait
-        append_event(connection, row.id, "wait:answered", f"{key}: done, says {by}", at=at, step=step)
+        text, details = f"{key}: done, says {by}", {"item": key, "by": by}
+        append_event(connection, row.id, "wait:answered", text, at=at, step=step, details=details)
     evidence.keep(connection, row.id, key, exhibits, step=step, by=by, at=at)
     return _wake(connection, row, step, at=at, grace_seconds=grace_seconds)
 

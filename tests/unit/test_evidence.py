@@ -121,7 +121,7 @@ def test_it_has_who_did_what_with_which_evidence(pack):
     assert next(iter(files)) == "index.html"
     approvals = {(each["what"], each["who"]) for each in load(pack, "approvals.json")}
     assert ("Create it", "Jo Doe") in approvals
-    assert ("The US A2P 10DLC campaign is registered", "Jo Doe") in approvals
+    assert ("The letter was sent", "a person") in approvals
     (message,) = load(pack, "messages.json")
     assert message["timeline"][0]["status"] == "delivered"
     page = files["index.html"].decode()
