@@ -205,13 +205,20 @@ def reject_task(name: str, item: str, reason: str, by: str) -> int:
     Example:    onboard task reject acme-rcs credential --reason "the sandbox is locked until Monday"
     """
     from engine import operator_commands
+    from engine.evidence import NotAcceptable
 
     _require_task(_find(name, item, None), "reject")
-    return _say(
-        name,
-        lambda connection: operator_commands.reject(connection, name, item, reason=reason, by=by, **timing()),
-        f"{item} is rejected, by {by}.",
-    )
+    vault = _vault_if_any()
+    try:
+        return _say(
+            name,
+            lambda connection: operator_commands.reject(
+                connection, name, item, reason=reason, vault=vault, by=by, **timing()
+            ),
+            f"{item} is rejected, by {by}.",
+        )
+    except NotAcceptable as error:
+        raise Exit(str(error), USAGE) from None
 
 
 @task_command.command("assign")
@@ -230,9 +237,9 @@ def assign_task(name: str, item: str, who: str, by: str) -> int:
     from engine.clock import now
 
     _require_task(_find(name, item, None), "assign")
-    return command_each(
-        [name],
-        lambda connection, each: operator_commands.assign(connection, each, item, who=who, by=by, at=now()),
+    return _say(
+        name,
+        lambda connection: operator_commands.assign(connection, name, item, who=who, by=by, at=now()),
         f"{item} is assigned to {who}.",
     )
 
@@ -346,23 +353,23 @@ def _reveal(task: Record, by: str) -> None:
             field["value"] = secrets[field["secret"]]
 
 
-def _say(name: str, work: Callable[[Connection], Said], sentence: str) -> int:
-    """Run a command that may wake a step, and say how to go on."""
+def _say(name: str, work: Callable[[Connection], Said | None], sentence: str) -> int:
+    """Run a command about one item, and say how to go on if it may have moved a step."""
     from engine.operator_tasks import UnknownTask
 
     said: list[Said] = []
 
     def command(connection: Connection, _name: str) -> Sequence[Any]:
-        said[:] = [work(connection)]
-        return said[0].wakeups
+        said[:] = [found] if (found := work(connection)) else []
+        return said[0].wakeups if said else []
 
     try:
-        code = command_each([name], command, sentence)
+        # Names that people give themselves may hold braces.
+        code = command_each([name], command, sentence.replace("{", "{{").replace("}", "}}"))
     except UnknownTask:
-        raise Exit(
-            f"{name}: that task is done, and so is its step; `onboard show {name}` has the rest.", USAGE
-        ) from None
-    if code == 0:
-        how = f"onboard retry {name}" if said[0].has_failed else f"onboard watch {name}"
-        click.echo(f"Go on with: {how}" if said[0].has_failed else f"Follow with: {how}")
+        msg = f"{name} does not wait for that any more: it is done, and so is its step; see `onboard show {name}`."
+        raise Exit(msg, USAGE) from None
+    if code == 0 and said:
+        how = f"Go on with: onboard retry {name}" if said[0].has_failed else f"Follow with: onboard watch {name}"
+        click.echo(how)
     return code

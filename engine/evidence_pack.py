@@ -141,7 +141,7 @@ def _approvals(parts: Mapping[str, list[Record]], events: Sequence[Record]) -> l
         if task["done_by"]
     ]
     said += [
-        {"what": event["details"]["item"], "who": event["details"]["by"], "at": event["at"], "how": "says it is done"}
+        {"what": event["details"]["what"], "who": event["details"]["by"], "at": event["at"], "how": "says it is done"}
         for event in events
         if event["kind"] == "wait:answered"
     ]

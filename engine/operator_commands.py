@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
 
@@ -55,30 +55,39 @@ def report_done(
     :raises engine.evidence.NotAcceptable: a piece of evidence or a value cannot be kept.
     """
     row = find(connection, name)
-    if vault is not None:
-        given = [(f"the value {each}", value.encode()) for each, value in values.items()]
-        given += [(exhibit.name, exhibit.content) for exhibit in exhibits]
-        evidence.refuse_secrets(connection, row.id, vault, given)
+    given = [(f"the value {each}", value.encode()) for each, value in values.items()]
+    given += [(exhibit.name, exhibit.content) for exhibit in exhibits]
+    evidence.refuse_secrets(connection, row.id, vault, given)
     wait = _find_wait(connection, row.id, key)
     if wait is None:
         step = operator_tasks.answer_task(connection, row.id, key, values=values, by=by, at=at)
     else:
-        step = wait
-        text, details = f"{key}: done, says {by}", {"item": key, "by": by}
+        step = str(wait.name)
+        text, details = f"{key}: done, says {by}", {"what": wait.reason, "by": by}
         append_event(connection, row.id, "wait:answered", text, at=at, step=step, details=details)
     evidence.keep(connection, row.id, key, exhibits, step=step, by=by, at=at)
     return _wake(connection, row, step, at=at, grace_seconds=grace_seconds)
 
 
 def reject(
-    connection: Connection, name: str, key: str, *, reason: str, by: str, at: datetime, grace_seconds: float
+    connection: Connection,
+    name: str,
+    key: str,
+    *,
+    reason: str,
+    vault: Vault | None,
+    by: str,
+    at: datetime,
+    grace_seconds: float,
 ) -> Said:
     """Record that an operator task cannot be done, or was done wrong; its step says so from now on.
 
     :raises engine.commands.UnknownOnboarding: there is none of this name.
     :raises engine.operator_tasks.UnknownTask: no such task is of use any more.
+    :raises engine.evidence.NotAcceptable: the reason holds a secret.
     """
     row = find(connection, name)
+    evidence.refuse_secrets(connection, row.id, vault, [("the reason", reason.encode())])
     step = operator_tasks.reject_task(connection, row.id, key, reason=reason, by=by, at=at)
     return _wake(connection, row, step, at=at, grace_seconds=grace_seconds)
 
@@ -118,17 +127,21 @@ def reveal(connection: Connection, vault: Vault, name: str, key: str, *, by: str
     return shown
 
 
-def _find_wait(connection: Connection, onboarding_id: int, key: str) -> str | None:
-    """The name of the step that waits for a person without an operator task, under its key in the list."""
+def _find_wait(connection: Connection, onboarding_id: int, key: str) -> Row[Any] | None:
+    """The step (name, reason) that waits for a person without an operator task, under its key in the list.
+
+    Also while it is looking whether the wait is over.
+    """
     tasks = select(OperatorTask.c.key).where(OperatorTask.c.onboarding_id == onboarding_id)
     keys = set(connection.execute(tasks).scalars())
-    steps = select(Step.c.name, Step.c.waiting_topic).where(
-        Step.c.onboarding_id == onboarding_id, Step.c.state == StepState.WAITING_PERSON
+    is_looking = Step.c.state.in_([StepState.READY, StepState.RUNNING]) & Step.c.waiting_for.like("a person%")
+    steps = select(Step.c.name, Step.c.reason, Step.c.waiting_topic).where(
+        Step.c.onboarding_id == onboarding_id, (Step.c.state == StepState.WAITING_PERSON) | is_looking
     )
-    for step in connection.execute(steps).all():
+    for step in connection.execute(steps):
         topic = step.waiting_topic or "person"
         if topic not in keys and wait_key(topic) == key:
-            return str(step.name)
+            return cast("Row[Any]", step)
     return None
 
 

@@ -152,3 +152,37 @@ def test_a_webhooks_address_is_looked_at_without_posting_to_it(house, operator):
     assert "no JSON object" in look(house.simulator.url + "/", house.settings)
     assert "cannot be reached" in look("http://127.0.0.1:9/", house.settings)
     assert "404" in look(house.simulator.url + "/nothing/here", house.settings)
+
+
+def test_tasks_evidence_and_packs_are_the_same_on_postgresql(postgres):
+    """What is read by plain SQL, and kept as bytes."""
+    from engine import operator_commands
+    from engine.evidence import Exhibit
+    from engine.evidence_check import check
+    from engine.evidence_pack import make_pack
+    from engine.operator_items import read_evidence, read_items
+    from engine.reading import EngineSource
+    from tests.unit.engine_world import EngineWorld
+
+    world = EngineWorld(postgres.new_database("onboard_operator"))
+    world.start()
+    fields = [{"label": "API Token", "secret": "twilio.auth_token"}]
+    world.script["registration"] = [
+        lambda ctx: ctx.ask_person("credential", title="Do it", place="AJO", fields=fields, bring_back=["url"]),
+        lambda ctx: ctx.person_wait("answer the ticket", topic="gave up"),
+    ]
+    told = {"vault": world.vault, "by": "Jo", "at": world.time, "grace_seconds": 60}
+    kept = [Exhibit("page.png", b"\x89PNG\x00")]
+    for key, kind, values in (("credential", "task", {"url": "https://a.adobe.io/1"}), ("gave-up", "wait", {})):
+        world.run("registration")
+        with EngineSource(world.db).snapshot() as fetch:
+            assert [(item["key"], item["kind"]) for item in read_items(fetch, "acme")] == [(key, kind)]
+        with world.db.begin() as connection:
+            operator_commands.report_done(connection, "acme", key, values=values, exhibits=kept, **told)
+    with EngineSource(world.db).snapshot() as fetch:
+        assert [row["size"] for row in read_evidence(fetch, "acme", "credential")] == [5]
+        data, about = make_pack(fetch, "acme")
+    report = check(data)
+    assert (report.problems, report.events) == ([], about["chain"]["events"])
+    assert data.count(b"\x89PNG\x00") == 2
+    world.db.dispose()

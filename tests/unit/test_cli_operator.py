@@ -154,6 +154,7 @@ def test_a_wait_that_is_no_task_is_shown_and_confirmed_with_a_name_and_evidence(
     world.onboard("task", "done", "bistro", "gave-up", "--by", "Jo Doe", "--evidence", "ticket 4711 is closed")
     assert world.step("registration", "bistro").state is StepState.READY
     assert world.events("bistro")[-3:] == ["wait:answered", "evidence:kept", "step:ready"]
+    assert "nothing to assign" in world.onboard("task", "assign", "bistro", "gave-up", "jo", code=2)
     assert "is no operator task" in world.onboard("task", "reject", "bistro", "gave-up", "--reason", "no", code=2)
 
 
@@ -292,5 +293,25 @@ def test_what_is_done_for_good_cannot_be_rejected(world):
     world.onboard(*DONE, "--value", f"url={URL}")
     world.script["registration"] = []
     world.run("registration")
-    output = world.onboard("task", "reject", "acme", "inbound-webhook", "--reason", "late", code=2)
-    assert "is done, and so is its step" in output
+    for verb in (["reject", "--reason", "late"], ["assign"], ["done", "--value", f"url={URL}"]):
+        who = ["jdoe"] if verb == ["assign"] else []
+        output = world.onboard("task", *verb, "acme", "inbound-webhook", *who, code=2)
+        assert "does not wait for that any more" in output
+
+
+def test_a_failed_step_is_named_with_the_command_that_lets_it_go_on(world):
+    from engine.contract import Failed
+
+    world.onboard(*DONE, "--value", f"url={URL}")
+    world.script["registration"] = [Failed("AJO refused the probe")]
+    world.run("registration")
+    assert "onboard retry acme" in world.onboard("task", "show", "acme", "failed")
+    assert "then `onboard retry acme`" in world.onboard("task", "done", "acme", "failed", code=2)
+    output = world.onboard(*DONE, "--value", f"url={URL}/2", "--by", "{Jo}")
+    assert "is done, by {Jo}." in output
+    assert "Go on with: onboard retry acme" in output
+
+
+def test_a_reason_does_not_carry_a_secret(world):
+    output = world.onboard("task", "reject", "acme", "inbound-webhook", "--reason", f"{TOKEN} is wrong", code=2)
+    assert "the reason holds the secret twilio.auth_token" in output
