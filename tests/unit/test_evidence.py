@@ -14,6 +14,7 @@ from engine.evidence_archive import chain, seal
 from engine.evidence_check import check
 from models.states import ForwardState, Provenance
 from models.tables import Message, WebhookEvent
+from tests.factories import spec_data
 from tests.unit.cli_world import TOKEN, make_world
 
 HANDSET = "+12125550123"
@@ -268,6 +269,24 @@ def test_a_later_pack_goes_on_from_an_earlier_one(world, pack, tmp_path):
     world.onboard("evidence", "bistro", "-o", str(tmp_path / "bistro.zip"))
     output = world.onboard("evidence", "check", str(pack), "--against", str(tmp_path / "bistro.zip"), code=1)
     assert "is of another onboarding, bistro" in output
+
+
+def test_a_change_of_the_brands_numbers_does_not_change_what_was_logged(world, tmp_path):
+    early, late = tmp_path / "early.zip", tmp_path / "late.zip"
+    world.start("cinema")
+    world.script["registration"] = [
+        lambda ctx: ctx.person_wait(
+            "+14155550101 is not at https://console.example.com/numbers?token=1", topic="number"
+        )
+    ] * 9
+    world.run("registration", "cinema")
+    world.onboard("evidence", "cinema", "-o", str(early))
+    assert (
+        b"+*******0101 is not at https://console.example.com/[redacted]" in files_of(early.read_bytes())["events.jsonl"]
+    )
+    world.start("cinema", is_update=True, twilio=spec_data("sms")["twilio"] | {"numbers": ["+14155550177"]})
+    world.onboard("evidence", "cinema", "-o", str(late))
+    assert "its log goes on from" in world.onboard("evidence", "check", str(late), "--against", str(early))
 
 
 def test_a_signature_is_checked_with_the_signers_key(world, pack, tmp_path):
