@@ -25,7 +25,12 @@ class ByName(click.Group):
         return super().resolve_command(ctx, args if args[0] in self.commands else ["write", *args])
 
 
-@click.group("evidence", cls=ByName, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "evidence",
+    cls=ByName,
+    subcommand_metavar="NAME -o FILE.zip | COMMAND ...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def evidence_command() -> None:
     """Write the evidence pack of an onboarding, or check one that somebody wrote (docs/guided.md).
 
@@ -35,7 +40,7 @@ def evidence_command() -> None:
     """
 
 
-@evidence_command.command("write")
+@evidence_command.command("write", short_help="Write the pack of NAME; the word may be left out.")
 @NAME
 @click.option(
     "-o",
@@ -71,7 +76,7 @@ def write_pack(name: str, output: Path, key_file: Path | None) -> None:
     click.echo(f"Digest: {report.digest}\nKept elsewhere, it proves that the file is the one written now.")
 
 
-@evidence_command.command("check")
+@evidence_command.command("check", short_help="Check a pack, offline.")
 @click.argument("file", type=A_FILE)
 @click.option(
     "--against", type=A_FILE, metavar="EARLIER.zip", help="An older pack, whose log this one must go on from."
@@ -82,9 +87,10 @@ def check_pack(file: Path, against: Path | None, key_file: Path | None, as_json:
     """Check a pack, without database or network: the archive, the manifest, every hash, the chain, the signature.
 
     \b
-    Exit codes: 0 all of it fits, 1 something does not (each thing is named), 2 there is no such file or key.
+    Exit codes: 0 all of it fits, 1 something does not (each thing is named),
+                2 there is no such file or key.
     Examples:   onboard evidence check acme.zip
-                onboard evidence check acme.zip --against last-month.zip --key security.pem
+                onboard evidence check acme.zip --against may.zip --key public.pem
     """
     from dataclasses import asdict
 

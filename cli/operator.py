@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import getpass
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.control import command_each, timing
 from cli.exits import USAGE, Exit
+from cli.operator_input import (
+    LONGEST_REASON,
+    Words,
+    check_values,
+    find_item,
+    read_exhibit,
+    reveal_secrets,
+    vault_if_any,
+)
 from cli.params import NAME, OPTIONAL_NAME, NameAndValue, complete_keys, echo_json, json_option
 from engine.texts import LANGUAGES, language_of
 from settings import locale_name
@@ -20,29 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from engine.evidence import Exhibit
     from engine.operator_commands import Said
     from engine.reading import Record
-    from engine.vault import Vault
-
-LONGEST_WORD = 200
-LONGEST_REASON = 500
-
-
-class Words(click.ParamType[str]):
-    """Some words on one line, at most ``limit`` characters."""
-
-    name = "text"
-
-    def __init__(self, limit: int = LONGEST_WORD) -> None:
-        self.limit = limit
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = " ".join(str(value).split())
-        if not text or len(text) > self.limit or not text.isprintable():
-            self.fail(f"write 1 to {self.limit} printable characters.", param, ctx)
-        return text
-
 
 ITEM = click.argument("item", metavar="ITEM", shell_complete=complete_keys)
 BY = click.option(
@@ -95,12 +81,12 @@ def task_command() -> None:
 
     \b
     Examples:  onboard task show acme-rcs inbound-webhook --lang es
-               onboard task done acme-rcs inbound-webhook --value url=https://... --evidence page.png
-               onboard task reject acme-rcs credential --reason "no rights in this sandbox"
+               onboard task done acme-rcs inbound-webhook --value url=https://...
+               onboard task reject acme-rcs credential --reason "no rights there"
     """
 
 
-@task_command.command("show")
+@task_command.command("show", short_help="Where to click, what to enter, what to bring back.")
 @NAME
 @ITEM
 @click.option(
@@ -116,17 +102,17 @@ def show_task(name: str, item: str, *, form: str, lang: str | None, show_secrets
     \b
     Exit codes: 0 shown, 2 no such item, 4 no such onboarding.
     Examples:   onboard task show acme-rcs credential --show-secrets
-                onboard task show acme-rcs credential --format html > credential.html
+                onboard task show acme-rcs credential --format html > page.html
     """
     from cli import task_pages
     from cli.state import reading
     from engine.operator_items import read_evidence
 
-    task = _find(name, item, lang)
+    task = find_item(name, item, _language(lang))
     with reading() as fetch:
         task["evidence"] = read_evidence(fetch, name, item)
     if show_secrets and task["kind"] == "task":
-        _reveal(task, by)
+        reveal_secrets(task, by)
     if as_json:
         echo_json(task)
         return
@@ -140,7 +126,7 @@ def show_task(name: str, item: str, *, form: str, lang: str | None, show_secrets
             task_pages.print_task(task, language)
 
 
-@task_command.command("done")
+@task_command.command("done", short_help="Confirm an item; its step looks at once.")
 @NAME
 @ITEM
 @click.option(
@@ -162,17 +148,19 @@ def done_command(name: str, item: str, values: tuple[tuple[str, str], ...], exhi
     task can be confirmed too: that is recorded, and its step looks again.
 
     \b
-    Exit codes: 0 done, 2 no such item, or what was brought back cannot be right, 4 no such onboarding.
-    Examples:   onboard task done acme-rcs inbound-webhook --value url=https://... --evidence page.png --by "Jo Doe"
+    Exit codes: 0 done, 2 no such item or what was brought back cannot be right,
+                4 no such onboarding.
+    Examples:   onboard task done acme-rcs inbound-webhook --value url=https://...
+                onboard task done acme-rcs rejected --evidence mail.eml --by "Jo Doe"
                 onboard done acme-rcs credential
     """
     from engine import operator_commands
     from engine.evidence import NotAcceptable
     from engine.operator_tasks import MissingValues
 
-    given, kept = dict(values), [_read_exhibit(text) for text in exhibits]
-    _check_values(_find(name, item, None), given)
-    vault = _vault_if_any()
+    given, kept = dict(values), [read_exhibit(text) for text in exhibits]
+    check_values(find_item(name, item), given)
+    vault = vault_if_any()
     try:
         return _say(
             name,
@@ -188,7 +176,7 @@ def done_command(name: str, item: str, values: tuple[tuple[str, str], ...], exhi
         raise Exit(str(error), USAGE) from None
 
 
-@task_command.command("reject")
+@task_command.command("reject", short_help="Say that a task cannot be done, or was done wrong.")
 @NAME
 @ITEM
 @click.option(
@@ -207,8 +195,8 @@ def reject_task(name: str, item: str, reason: str, by: str) -> int:
     from engine import operator_commands
     from engine.evidence import NotAcceptable
 
-    _require_task(_find(name, item, None), "reject")
-    vault = _vault_if_any()
+    _require_task(find_item(name, item), "reject")
+    vault = vault_if_any()
     try:
         return _say(
             name,
@@ -221,7 +209,7 @@ def reject_task(name: str, item: str, reason: str, by: str) -> int:
         raise Exit(str(error), USAGE) from None
 
 
-@task_command.command("assign")
+@task_command.command("assign", short_help="Say whose work a task is.")
 @NAME
 @ITEM
 @click.argument("who", type=Words())
@@ -236,7 +224,7 @@ def assign_task(name: str, item: str, who: str, by: str) -> int:
     from engine import operator_commands
     from engine.clock import now
 
-    _require_task(_find(name, item, None), "assign")
+    _require_task(find_item(name, item), "assign")
     return _say(
         name,
         lambda connection: operator_commands.assign(connection, name, item, who=who, by=by, at=now()),
@@ -248,109 +236,9 @@ def _language(lang: str | None) -> str:
     return lang or language_of(locale_name())
 
 
-def _find(name: str, key: str, lang: str | None) -> Record:
-    """The item; whether it is of use is decided by the command, under the onboarding's lock."""
-    from cli.state import reading, unknown_name
-    from engine.operator_items import find_item, read_items
-    from engine.queries import find_onboardings
-
-    with reading() as fetch:
-        if not find_onboardings(fetch, [name]):
-            raise unknown_name(fetch, [name])
-        found = find_item(fetch, name, key, language=_language(lang))
-        if found is None:
-            keys = [item["key"] for item in read_items(fetch, name)]
-            there = f"there are: {', '.join(keys)}" if keys else "nothing waits for a person there"
-            raise Exit(f"{name} has no item {key!r}; {there}.", USAGE)
-    return found
-
-
 def _require_task(item: Record, verb: str) -> None:
     if item["kind"] != "task":
         raise Exit(f"{item['key']} is no operator task, so there is nothing to {verb}: {item['title']}", USAGE)
-
-
-def _check_values(item: Record, given: dict[str, str]) -> None:
-    """Refuse what cannot be right before anything is recorded; warn of what is odd."""
-    from cli.state import reading
-    from engine.operator_checks import check_url, urls_of_others
-    from providers.ajo.webhook import look
-    from settings import get_settings
-
-    key, wanted = item["key"], item.get("bring_back", [])
-    if item["kind"] == "failed":
-        raise Exit(f"{item['step']} has failed: mend what it says, then `onboard retry {item['onboarding']}`", USAGE)
-    surplus = [value for value in given if value not in wanted]
-    if surplus:
-        raise Exit(f"{key} does not ask for {', '.join(surplus)}; it asks for {', '.join(wanted) or 'nothing'}.", USAGE)
-    if "url" not in given:
-        return
-    settings = get_settings()
-    with reading() as fetch:
-        taken = urls_of_others(fetch, item["onboarding"], key)
-    verdict = check_url(
-        given["url"],
-        taken=taken,
-        own_url=settings.resolved_public_url,
-        vendor_urls=(settings.adobe_platform_url, settings.ajo_automation_url),
-        look=lambda url: look(url, settings),
-    )
-    if verdict.refusals:
-        raise Exit("\n".join(verdict.refusals), USAGE)
-    for warning in verdict.warnings:
-        click.echo(f"Warning: {warning}; it is recorded as you gave it.", err=True)
-
-
-def _read_exhibit(text: str) -> Exhibit:
-    """The file of this name, or the words themselves. What looks like a file that is not there is a mistake."""
-    from engine.evidence import LARGEST_BYTES, Exhibit
-
-    path = Path(text)
-    try:
-        if path.is_file():
-            with path.open("rb") as file:
-                return Exhibit(path.name, file.read(LARGEST_BYTES + 1))
-    except OSError as error:
-        if error.filename is not None and path.exists():
-            raise Exit(f"{text} cannot be read: {error.strerror}", USAGE) from None
-    if not re.search(r"\s|://", text) and re.search(r"[/\\]|\.\w{1,5}$", text):
-        raise Exit(f"there is no file {text}; if it is meant as a note, write a sentence.", USAGE)
-    if not text.strip():
-        raise Exit("--evidence is empty: name a file, or write a sentence.", USAGE)
-    return Exhibit("note.txt", text.encode())
-
-
-def _vault_if_any() -> Vault | None:
-    """To find secrets in what was handed in. A machine without the key knows no secret, and may confirm all the same."""
-    from engine.vault import Vault, load_keys
-    from providers.errors import Misconfigured
-    from settings import get_settings
-
-    try:
-        return Vault(load_keys(get_settings()))
-    except Misconfigured:
-        return None
-
-
-def _reveal(task: Record, by: str) -> None:
-    """Put the secrets in the clear into ``task``, once it is recorded that somebody looks."""
-    from cli.state import open_writable
-    from engine.clock import now
-    from engine.commands import NotPossible
-    from engine.operator_commands import reveal
-    from engine.vault import Vault, load_keys
-    from settings import get_settings
-
-    vault = Vault(load_keys(get_settings()))
-    with open_writable() as db:
-        try:
-            with db.begin() as connection:
-                secrets = reveal(connection, vault, task["onboarding"], task["key"], by=by, at=now())
-        except NotPossible as error:
-            raise Exit(str(error), USAGE) from None
-    for field in task["fields"]:
-        if "secret" in field:
-            field["value"] = secrets[field["secret"]]
 
 
 def _say(name: str, work: Callable[[Connection], Said | None], sentence: str) -> int:

@@ -69,7 +69,7 @@ def _require_size(exhibit: Exhibit, total: int) -> None:
     if not size:
         msg = f"{exhibit.name} is empty"
     elif size > LARGEST_BYTES:
-        msg = f"{exhibit.name} has {size} bytes, and {LARGEST_BYTES} is the most: cut the picture, or hand in a part"
+        msg = f"{exhibit.name} is larger than {LARGEST_BYTES} bytes: cut the picture, or hand in a part"
     elif total > LARGEST_TOTAL_BYTES:
         msg = f"with {exhibit.name} this onboarding would keep {total} bytes of evidence, and {LARGEST_TOTAL_BYTES} is the most"
     else:

@@ -189,7 +189,7 @@ def test_evidence_that_cannot_be_kept_leaves_the_task_open(world, tmp_path, monk
     big.write_bytes(b"123456789")
     (tmp_path / "empty.png").touch()
     for evidence, said in [
-        (str(big), "8 is the most"),
+        (str(big), "is larger than 8 bytes"),
         (str(tmp_path / "empty.png"), "is empty"),
         ("missing.png", "there is no file missing.png"),
         (f"it is {TOKEN}", "holds the secret twilio.auth_token in clear"),
