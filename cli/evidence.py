@@ -106,7 +106,7 @@ def check_pack(file: Path, against: Path | None, key_file: Path | None, as_json:
         echo_json(asdict(report))
         return FAILED if report.problems else 0
     for problem in report.problems:
-        click.echo(f"  {problem}")
+        click.echo(f"  {_printable(problem)}")
     if report.problems:
         count = len(report.problems)
         click.echo(f"{file}: does NOT fit, {count} problem{'' if count == 1 else 's'}")
@@ -116,10 +116,15 @@ def check_pack(file: Path, against: Path | None, key_file: Path | None, as_json:
         signature = "signed, which was not checked: give the signer's --key"
     follows = f"; its log goes on from {against}" if against else ""
     click.echo(
-        f"{file}: all fits: {report.onboarding}, {report.files} files, {report.events} events{follows}; {signature}"
+        f"{file}: all fits: {_printable(report.onboarding or '')}, {report.files} files, {report.events} events{follows}; {signature}"
     )
     click.echo(f"Digest: {report.digest}")
     return 0
+
+
+def _printable(text: str) -> str:
+    """A stranger's file must not steer the terminal of who checks it."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _private_key(path: Path) -> Ed25519PrivateKey:

@@ -90,7 +90,7 @@ def _read_manifest(files: dict[str, bytes], report: Report) -> dict[str, Any] | 
         listed = {str(item["path"]): (int(item["size"]), str(item["sha256"])) for item in manifest["files"]}
         chained = {"events": int(manifest["chain"]["events"]), "head": str(manifest["chain"]["head"])}
         found = {"listed": listed, "chain": chained, "mark": str(manifest["mark"])}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         report.problems.append(f"{MANIFEST} cannot be understood ({type(error).__name__}: {error})")
         return None
     report.digest = sha256(files[MANIFEST])

@@ -8,10 +8,12 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 import yaml
+from sqlalchemy import select
 
 import settings as settings_module
 from cli.exits import run
 from cli.main import cli as command_line
+from models.tables import Secret
 from providers.ajo.client import AjoClient
 from tests.factories import rcs_part, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
@@ -134,7 +136,12 @@ def test_an_rcs_brand_goes_from_nothing_to_evidence_by_the_command_line_alone(ho
     assert "all fits: acme" in operator.onboard("evidence", "check", late, "--against", early)
     content = late.read_bytes()
     assert content.count(picture.read_bytes()) == len(expected)
-    for hidden in (AUTH_TOKEN, CLIENT_SECRET, operator.made["inbound-webhook"]["url"], "+12125550123"):
+    with house.db.begin() as connection:
+        row = house.onboarding("acme")
+        names = connection.execute(select(Secret.c.name).where(Secret.c.onboarding_id == row.id)).scalars()
+        secrets = {house.vault.read(connection, row.id, name) for name in names.all()}
+    assert {AUTH_TOKEN, CLIENT_SECRET} < secrets
+    for hidden in (*secrets, row.endpoint_token, operator.made["inbound-webhook"]["url"], "+12125550123"):
         assert hidden.encode() not in content
     changed = bytearray(content)
     changed[len(changed) // 2] ^= 1

@@ -240,6 +240,19 @@ def test_what_does_not_fit_is_named(pack, change, said):
     assert any(said in problem for problem in check(rewritten(pack, change)).problems)
 
 
+def test_a_strangers_pack_cannot_break_the_check_nor_steer_the_terminal(world, pack, tmp_path):
+    path = tmp_path / "strange.zip"
+    manifest = load(pack, "manifest.json")
+    for change in (
+        {"chain": {"events": 1e999, "head": ""}},
+        {"files": [{"path": "\ud800\x1b[2J", "size": 1, "sha256": ""}]},
+        {"files": 7},
+    ):
+        content = json.dumps(manifest | change).encode()
+        path.write_bytes(rewritten(pack, lambda files, content=content: files | {"manifest.json": content}))
+        assert "\x1b" not in world.onboard("evidence", "check", str(path), code=1)
+
+
 def forged(pack, change, key=None):
     """The pack made anew, manifest and chain included, over a changed log: what a forger with this program does."""
     files = files_of(pack.read_bytes())
