@@ -139,15 +139,15 @@ def _check_chain(files: dict[str, bytes], manifest: dict[str, Any], report: Repo
 
 
 def _check_continuation(earlier: bytes, manifest: dict[str, Any], hashes: list[str], report: Report) -> None:
-    """What the earlier pack logged must be the beginning of this log."""
-    before = Report()
-    files = _read(earlier, before)
-    older = _read_manifest(files, before) if files is not None else None
-    if files is None or older is None:
+    """What the earlier pack logged must be the beginning of this log; and the earlier pack must fit itself."""
+    before = check(earlier)
+    if before.problems:
         report.problems += [f"the earlier pack: {problem}" for problem in before.problems]
         return
-    known = _check_chain(files, older, before)
-    report.problems += [f"the earlier pack: {problem}" for problem in before.problems]
+    again = Report()
+    files = _read(earlier, again) or {}
+    older = _read_manifest(files, again) or {}
+    known = _check_chain(files, older, again)
     if (before.onboarding, older["mark"]) != (report.onboarding, manifest["mark"]):
         report.problems.append(f"the earlier pack is of another onboarding, {before.onboarding} [{older['mark']}]")
     elif hashes[: len(known)] != known:

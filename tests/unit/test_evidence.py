@@ -282,6 +282,9 @@ def test_a_later_pack_goes_on_from_an_earlier_one(world, pack, tmp_path):
     world.onboard("evidence", "bistro", "-o", str(tmp_path / "bistro.zip"))
     output = world.onboard("evidence", "check", str(pack), "--against", str(tmp_path / "bistro.zip"), code=1)
     assert "is of another onboarding, bistro" in output
+    earlier.write_bytes(rewritten(earlier, lambda files: files | {"spec.json": b"{}"}))
+    output = world.onboard("evidence", "check", str(pack), "--against", str(earlier), code=1)
+    assert "the earlier pack: spec.json: has 2 bytes" in output
 
 
 def test_a_change_of_the_brands_numbers_does_not_change_what_was_logged(world, tmp_path):
