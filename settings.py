@@ -173,5 +173,11 @@ def child_environment(overrides: dict[str, str]) -> dict[str, str]:
     return {**os.environ, **overrides, "PYTHONUNBUFFERED": "1"}  # noqa: TID251  this is the reader
 
 
+def locale_name() -> str | None:
+    """The locale that the environment asks for messages in, by gettext's order; None for none."""
+    found = (os.environ.get(name) for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))  # noqa: TID251  the reader
+    return next((value.partition(":")[0] for value in found if value), None)
+
+
 def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()

@@ -138,7 +138,7 @@ def _print_tasks(console: Console, tasks: Sequence[Record]) -> None:
     _title(console, "To do by a person")
     for task in tasks:
         print_wrapped(console, Text.assemble(("! ", PERSON), task["title"], (f"  ({task['key']})", "dim")), indent=2)
-    print_wrapped(console, Text(f"Where, and what to enter: onboard tasks {name}", "dim"), indent=2)
+    print_wrapped(console, Text(f"Where, and what to enter: onboard task show {name} ITEM", "dim"), indent=2)
 
 
 def _print_checklist(console: Console, items: Sequence[Record]) -> None:

@@ -7,6 +7,7 @@ from models.tables.bridge_message import BridgeMessage
 from models.tables.checklist_item import ChecklistItem
 from models.tables.destination import Destination
 from models.tables.event import Event
+from models.tables.evidence import Evidence
 from models.tables.message import Message
 from models.tables.onboarding import Onboarding
 from models.tables.operator_task import OperatorTask
@@ -23,6 +24,7 @@ __all__ = [
     "ChecklistItem",
     "Destination",
     "Event",
+    "Evidence",
     "Message",
     "Onboarding",
     "OperatorTask",

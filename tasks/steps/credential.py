@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.spec.ajo import SignIn
 
 PLACE = "Journey Optimizer > Administration > Channels > SMS settings > API Credentials > Create new API credentials"
+INSTRUCTIONS = ("Create API credentials with the values below and submit them.",)
 # All that the bridge does at Twilio: send, and look up what it sent.
 KEY_PERMISSIONS = (
     "/twilio/messaging/messages/create",
@@ -116,26 +117,27 @@ def _custom_credential(ctx: StepContext, spec: RcsSpec) -> AjoObject:
         "webhook_ids": [ctx.external_id(kinds.INBOUND_WEBHOOK), ctx.external_id(kinds.FEEDBACK_WEBHOOK)],
     }
     fields = [
-        {"label": "SMS vendor", "value": "Custom"},
+        {"label": "SMS vendor", "choice": "Custom"},
         {"label": "Name", "value": spec.ajo.credential.name},
         {"label": "Provider AppId", "value": spec.rcs.sender_id},
         {"label": "Provider Name", "value": "onboard bridge to Twilio"},
         {"label": "Provider URL", "value": url},
         {"label": "Channel Type", "value": "RCS"},
         *auth_fields,
-        {"label": "mTLS support", "value": "on" if spec.ajo.credential.mtls else "off"},
-        *({"label": f"Header {header['name']}", "value": header["value"]} for header in headers),
+        {"label": "mTLS support", "choice": "on" if spec.ajo.credential.mtls else "off"},
+        *({"label": "Header %(name)s", "name": header["name"], "value": header["value"]} for header in headers),
         {"label": "Provider Payload", "value": template},
         {"label": "Response message-ID extractor", "value": "sid"},
-        {"label": "Webhooks", "value": "open both webhooks and choose this credential"},
+        {"label": "Webhooks", "note": "open both webhooks and choose these credentials"},
     ]
     return AjoObject(
         kind=kinds.CREDENTIAL,
         collection="credentials",
         name=spec.ajo.credential.name,
         body=body,
-        title=f"Create the API credential {spec.ajo.credential.name} (vendor Custom)",
+        title="Create the API credential %(name)s (vendor Custom)",
         place=PLACE,
+        instructions=INSTRUCTIONS,
         fields=fields,
         secrets=frozenset({"auth"}),
     )
@@ -172,7 +174,7 @@ def _sign_in(ctx: StepContext, spec: RcsSpec, url: str) -> tuple[dict[str, Any],
             claims = {"issuer": spec.ajo.organization_id, "subject": ctx.name, "audience": url}
             auth = {"token": token, **claims, "expiry_seconds": JWT_SECONDS}
             claims["expiry"] = f"{JWT_SECONDS} seconds"
-            rows = [{"label": f"JWT Payload, {name}", "value": value} for name, value in claims.items()]
+            rows = [{"label": "JWT Payload, %(name)s", "name": name, "value": value} for name, value in claims.items()]
             title, fields = "JWT", [token_field, *rows]
         case "oauth":
             token_url = oauth_url(ctx.settings.resolved_public_url, ctx.endpoint_token)
@@ -181,14 +183,14 @@ def _sign_in(ctx: StepContext, spec: RcsSpec, url: str) -> tuple[dict[str, Any],
                 "OAuth",
                 [
                     {"label": "OAuth URL", "value": token_url},
-                    {"label": "OAuth Body, grant_type", "value": GRANT_TYPE},
-                    {"label": "OAuth Body, client_id", "value": ctx.name},
-                    {"label": "OAuth Body, client_secret", "secret": kinds.BRIDGE_TOKEN},
+                    {"label": "OAuth Body, %(name)s", "name": "grant_type", "value": GRANT_TYPE},
+                    {"label": "OAuth Body, %(name)s", "name": "client_id", "value": ctx.name},
+                    {"label": "OAuth Body, %(name)s", "name": "client_secret", "secret": kinds.BRIDGE_TOKEN},
                 ],
             )
         case "none":
             auth, title, fields = {}, "No Authentication", []
-    return {"type": way, **auth}, [{"label": "Auth Type", "value": title}, *fields]
+    return {"type": way, **auth}, [{"label": "Auth Type", "choice": title}, *fields]
 
 
 def _twilio_credential(ctx: StepContext) -> AjoObject:
@@ -217,8 +219,9 @@ def _twilio_credential(ctx: StepContext) -> AjoObject:
         collection="credentials",
         name=spec.ajo.credential.name,
         body=body,
-        title=f"Create the API credential {spec.ajo.credential.name} (vendor Twilio)",
+        title="Create the API credential %(name)s (vendor Twilio)",
         place=PLACE,
+        instructions=INSTRUCTIONS,
         fields=fields,
         secrets=frozenset({"auth_token"}),
     )
