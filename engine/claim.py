@@ -131,6 +131,7 @@ def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *,
         due_at=None if is_poison else at,
         waiting_since=at if is_poison else Step.c.waiting_since,
         waiting_topic="lost" if is_poison else Step.c.waiting_topic,
+        waiting_until=None if is_poison else Step.c.waiting_until,
         waiting_for="a person" if is_poison else Step.c.waiting_for,
     )
     if freed:

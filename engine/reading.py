@@ -76,7 +76,7 @@ class SqliteSource:
             self._connection.execute("COMMIT")
 
     def _fetch(self, sql: str, params: Mapping[str, Any]) -> list[Record]:
-        cursor = self._connection.execute(sql, params)
+        cursor = self._connection.execute(sql, {name: _stored(value) for name, value in params.items()})
         names = [column[0] for column in cursor.description]
         return [decode(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -123,6 +123,11 @@ class EngineSource:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _stored(value: Any) -> Any:
+    """A time as SQLAlchemy writes it into SQLite: text in UTC, so that it compares with what is stored."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
 
 
 def decode(row: Any) -> Record:

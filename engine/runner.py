@@ -198,6 +198,7 @@ def _record_retry(connection: Connection, shop: Workshop, lease: Lease, error: R
             error=error,
             waiting_since=now,
             waiting_topic="gave up",
+            waiting_until=None,
             waiting_for="a person",
             failures=0,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from engine import commands, wake
+from engine import by_hand, commands, wake
 from engine.claim import Lease, claim_step
 from engine.context import Workshop
 from engine.contract import Catalogue, Done
@@ -158,9 +158,9 @@ class EngineWorld:
             )
 
     def command(self, verb: str, *args: Any, name: str = "acme", **options: Any) -> Any:
-        """Run ``engine.commands.<verb>`` with the arguments that every command takes filled in."""
-        function = getattr(commands, verb)
-        known = {"at": self.time, "grace_seconds": 60}
+        """Run ``engine.commands.<verb>`` or ``engine.by_hand.<verb>`` with what every command takes filled in."""
+        function = getattr(commands, verb, None) or getattr(by_hand, verb)
+        known = {"at": self.time, "grace_seconds": 60, "actor": "jo@desk"}
         takes = inspect.signature(function).parameters
         options |= {key: value for key, value in known.items() if key in takes}
         with self.db.begin() as connection:
