@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cancel": ("cli.control", "Stop an onboarding; what exists at the vendors stays."),
     "pause": ("cli.control", "Hold an onboarding after the step that is running."),
     "resume": ("cli.control", "Let a paused onboarding go on."),
-    "verify": ("cli.control", "Check an active onboarding again now."),
+    "verify": ("cli.verify", "Check an active onboarding again now."),
     "skip": ("cli.by_hand", "Leave a step out, on a person's word."),
     "mark-done": ("cli.by_hand", "Take a step as done, on a person's word."),
     "tasks": ("cli.operator", "List work that only a person can do, with the values to enter."),

@@ -106,7 +106,7 @@ def _first_sentence(detail: Detail, now: datetime) -> str:
 def _print_steps(console: Console, detail: Detail, now: datetime) -> None:
     from rich.text import Text
 
-    from cli import render, words
+    from cli import render
 
     _title(console, "Steps")
     sentence = _first_sentence(detail, now)

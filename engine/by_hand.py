@@ -27,7 +27,7 @@ S = StepState
 O = OnboardingState  # noqa: E741  as in engine.transitions
 
 # Of what a step leaves behind, that without which a later one cannot work: ids that no person's word can replace.
-NEEDED_LATER = {
+NEEDED_LATER: dict[str, dict[str, tuple[str, ...]]] = {
     "rcs": {
         "registration": (kinds.MESSAGING_SERVICE, kinds.RCS_SENDER),
         "webhook": (kinds.INBOUND_WEBHOOK, kinds.FEEDBACK_WEBHOOK),

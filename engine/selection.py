@@ -65,8 +65,8 @@ class Selection:
             known = VALUES.get(field)
             if known and value not in known:
                 raise UnknownField(f"{field} is never {value!r}; it is one of: {', '.join(known)}")
-            attribute = FIELDS[field]
-            found = replace(found, **{attribute: (*getattr(found, attribute), value)})
+            more: dict[str, Any] = {FIELDS[field]: (*getattr(found, FIELDS[field]), value)}
+            found = replace(found, **more)
         return found
 
 
@@ -99,8 +99,8 @@ def conditions(selection: Selection, *, at: datetime) -> tuple[list[str], dict[s
             wheres.append(f"{column} IN ({places})")
     if selection.names:
         patterns = [_like(name) for name in selection.names]
-        places = placeholders("pattern", patterns, params).split(", ")
-        wheres.append("(" + " OR ".join(f"o.name LIKE {place} ESCAPE '!'" for place in places) + ")")
+        each = placeholders("pattern", patterns, params).split(", ")
+        wheres.append("(" + " OR ".join(f"o.name LIKE {place} ESCAPE '!'" for place in each) + ")")
     kinds = selection.waiting or (tuple(WAITS) if selection.is_overdue else ())
     if kinds:
         waits = " OR ".join(WAITS[kind] for kind in kinds)

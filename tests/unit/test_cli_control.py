@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from cli.control import await_verification
 from cli.exits import Exit
+from cli.verify import await_verification
 from engine.contract import Failed, Wait
 from models.states import OnboardingState
 from models.tables import Verification
