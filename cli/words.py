@@ -50,6 +50,8 @@ _SENTENCES = {
     "checking": "It is active, and its checks are running",
     "degraded": "It was active, and its checks have failed ({ago} ago): {what}",
     "paused": "{what} {ago} ago, and nothing moves until `{command}`",
+    "next": "It will go on with {step}",
+    "last_attempt": "The worker that is at {step} ends its attempt",
     "cancelled": "{what} {ago} ago; `{command}` takes it up again",
     "status": "It is {what}",
     "last_call": "At {step} {what}; `onboard retry` waits for its end, {until} at the latest",
@@ -75,7 +77,7 @@ _SENTENCES = {
 
 def sentence(blocker: Blocker, now: datetime) -> str:
     """What it waits for, since when, who can end it, what happens at the deadline and when somebody looks next."""
-    ago = span(now - blocker.since) if blocker.since else "?"
+    ago = span(now - blocker.since) if blocker.since else "an unknown time"
     text = _SENTENCES[blocker.kind].format(
         what=blocker.what.strip().removesuffix("."),
         step=blocker.step,

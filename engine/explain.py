@@ -27,7 +27,16 @@ AJO = "Adobe Journey Optimizer"
 ONBOARD = "onboard"
 ASKED = "a person is asked"
 # Whoever the checklist says that checks an item, in words.
-CHECKERS = {"program": ONBOARD, "vendor": "the vendor", "person": A_PERSON}
+CHECKERS = {"program": "onboard itself", "vendor": "the vendor", "person": A_PERSON}
+
+# What moves by itself becomes what will, or what is still in a worker's hands.
+WHILE_PAUSED = {
+    "ready": "next",
+    "held": "next",
+    "retrying": "next",
+    "running": "last_attempt",
+    "lease_lost": "last_attempt",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +78,13 @@ def explain(
     found = [*_of_status(summary), *_of_step(summary, tasks, checklist, now)]
     if summary.status is O.PAUSED:
         # What it would wait for stays in sight, but nobody looks and no clock ends it.
-        found = [found[0], *(replace(each, looks_at=None, until=None, then=None) for each in found[1:])]
+        found = [found[0], *(_held(each) for each in found[1:])]
     return [*found, *_of_events(summary.name, forwards), *_by_hand(summary.steps)]
+
+
+def _held(blocker: Blocker) -> Blocker:
+    kind = WHILE_PAUSED.get(blocker.kind, blocker.kind)
+    return replace(blocker, kind=kind, looks_at=None, until=None, then=None)
 
 
 def _of_status(one: Summary) -> Iterator[Blocker]:
