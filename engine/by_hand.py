@@ -122,9 +122,9 @@ def _settle(
         )
     if row.status in {O.CANCELLED, O.TEARING_DOWN, O.REMOVED}:
         raise NotPossible(f"{name} is {row.status.value.replace('_', ' ')}; take it up first: `onboard retry {name}`")
-    found = select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == row.id)
-    states = {each.name: each.state for each in connection.execute(found).all()}
-    _require_possible(connection, row, step, states[step])
+    steps = {each.name: each for each in connection.execute(select(Step).where(Step.c.onboarding_id == row.id)).all()}
+    states = {each.name: each.state for each in steps.values()}
+    _require_possible(connection, row, steps[step], at=at)
     is_on = step == next(each for each in catalogue.names if states[each] not in DONE)
     move_step(
         connection,
@@ -149,11 +149,12 @@ def _settle(
     return [] if row.status is O.PAUSED else wakeups
 
 
-def _require_possible(connection: Connection, row: Row[Any], step: str, state: StepState) -> None:
-    name = row.name
+def _require_possible(connection: Connection, row: Row[Any], found: Row[Any], *, at: datetime) -> None:
+    name, step, state = row.name, found.name, found.state
     if state in DONE:
         raise NotPossible(f"{step} of {name} is {state} already; to run it again: `onboard retry {name} --from {step}`")
-    if state not in STEP_MOVES_BY_HAND:
+    is_held_back = state is S.READY and found.not_before is not None and found.not_before > at
+    if is_held_back or state not in STEP_MOVES_BY_HAND:
         raise NotPossible(f"a worker is at {step} of {name} right now; `onboard pause {name}` holds it after this call")
     is_recorded = (Resource.c.onboarding_id == row.id, Resource.c.state == ResourceState.PRESENT)
     recorded = connection.execute(select(Resource.c.kind).where(*is_recorded)).scalars()

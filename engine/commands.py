@@ -62,20 +62,19 @@ def reopen(
 ) -> list[WakeUp]:
     """Make the first step that has something to do ready and those named after it pending.
 
-    A step that runs right now is cancelled under its worker, whose record will be refused. It starts again when that
-    worker has ended its call (:func:`engine.claim.release`) or its lease is over: before, a new look at the vendor could
-    miss what that call is about to create.
+    A step that runs right now is cancelled under its worker, whose record will be refused. Nothing starts before that
+    worker has ended its call (:func:`engine.claim.release`) or its lease is over: a new look at the vendor could miss what
+    that call is about to create.
     """
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(activated_at=None))
-    found = select(Step.c.name, Step.c.state, Step.c.due_at, Step.c.settled_by).where(Step.c.onboarding_id == row.id)
+    found = select(Step).where(Step.c.onboarding_id == row.id)
     steps = {step.name: step for step in connection.execute(found).all()}
     states = {name: step.state for name, step in steps.items()}
+    lease_end = max((end for step in steps.values() if (end := _lease_end(step)) and end > at), default=None)
     wakeups: list[WakeUp] = []
     for name in catalogue.names:
         if states[name] in DONE and name not in names:
             continue
-        # A cancelled step keeps the end of the lease that it had; see cancel.
-        lease_end = steps[name].due_at if states[name] in {S.RUNNING, S.CANCELLED} else None
         if states[name] is S.RUNNING:
             move_step(
                 connection,
@@ -115,6 +114,14 @@ def reopen(
             wakeups.append(WakeUp(row.id, row.name, name))
     settle_onboarding(connection, row.id, at=at)
     return wakeups
+
+
+def _lease_end(step: Row[Any]) -> datetime | None:
+    """Until when a worker may be in the middle of a call for it, also one that was taken off it."""
+    if step.state is S.READY:
+        return step.not_before  # type: ignore[no-any-return]
+    # A cancelled step keeps the end of the lease that it had; see cancel.
+    return step.due_at if step.state in {S.RUNNING, S.CANCELLED} else None
 
 
 def retry(
@@ -189,8 +196,7 @@ def cancel(connection: Connection, name: str, *, actor: str, at: datetime) -> No
         raise NotPossible(f"{name} is {row.status} already")
     _move_asked(connection, row, O.CANCELLED, f"{actor} cancelled it", actor=actor, at=at)
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(next_verification_at=None))
-    found = select(Step.c.name, Step.c.state, Step.c.due_at).where(Step.c.onboarding_id == row.id)
-    for step in connection.execute(found).all():
+    for step in connection.execute(select(Step).where(Step.c.onboarding_id == row.id)).all():
         if step.state not in DONE and step.state is not S.CANCELLED:
             move_step(
                 connection,
@@ -200,7 +206,7 @@ def cancel(connection: Connection, name: str, *, actor: str, at: datetime) -> No
                 target=S.CANCELLED,
                 at=at,
                 # Its worker may be in the middle of a call: `retry` has to wait for its end.
-                due_at=step.due_at if step.state is S.RUNNING else None,
+                due_at=_lease_end(step),
             )
 
 
