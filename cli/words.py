@@ -99,6 +99,8 @@ def _tail(blocker: Blocker, now: datetime) -> Iterator[str]:
             yield "no further check is planned"
         case "active" | "degraded" if looks_at is not None:
             yield f"checked again {until(looks_at, now)} ({day(looks_at)})"
+        case "wait" | "overdue" if looks_at is not None and now - looks_at > LONG_READY:
+            yield f"its next look has been due for {span(now - looks_at)}: is the scheduler running? `onboard up` starts it"
         case "wait" | "overdue" if looks_at is not None:
             yield f"looks again {until(looks_at, now)}"
         case "ready" if blocker.since is not None and now - blocker.since > LONG_READY:

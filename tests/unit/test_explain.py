@@ -100,6 +100,14 @@ SITUATIONS = [
         REVIEW_SENTENCE + "looks again now; if nothing has moved by 2027-01-10, a person is asked.",
     ),
     (
+        "a look that nobody takes",
+        make_summary(O.WAITING, make_step("registration", S.WAITING_VENDOR, **REVIEW | {"due_at": NOW - AGO})),
+        (
+            REVIEW_SENTENCE + "its next look has been due for 3 h: is the scheduler running? `onboard up` starts it; "
+            "if nothing has moved by 2027-01-10, a person is asked."
+        ),
+    ),
+    (
         "a short wait",
         make_summary(
             O.WAITING,
