@@ -10,9 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
 
-from benchmarks.waiting_thousands import fill, tick
+from benchmarks.waiting_thousands import NOW, fill, tick
+from engine.queries import select_names
+from engine.reading import EngineSource
+from engine.selection import Selection
 from engine.start import start
 from models.db import make_engine
 from models.states import OnboardingState, StepState
@@ -136,6 +139,22 @@ def plan(db: Any, statement: str, parameters: Any) -> str:
     with db.connect() as connection:
         rows = connection.exec_driver_sql(prefix + statement, parameters).all()
     return "\n".join(str(row[-1]) for row in rows)
+
+
+def test_both_databases_understand_every_filter(make_database):
+    db = make_database(10)
+
+    def names(**filters: Any) -> list[str]:
+        with EngineSource(db).snapshot() as fetch:
+            return [name for name, _ in select_names(fetch, Selection(**filters), at=NOW)]
+
+    every = {"statuses": ("waiting",), "channels": ("rcs",), "sandboxes": ("prod",), "brands": ("Acme",)}
+    assert names(**every, waiting=("vendor",), steps=("registration",), names=("brand-*",)) == names()
+    assert names(names=("brand-0000?",))[-1] == "brand-00009"
+    assert names(is_overdue=True) == []
+    with db.begin() as connection:
+        connection.execute(update(Step).where(Step.c.onboarding_id == 7).values(waiting_until=NOW))
+    assert names(is_overdue=True) == ["brand-00007"]
 
 
 def test_the_clock_asks_the_same_of_a_thousand_as_of_ten_and_reads_no_more_rows(make_database):

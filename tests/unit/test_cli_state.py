@@ -84,7 +84,9 @@ def test_completion_is_silent_without_a_database(world, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("command", [["list"], ["show", "acme"], ["events", "acme"], ["tasks"], ["list", "--json"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["show", "acme"], ["explain", "acme"], ["events", "acme"], ["tasks"], ["list", "--json"]]
+)
 def test_reading_commands_import_nothing_heavy(world, command):
     world.migrate()
     world.start()
@@ -97,7 +99,10 @@ def test_reading_commands_import_nothing_heavy(world, command):
 
 @pytest.mark.parametrize(
     "command",
-    ["start", "list", "show", "events", "watch", "retry", "cancel", "pause", "resume", "verify", "tasks", "done"],
+    [
+        *("start", "list", "show", "explain", "events", "watch", "retry", "cancel", "pause", "resume", "verify"),
+        *("skip", "mark-done", "tasks", "done"),
+    ],
 )
 def test_every_help_has_an_example(world, command):
     assert f"onboard {command}" in world.onboard(command, "--help").split("Example")[1]
