@@ -180,6 +180,19 @@ def test_retry_from_takes_a_running_step_from_its_worker_and_waits_for_its_call(
     assert world.claim("registration") is not None
 
 
+def test_cancelled_and_taken_up_again_and_again_it_does_not_begin_under_a_call_that_goes_on(world):
+    world.start()
+    assert world.claim("registration") is not None
+    for _ in range(3):
+        world.command("cancel")
+        world.command("retry")
+        assert world.claim("registration") is None
+    with pytest.raises(NotPossible, match="a worker is at registration"):
+        world.command("skip", "registration", **SKIP)
+    world.forward(seconds=world.settings.lease_seconds)
+    assert world.claim("registration") is not None
+
+
 def test_retry_from_a_step_that_was_not_reached_is_refused(world):
     run_to(world, "registration", script=[REVIEW])
     with pytest.raises(NotPossible, match="has not come to channel yet: registration is not done"):
