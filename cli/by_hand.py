@@ -5,19 +5,21 @@ from __future__ import annotations
 import click
 
 from cli.control import command_each, timing
-from cli.params import NAME, caller, json_option
+from cli.params import NAME, Words, caller, json_option
 from engine.selection import STEPS
 
 STEP = click.argument("step", type=click.Choice(STEPS))
-BY = click.option("--by", required=True, metavar="WHO", help="Who decides it; stays in sight with the step.")
+BY = click.option(
+    "--by", required=True, type=Words(), metavar="WHO", help="Who decides it; stays in sight with the step."
+)
 
 
 @click.command("skip")
 @NAME
 @STEP
 @BY
-@click.option("--reason", required=True, metavar="TEXT", help="Why it is left out.")
-@click.option("--evidence", metavar="TEXT", help="Where that can be read: a ticket, an address, a file.")
+@click.option("--reason", required=True, type=Words(), metavar="TEXT", help="Why it is left out.")
+@click.option("--evidence", type=Words(), metavar="TEXT", help="Where that can be read: a ticket, an address, a file.")
 @json_option("Print JSON: name, result, message.")
 def skip_command(name: str, step: str, *, by: str, reason: str, evidence: str | None, as_json: bool) -> int:
     """Leave a step out: it does not run, and the checks do not look at what it owns.
@@ -46,7 +48,9 @@ def skip_command(name: str, step: str, *, by: str, reason: str, evidence: str | 
 @NAME
 @STEP
 @BY
-@click.option("--evidence", required=True, metavar="TEXT", help="What shows it: a ticket, an address, a file.")
+@click.option(
+    "--evidence", required=True, type=Words(), metavar="TEXT", help="What shows it: a ticket, an address, a file."
+)
 @json_option("Print JSON: name, result, message.")
 def mark_done_command(name: str, step: str, *, by: str, evidence: str, as_json: bool) -> int:
     """Take a step as done, for example a review that the vendor shows later than it tells. The checks still look at it.

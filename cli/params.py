@@ -72,6 +72,18 @@ class NameAndValue(click.ParamType[tuple[str, str]]):
         return name.strip(), text.strip()
 
 
+class Words(click.ParamType[str]):
+    """A text that says something."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = " ".join(str(value).split())
+        if not text:
+            self.fail("it is empty: write who, why or what shows it.", param, ctx)
+        return text
+
+
 class Condition(click.ParamType[tuple[str, str]]):
     """``FIELD=VALUE``, one that onboardings can be chosen by."""
 
@@ -107,7 +119,11 @@ def caller() -> str:
 
 def by_option() -> Callable[[Any], Any]:
     return click.option(
-        "--by", default=caller, metavar="WHO", help="Who asks for it; recorded. [default: your login name and host]"
+        "--by",
+        type=Words(),
+        default=caller,
+        metavar="WHO",
+        help="Who asks for it; recorded. [default: your login name and host]",
     )
 
 

@@ -44,7 +44,7 @@ def clock(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-# What is true of each kind of blocker. What happens at its deadline and when somebody looks: _TAILS.
+# What is true of each kind of blocker. What happens at its deadline and when somebody looks: ``_tail``.
 _SENTENCES = {
     "active": "It has been active for {ago}",
     "checking": "It is active, and its checks are running",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 S = StepState
 O = OnboardingState  # noqa: E741  as in engine.transitions
 
+# The column's; the reason has all of it.
+LONGEST_NAME = 200
 # Of what a step leaves behind, that without which a later one cannot work: ids that no person's word can replace.
 NEEDED_LATER: dict[str, dict[str, tuple[str, ...]]] = {
     "rcs": {
@@ -134,7 +136,7 @@ def _settle(
         target=target,
         at=at,
         reason=text,
-        settled_by=details["by"],
+        settled_by=(details["by"] or "")[:LONGEST_NAME],
         details={key: value for key, value in details.items() if value},
         finished_at=at,
         not_before=None,

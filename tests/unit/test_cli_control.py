@@ -209,6 +209,8 @@ def test_what_was_done_before_the_database_went_away_is_woken(world, monkeypatch
         (["pause", "--where", "status=broken"], "status is never 'broken'"),
         (["pause", "--where", "status"], "not FIELD=VALUE"),
         (["verify", "--all", "--wait"], "--wait is for one NAME"),
+        (["pause", "ace", "--by", " "], "it is empty"),
+        (["skip", "ace", "channel", "--by", "", "--reason", "x"], "it is empty"),
     ],
 )
 def test_a_choice_that_cannot_be_is_explained(world, arguments, sentence):
