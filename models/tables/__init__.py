@@ -6,9 +6,11 @@ from models.tables.bridge_message import BridgeMessage
 from models.tables.checklist_item import ChecklistItem
 from models.tables.event import Event
 from models.tables.message import Message
+from models.tables.notice import Notice
 from models.tables.onboarding import Onboarding
 from models.tables.operator_task import OperatorTask
 from models.tables.resource import Resource
+from models.tables.review_status import ReviewStatus
 from models.tables.secret import Secret
 from models.tables.step import Step
 from models.tables.verification import Verification
@@ -20,9 +22,11 @@ __all__ = [
     "ChecklistItem",
     "Event",
     "Message",
+    "Notice",
     "Onboarding",
     "OperatorTask",
     "Resource",
+    "ReviewStatus",
     "Secret",
     "Step",
     "Verification",
