@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("cli.control", "Check an active onboarding again now."),
     "tasks": ("cli.operator", "List work that only a person can do, with the values to enter."),
     "done": ("cli.operator", "Confirm an operator task."),
+    "checklist": ("cli.checklist", "Show what has to be true before the launch; confirm what a person settles."),
+    "matrix": ("cli.matrix", "Show who approved where, since when: country by carrier."),
     "inbox": ("cli.inbox", "Look at events on their way to AJO; send parked ones again."),
     "demo": ("cli.demo", "Run three onboardings against the simulator, from nothing to verified."),
     "up": ("cli.up", "Start everything this mode needs and keep it running."),
@@ -85,7 +87,7 @@ def cli() -> None:
 
 
 # Commands that only read leave nothing to tidy up, and Python's own tidying takes a tenth of a second.
-READING = frozenset({"list", "show", "events", "tasks", "validate", "schema", "settings", "completion"})
+READING = frozenset({"list", "show", "events", "tasks", "matrix", "validate", "schema", "settings", "completion"})
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -26,7 +26,7 @@ BUSY_SECONDS = 30
 SQLITE_FILE = "sqlite:///"
 # Columns whose names do not end in ``_at`` but hold a time, and those that hold JSON: SQLite gives both as text.
 TIMES = frozenset({"at", "waiting_since", "waiting_until", "not_before"})
-JSON = frozenset({"bring_back", "details", "fields", "findings", "payload", "spec", "values"})
+JSON = frozenset({"bring_back", "details", "evidence", "fields", "findings", "payload", "spec", "values"})
 
 
 class Source(Protocol):
