@@ -184,7 +184,10 @@ def _due_items(connection: Connection, settings: Settings, level: str, at: datet
         .limit(BATCH)
     )
     for row in connection.execute(statement).all():
-        title = f"{row.name}: {row.key} was due {_days(at - row.due_at)} ago"
+        late = at - row.due_at
+        title = f"{row.name}: {row.key} " + (
+            "is due" if late < timedelta(days=1) else f"has been due for {_days(late)}"
+        )
         text = f"{row.title}\n\nWhen it is done: onboard checklist done {row.name} {row.key} --by WHO"
         yield Due(row.onboarding_id, row.subject, row.opened_at, level, _headed(level, title), redact(text))
 

@@ -27,12 +27,10 @@ def send(url: str, *, title: str, text: str) -> str | None:
     _hide(url)
     # Its debug lines hold addresses and texts.
     logging.getLogger("apprise").setLevel(logging.WARNING)
-    receiver = Apprise.instantiate(url)
-    if receiver is None:
-        return "no address that Apprise knows (a typing error?)"
     one = Apprise()
-    one.add(receiver)
     try:
+        if not one.add(url):
+            return "no address that Apprise knows (a typing error?)"
         taken = one.notify(body=text, title=title, notify_type=NotifyType.WARNING, body_format=NotifyFormat.TEXT)
     except Exception as error:
         # A plugin's defect must not keep the notice from the other receivers.
