@@ -58,9 +58,9 @@ def checklist_command() -> None:
     """Show the checklist of an onboarding; confirm what only a person can settle.
 
     \b
-    Examples:  onboard checklist acme-rcs
-               onboard checklist done acme-rcs de.brand_letter --by "Jo Doe" --evidence letter.pdf
-               onboard checklist unmet acme-rcs de.german_pages --by "Jo Doe" --reason "terms are in English"
+    Examples:  onboard checklist acme
+               onboard checklist done acme de.brand_letter --evidence letter.pdf
+               onboard checklist unmet acme mx.spanish --reason "in English"
     """
 
 
@@ -69,11 +69,12 @@ def checklist_command() -> None:
 @click.option("--full", is_flag=True, help="Reasons and sources also of what is met.")
 @json_option()
 def show_checklist(name: str, full: bool, as_json: bool) -> None:
-    """Show every item: state, who settles it, until when, why, by what evidence, and the source.
+    """Show every item, with reason and source.
 
-    What is not settled comes first. `onboard checklist NAME` is the same.
+    Each has its state, who settles it, until when, and what counts as evidence. What holds something up comes first,
+    what is met last. `onboard checklist NAME` is the same.
     """
-    from engine.checklist_view import is_settled, with_reasons
+    from engine.checklist_view import is_blocking, is_settled, with_reasons
 
     rows = with_reasons(_read(name))
     if as_json:
@@ -87,7 +88,7 @@ def show_checklist(name: str, full: bool, as_json: bool) -> None:
 
     console, moment = make_console(), now()
     _print_head(console, name, rows)
-    for row in sorted(rows, key=is_settled):
+    for row in sorted(rows, key=lambda one: (is_settled(one), not is_blocking(one))):
         _print_item(console, row, moment, is_full=full or not is_settled(row))
 
 
@@ -95,14 +96,13 @@ def show_checklist(name: str, full: bool, as_json: bool) -> None:
 @NAME
 @click.argument("item", shell_complete=complete_items)
 @click.option("--by", metavar="WHO", help="Who says so. [default: your login name]")
-@click.option(
-    "--evidence", "proofs", multiple=True, metavar="TEXT_OR_FILE", help="What proves it; may be repeated. See below."
-)
+@click.option("--evidence", "proofs", multiple=True, metavar="TEXT_OR_FILE", help="What proves it; may be repeated.")
 @click.option("--note", metavar="TEXT", help="Anything else that should be kept.")
 def done_item(name: str, item: str, by: str | None, proofs: tuple[str, ...], note: str | None) -> int:
-    """Confirm that ITEM is met; a registration that waits for it goes on.
+    """Confirm an item.
 
-    Of a file its name, size and SHA-256 are recorded, not its content: keep the file.
+    A registration that waits for it goes on. Of a file its name, size and SHA-256 are recorded, not its content: keep
+    the file.
 
     \b
     Exit codes: 0 done, 2 no such item or not a person's to settle, 4 no such onboarding.
@@ -116,7 +116,9 @@ def done_item(name: str, item: str, by: str | None, proofs: tuple[str, ...], not
 @click.option("--by", metavar="WHO", help="Who says so. [default: your login name]")
 @click.option("--reason", required=True, metavar="TEXT", help="What is missing.")
 def unmet_item(name: str, item: str, by: str | None, reason: str) -> int:
-    """Say that ITEM is not met, also if it was confirmed before; what needs it waits until `done`.
+    """Say that an item is not met.
+
+    Also if it was confirmed before; what needs it waits until `done`.
 
     \b
     Exit codes: 0 done, 2 no such item or not a person's to settle, 4 no such onboarding.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from settings import Settings
 
-BATCH = 500
+BATCH = 200
 # Longer than any sending takes; after that its worker is taken for dead.
 LONGEST_SENDING = timedelta(minutes=10)
 ESCALATE, REMIND = "escalate", "remind"

@@ -15,6 +15,7 @@ from tasks.steps import review
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from engine.context import StepContext
     from engine.contract import Wait
@@ -139,9 +140,10 @@ def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender, clocks: M
     blocked = [country for country in countries if is_blocked(_country(sender, country))]
     if len(usable) == len(countries) or (usable and spec.rcs.go_live == "any_carrier"):
         return
+    look_again = review.next_look(ctx, clocks)
     open_countries = [country for country in countries if country not in usable and country not in blocked]
     if blocked and (spec.rcs.go_live == "all_countries" or not open_countries):
-        raise Suspend(_rejected(ctx, sender, blocked))
+        raise Suspend(_rejected(ctx, sender, blocked, look_again))
     if sender.status in {"DRAFT", "STUBBED"}:
         if (held_up := review.wait_for_checklist(ctx, "submission", clocks)) is not None:
             raise Suspend(held_up)
@@ -153,7 +155,7 @@ def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender, clocks: M
                 f"submit the sender for review in the {where}, countries {', '.join(countries)} "
                 "(Twilio offers no public API for this)",
                 topic="submission",
-                look_again=review.next_look(ctx, review.last_news(clocks)),
+                look_again=look_again,
             )
         )
     if sender.status == "OFFLINE":
@@ -162,7 +164,7 @@ def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender, clocks: M
             ctx.person_wait(
                 f"the RCS sender is offline ({why}): answer Twilio's ticket or correct the profile",
                 topic="offline",
-                look_again=ctx.scaled(hours=1),
+                look_again=look_again,
             )
         )
     if (held_up := review.wait_for_checklist(ctx, "launch", clocks)) is not None:
@@ -172,14 +174,14 @@ def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender, clocks: M
     raise Suspend(replace(wait, look_again=ctx.scaled(minutes=1)) if sender.status == "CREATING" else wait)
 
 
-def _rejected(ctx: StepContext, sender: RcsSender, blocked: list[str]) -> Wait:
+def _rejected(ctx: StepContext, sender: RcsSender, blocked: list[str], look_again: timedelta) -> Wait:
     what = "; ".join(f"{country}: {describe(_country(sender, country))}" for country in blocked)
     reasons = f" ({'; '.join(sender.offline_reasons)})" if sender.offline_reasons else ""
     return ctx.person_wait(
         f"no carrier accepts the sender in {', '.join(blocked)}: {what}{reasons}. Answer Twilio's review ticket, or take "
         f"{', '.join(blocked)} out of `rcs.countries` and run `onboard start FILE --update`",
         topic="rejected",
-        look_again=ctx.scaled(hours=1),
+        look_again=look_again,
     )
 
 

@@ -11,7 +11,6 @@ from models.states import CheckState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from engine.context import StepContext
     from engine.reviews import Clock, Place
@@ -25,15 +24,12 @@ SHORTEST_SECONDS = 5 * 60.0
 LONGEST_SECONDS = 6 * 3600.0
 
 
-def next_look(ctx: StepContext, last_news: datetime | None) -> timedelta:
+def next_look(ctx: StepContext, clocks: Mapping[Place, Clock]) -> timedelta:
     """After an eighth of the silence so far; from 5 minutes to 6 hours, shortened by ``ONBOARD_WAIT_SCALE``."""
-    silence = (ctx.now() - last_news) / ctx.settings.wait_scale if last_news else timedelta(0)
+    news = max((clock.changed_at for clock in clocks.values()), default=ctx.now())
+    silence = (ctx.now() - news) / ctx.settings.wait_scale
     seconds = silence.total_seconds() / PART_OF_SILENCE
     return ctx.scaled(seconds=min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS))
-
-
-def last_news(clocks: Mapping[Place, Clock]) -> datetime | None:
-    return max((clock.changed_at for clock in clocks.values()), default=None)
 
 
 def wait_for_checklist(ctx: StepContext, stage: str, clocks: Mapping[Place, Clock]) -> Wait | None:
@@ -54,7 +50,7 @@ def wait_for_checklist(ctx: StepContext, stage: str, clocks: Mapping[Place, Cloc
         f"before the {stage} a person has to settle: {what}. See `onboard checklist {ctx.name}`, then "
         f"`onboard checklist done {ctx.name} {rows[0].key} --by WHO`",
         topic="checklist",
-        look_again=next_look(ctx, last_news(clocks)),
+        look_again=next_look(ctx, clocks),
     )
 
 
@@ -84,12 +80,13 @@ def wait_for_review(
     if usual:
         reason += f"; reviews took: {', '.join(usual)}"
     mine = [row.key for row in checklist.unsettled(ctx, "launch", states=(CheckState.OPEN,))]
-    if mine:
+    # Mails come after the submission, and with it the first word about a country.
+    if mine and any(country for country, _ in clocks):
         reason += f"; meanwhile for a person: {', '.join(mine)} (`onboard checklist {ctx.name}`)"
     return Wait(
         topic=TOPIC,
         reason=reason,
         who=REVIEWERS,
-        look_again=next_look(ctx, last_news(clocks)),
+        look_again=next_look(ctx, clocks),
         at_most=deadline - since,
     )
