@@ -144,7 +144,9 @@ def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender, clocks: M
     open_countries = [country for country in countries if country not in usable and country not in blocked]
     if blocked and (spec.rcs.go_live == "all_countries" or not open_countries):
         raise Suspend(_rejected(ctx, sender, blocked, look_again))
-    if sender.status in {"DRAFT", "STUBBED"}:
+    # Nobody ever decides about a country that was left out of the submission.
+    left_out = [country for country in open_countries if sender.countries and _country(sender, country) is None]
+    if sender.status in {"DRAFT", "STUBBED"} or left_out:
         if (held_up := review.wait_for_checklist(ctx, "submission", clocks)) is not None:
             raise Suspend(held_up)
         where = (
@@ -152,7 +154,7 @@ def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender, clocks: M
         )
         raise Suspend(
             ctx.person_wait(
-                f"submit the sender for review in the {where}, countries {', '.join(countries)} "
+                f"submit the sender for review in the {where}, countries {', '.join(left_out or countries)} "
                 "(Twilio offers no public API for this)",
                 topic="submission",
                 look_again=look_again,

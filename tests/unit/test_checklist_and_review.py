@@ -103,6 +103,16 @@ def test_a_sender_that_was_submitted_already_is_not_held_up(world):
     assert world.step("registration").state is StepState.WAITING_VENDOR
 
 
+def test_a_country_that_was_left_out_of_the_submission_is_asked_for(world):
+    world.says("PENDING_VERIFICATION", US={"AT&T": "CARRIER_REVIEW"})
+    world.begin("US", "DE", checklist=[LETTER])
+    assert world.step("registration").waiting_topic == "checklist"
+    done(world, "de.german_pages")
+    world.run("registration")
+    assert world.step("registration").waiting_topic == "submission"
+    assert "Compliance registration, countries DE (" in world.reason
+
+
 def test_during_the_review_open_items_are_named_but_hold_up_nothing(world):
     world.says("PENDING_VERIFICATION", US={"AT&T": "CARRIER_REVIEW"})
     world.begin("US")
@@ -147,6 +157,7 @@ def test_each_country_has_a_deadline_of_its_own_and_the_late_ones_are_named(worl
     world.says("TWILIO_REVIEW", US="TWILIO_REVIEW")
     world.begin("US", "GB", rcs={"review_deadline_days": 30})
     began = world.time
+    assert "countries GB" in world.reason
     world.says("TWILIO_REVIEW", US="TWILIO_REVIEW", GB={"EE": "CARRIER_REVIEW"})
     world.look(days=20)
     assert world.step("registration").waiting_until == began + timedelta(days=30)
