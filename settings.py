@@ -91,6 +91,9 @@ class Settings(BaseModel):
     wake_grace_seconds: float = Field(
         60.0, gt=0, description="How long a wake-up message may be under way before it counts as lost."
     )
+    park_after_seconds: float = Field(
+        86400.0, gt=0, description="How old an event for AJO becomes before a person has to look at it."
+    )
     retry_base_seconds: float = Field(2.0, gt=0, description="First retry delay; doubles each time, with jitter.")
     wait_scale: float = Field(
         1.0, gt=0, description="Multiplies every polling interval. 1 in production, small against the simulator."

@@ -14,8 +14,6 @@ from cli.exits import NOT_SET_UP, Exit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.wake import WakeUp
-
 # Flower is a window on the workers, not a history; the history is in the database.
 FLOWER_MAX_TASKS = 10_000
 LONGEST_HEADERS = 32 * 1024
@@ -74,15 +72,20 @@ def beat_command() -> int:
 class _CeleryWake:
     """Implements ``gateway.app.Wake``: here the gateway, which knows no Celery, meets the tasks."""
 
-    def steps(self, wakeups: Sequence[WakeUp]) -> None:
-        from tasks.chain import send
-
-        send(wakeups)
-
     def forwards(self, due: Sequence[tuple[int, str]]) -> None:
         from tasks.inbox import send_forwards
 
         send_forwards(due)
+
+    def is_reachable(self) -> bool:
+        from tasks.celery import BROKER_ERRORS, app
+
+        try:
+            with app.connection_for_read() as connection:
+                connection.ensure_connection(max_retries=1, timeout=1)
+        except BROKER_ERRORS:
+            return False
+        return True
 
 
 @click.command("gateway")
@@ -95,16 +98,16 @@ def gateway_command() -> None:
     import uvicorn
 
     from engine.vault import Vault, load_keys
-    from gateway.app import create_app
+    from gateway.app import Gateway
     from models.db import make_engine
     from settings import get_settings
     from tasks.logs import configure_logging
 
     settings = get_settings()
     configure_logging(settings)
-    app = create_app(make_engine(settings.resolved_database_url), Vault(load_keys(settings)), settings, _CeleryWake())
+    app = Gateway(make_engine(settings.resolved_database_url), Vault(load_keys(settings)), settings, _CeleryWake())
     if settings.metrics_port is not None:
-        app.state.metrics.serve(settings.metrics_host, settings.metrics_port)
+        app.metrics.serve(settings.metrics_host, settings.metrics_port)
     config = uvicorn.Config(
         app,
         host=settings.gateway_host,

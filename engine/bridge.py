@@ -1,6 +1,6 @@
 """Messages that AJO sends through the bridge: each is intended once, sent once, and answered the same ever after.
 
-The gateway asks :func:`intend` before it calls Twilio and records what came of the call. A call whose end is unclear
+The gateway asks :func:`intend` before it calls Twilio and records what came of the call; both for many messages at once. A call whose end is unclear
 keeps its ``posted_at``: whoever comes with the same reference next has to look at Twilio first.
 """
 
@@ -11,14 +11,15 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
-from engine.inbox import status_rank
-from engine.upsert import insert_new
+from engine.message_status import status_of, status_rank
+from engine.upsert import insert_all_new
+from models.states import ForwardState
 from models.tables import BridgeMessage, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -43,45 +44,65 @@ class Intent:
     row: Row[Any]
 
 
-def intend(
-    connection: Connection,
-    onboarding_id: int,
-    reference: str,
-    *,
-    recipient: str,
-    fingerprint: str,
-    at: datetime,
-    call_seconds: float,
-) -> Intent:
-    """Note that this message is to be sent, and say what is to be done; commit before doing it.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A message that AJO wants to be sent.
 
     :param fingerprint: of all that makes the message what it is, 64 characters at most.
+    """
+
+    onboarding_id: int
+    reference: str
+    recipient: str
+    fingerprint: str
+    at: datetime
+
+
+def intend(connection: Connection, wanted: Sequence[Wanted], *, call_seconds: float) -> list[Intent]:
+    """Note that these messages are to be sent, and say of each what is to be done; commit before doing it.
+
     :param call_seconds: how long a call may take; before that, another caller's is believed to be under way.
     """
-    values = {
-        "onboarding_id": onboarding_id,
-        "client_reference": reference,
-        "recipient": recipient,
-        "fingerprint": fingerprint,
-        "status": "intended",
-        "created_at": at,
-        "posted_at": at,
-    }
-    is_new = insert_new(connection, BridgeMessage, key=["onboarding_id", "client_reference"], values=values)
+    rows = [
+        {
+            "onboarding_id": one.onboarding_id,
+            "client_reference": one.reference,
+            "recipient": one.recipient,
+            "fingerprint": one.fingerprint,
+            "status": "intended",
+            "created_at": one.at,
+            "posted_at": one.at,
+        }
+        for one in wanted
+    ]
+    # In one order for all, so that two gateways do not wait for each other.
+    rows.sort(key=lambda row: (row["onboarding_id"], row["client_reference"]))
+    inserted = insert_all_new(connection, BridgeMessage, rows)
+    new = {(row.onboarding_id, row.client_reference): row for row in inserted}
+    intents = []
+    for one in wanted:
+        row = new.pop((one.onboarding_id, one.reference), None)
+        intents.append(Intent(Task.SEND, row) if row is not None else _known(connection, one, call_seconds))
+    return intents
+
+
+def _known(connection: Connection, wanted: Wanted, call_seconds: float) -> Intent:
+    """What is to be done for a reference that was used before."""
     row = connection.execute(
         select(BridgeMessage)
-        .where(BridgeMessage.c.onboarding_id == onboarding_id, BridgeMessage.c.client_reference == reference)
+        .where(
+            BridgeMessage.c.onboarding_id == wanted.onboarding_id,
+            BridgeMessage.c.client_reference == wanted.reference,
+        )
         .with_for_update()
     ).one()
-    if is_new:
-        return Intent(Task.SEND, row)
-    if (row.recipient, row.fingerprint) != (recipient, fingerprint):
+    if (row.recipient, row.fingerprint) != (wanted.recipient, wanted.fingerprint):
         return Intent(Task.CLASH, row)
     if row.sid is not None or row.status != "intended":
         return Intent(Task.ANSWER, row)
     if row.posted_at is None:
-        return Intent(Task.SEND, _post_again(connection, row, at))
-    if at < row.posted_at + timedelta(seconds=call_seconds):
+        return Intent(Task.SEND, _post_again(connection, row, wanted.at))
+    if wanted.at < row.posted_at + timedelta(seconds=call_seconds):
         return Intent(Task.WAIT, row)
     return Intent(Task.LOOK, row)
 
@@ -108,20 +129,27 @@ def post_unless_taken(
     return connection.execute(update(BridgeMessage).where(*unchanged).values(posted_at=at)).rowcount == 1
 
 
-def accepted(connection: Connection, row: Row[Any], *, sid: str) -> None:
-    """Twilio has it. How far it is, only callbacks say: what they tell has to go on to AJO, even if we have seen it."""
-    early = select(WebhookEvent.c.payload).where(
-        WebhookEvent.c.onboarding_id == row.onboarding_id,
-        WebhookEvent.c.message_sid == sid,
+def accepted(connection: Connection, sent: Sequence[tuple[Row[Any], str]]) -> list[None]:
+    """Twilio has these messages, as (row, SID). How far they are, only callbacks say.
+
+    Callbacks of them that were applied already have gone on to AJO under the SID; what comes later must not be older.
+    """
+    applied = select(WebhookEvent.c.message_sid, WebhookEvent.c.payload).where(
+        WebhookEvent.c.message_sid.in_([sid for _, sid in sent]),
         WebhookEvent.c.kind == "status",
+        WebhookEvent.c.forward_state != ForwardState.ARRIVED,
     )
-    words = ["accepted", *(payload.get("MessageStatus", "") for payload in connection.execute(early).scalars())]
-    latest = max(words, key=status_rank)
+    latest = {sid: "accepted" for _, sid in sent}
+    for event in connection.execute(applied).all():
+        latest[event.message_sid] = max(latest[event.message_sid], status_of(event.payload), key=status_rank)
+    values = [{"row": row.id, "of_twilio": sid, "word": latest[sid][:24]} for row, sid in sent]
     connection.execute(
         update(BridgeMessage)
-        .where(BridgeMessage.c.id == row.id, BridgeMessage.c.sid.is_(None))
-        .values(sid=sid, status=latest[:24], error_code=None, error=None)
+        .where(BridgeMessage.c.id == bindparam("row"), BridgeMessage.c.sid.is_(None))
+        .values(sid=bindparam("of_twilio"), status=bindparam("word"), error_code=None, error=None),
+        sorted(values, key=lambda value: int(value["row"])),
     )
+    return [None] * len(sent)
 
 
 def refused(connection: Connection, row: Row[Any], *, code: int | None, reason: str) -> None:

@@ -12,12 +12,15 @@ FAILURES_BEFORE_GIVING_UP = 15
 LONGEST_BROKER_DELAY_SECONDS = 30.0
 
 
-def next_delay(failures: int, *, base_seconds: float, asked: float | None) -> timedelta:
+def next_delay(
+    failures: int, *, base_seconds: float, asked: float | None, at_most: float = LONGEST_DELAY_SECONDS
+) -> timedelta:
     """Exponential backoff with jitter (half to all of it), never shorter than what the vendor asked for.
 
     :param failures: passing failures in a row, this one included (1 or more).
     :param asked: seconds from ``Retry-After``, if the vendor gave any.
+    :param at_most: seconds that the backoff stops growing at.
     """
-    ceiling = min(base_seconds * 2.0 ** (failures - 1), LONGEST_DELAY_SECONDS)
+    ceiling = min(base_seconds * 2.0 ** min(failures - 1, 30), at_most)
     delay = random.uniform(ceiling / 2, ceiling)  # noqa: S311  spreads retries, guards nothing
     return timedelta(seconds=max(delay, asked or 0.0))

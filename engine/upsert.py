@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from collections.abc import Sequence
+
+    from sqlalchemy import Column, Connection, Row, Table
 
 
 def _insert(connection: Connection, table: Table) -> Any:
@@ -21,7 +23,12 @@ def upsert(connection: Connection, table: Table, *, key: dict[str, Any], values:
     connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
 
 
-def insert_new(connection: Connection, table: Table, *, key: list[str], values: dict[str, Any]) -> bool:
-    """Insert the row unless one with this unique ``key`` exists; whether it was inserted."""
-    statement = _insert(connection, table).values(**values).on_conflict_do_nothing(index_elements=key)
-    return bool(connection.execute(statement).rowcount == 1)
+def insert_all_new(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *returning: Column[Any]
+) -> Sequence[Row[Any]]:
+    """Insert those that break no unique key, in one statement.
+
+    :param returning: the columns of those that were inserted, in no certain order; all if none are named.
+    """
+    statement = _insert(connection, table).on_conflict_do_nothing().returning(*(returning or table.c))
+    return connection.execute(statement, list(rows)).all()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, insert, select, update
 
-from engine.inbox import apply_callback, record_status, transport_of
+from engine.message_status import apply_callback, record_status, transport_of
 from engine.wake import schedule_verification
 from models.states import VerificationState
 from models.tables import Message, Verification, WebhookEvent

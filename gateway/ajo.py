@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyio import CapacityLimiter, to_thread
 from starlette.responses import JSONResponse, Response
 
-from gateway.body import read_body
-from gateway.bridge import error
+from gateway.answers import error
+from gateway.body import JSON, media_type, read_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from gateway.bridge import Answer, Bridge
+    from gateway.answers import Answer
+    from gateway.app import Gateway
 
-JSON = "application/json"
 # Each waits for Twilio; Twilio's own callbacks have threads of their own.
 THREADS = 64
 
 
-def make_limiter() -> CapacityLimiter:
-    return CapacityLimiter(THREADS)
-
-
 async def send_message(request: Request) -> Response:
     """AJO's custom provider posts one message."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+    headers = dict(request.scope["headers"])
+    if media_type(headers) != JSON:
         return _respond(error(415, "not_json", f"send {JSON}"))
-    body = await read_body(request)
-    bridge: Bridge = request.app.state.bridge
-    limiter: CapacityLimiter = request.app.state.bridge_limiter
-    answer = await to_thread.run_sync(bridge.send, request.path_params["token"], request.headers, body, limiter=limiter)
-    return _respond(answer)
+    body = await read_body(headers, request.receive)
+    gateway: Gateway = request.app.state.gateway
+    return _respond(await gateway.bridge.answer(request.path_params["token"], request.headers, body))
 
 
 def _respond(answer: Answer) -> Response:

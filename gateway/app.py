@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,12 +15,12 @@ from starlette.routing import Route
 
 from engine.clock import now
 from engine.inbox import backlog
-from gateway.ajo import THREADS, make_limiter, send_message
+from gateway.ajo import THREADS, send_message
 from gateway.body import BodyRefused
 from gateway.bridge import Bridge
+from gateway.callbacks import PREFIX, Callbacks
 from gateway.metrics import Metrics, route_of
-from gateway.receiver import Receiver, Refused
-from gateway.twilio import take_inbound, take_status
+from gateway.receiver import Receiver
 from gateway.waking import Waker
 from gateway.writer import Writer
 from models.db import reader
@@ -32,20 +33,17 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from engine.vault import Vault
-    from engine.wake import WakeUp
     from settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Twilio sends these two; a GET would lose the form, so it is refused (405) rather than half understood.
-METHODS = ["POST", "PUT"]
-
 
 class Wake(Protocol):
-    """Sends what became ready. Called after the commit, in a thread of its own; a failure is no loss."""
+    """Has workers look at stored events. Called after the commit, in a thread of its own; a failure is no loss."""
 
-    def steps(self, wakeups: Sequence[WakeUp]) -> None: ...
     def forwards(self, due: Sequence[tuple[int, str]]) -> None: ...
+    def is_reachable(self) -> bool:
+        """Whether the broker answers, within a second or two."""
 
 
 async def healthz(request: Request) -> Response:  # noqa: ARG001  starlette's signature
@@ -54,13 +52,19 @@ async def healthz(request: Request) -> Response:  # noqa: ARG001  starlette's si
 
 
 async def readyz(request: Request) -> Response:
-    """Whether events can be taken: the database answers. A broker that is away costs seconds, so it is only told."""
-    db: Engine = request.app.state.db
+    """Whether events can be taken: the database answers. Without a broker they are kept for the tick, so that is told only."""
+    gateway: Gateway = request.app.state.gateway
 
     def look() -> dict[str, object]:
-        with reader(db).begin() as connection:
+        with reader(gateway.db).begin() as connection:
             seen = backlog(connection, at=now())
-        return {"database": "ok", "events_waiting": seen.waiting, "oldest_seconds": round(seen.oldest_seconds, 1)}
+        return {
+            "database": "ok",
+            "broker": "ok" if gateway.wake.is_reachable() else "away",
+            "events_waiting": seen.waiting,
+            "events_parked": seen.parked,
+            "oldest_seconds": round(seen.oldest_seconds, 1),
+        }
 
     try:
         return JSONResponse(await run_in_threadpool(look))
@@ -69,7 +73,7 @@ async def readyz(request: Request) -> Response:
 
 
 class _Counting:
-    """Counts each request and its time around the application."""
+    """Counts each request to AJO's address, and its time, around the application."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
@@ -79,51 +83,59 @@ class _Counting:
         if scope["type"] != "http" or route == "other":
             await self.app(scope, receive, send)
             return
-        status: list[int] = []
+        begun, status = time.perf_counter(), 500
 
         async def sending(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                status.append(message["status"])
+                status = message["status"]
             await send(message)
 
-        with self.metrics.request(route, status):
+        try:
             await self.app(scope, receive, sending)
+        finally:
+            self.metrics.request(route, status, time.perf_counter() - begun)
 
 
-async def _on_refused(request: Request, error: Exception) -> Response:  # noqa: ARG001  starlette's signature
-    assert isinstance(error, Refused | BodyRefused)  # noqa: S101  registered for these only
-    return PlainTextResponse(error.answer, error.status)
+async def _on_refused(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, BodyRefused)  # noqa: S101  registered for it only
+    gateway: Gateway = request.app.state.gateway
+    gateway.metrics.rejected(refusal.reason)
+    return PlainTextResponse(refusal.answer, refusal.status)
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:
-    """503, so that Twilio delivers again; the event was not stored."""
-    log.error("%s could not be stored, the sender will repeat it: %s", request.method, type(error).__name__)
+    """503, so that the sender asks again; nothing was stored, nothing was sent."""
+    log.error("%s could not be answered, the sender will repeat it: %s", request.method, type(error).__name__)
     return PlainTextResponse("try again", 503)
 
 
-def create_app(db: Engine, vault: Vault, settings: Settings, wake: Wake) -> Starlette:
+class Gateway:
     """The application, with all it needs handed in."""
-    metrics = Metrics(db)
-    app = Starlette(
-        middleware=[Middleware(_Counting, metrics=metrics)],
-        routes=[
-            Route("/twilio/{token}/status", take_status, methods=METHODS),
-            Route("/twilio/{token}/inbound", take_inbound, methods=METHODS),
-            Route("/ajo/{token}/messages", send_message, methods=["POST"]),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-        ],
-        exception_handlers={
-            Refused: _on_refused,
-            BodyRefused: _on_refused,
-            SQLAlchemyError: _on_database_error,
-        },
-    )
-    app.state.db = db
-    app.state.metrics = metrics
-    writer = Writer(db)
-    app.state.receiver = Receiver(db, vault, settings, writer)
-    app.state.bridge = Bridge(db, vault, settings, writer, connections=THREADS)
-    app.state.bridge_limiter = make_limiter()
-    app.state.waker = Waker(wake)
-    return app
+
+    def __init__(self, db: Engine, vault: Vault, settings: Settings, wake: Wake) -> None:
+        self.db = db
+        self.wake = wake
+        self.metrics = Metrics(db)
+        self.waker = Waker(wake)
+        writer = Writer(db)
+        self.bridge = Bridge(db, vault, settings, writer, connections=THREADS)
+        self._callbacks = Callbacks(Receiver(db, vault, settings, writer), self.waker, self.metrics)
+        self._others = Starlette(
+            middleware=[Middleware(_Counting, metrics=self.metrics)],
+            routes=[
+                Route("/ajo/{token}/messages", send_message, methods=["POST"]),
+                Route("/healthz", healthz),
+                Route("/readyz", readyz),
+            ],
+            exception_handlers={BodyRefused: _on_refused, SQLAlchemyError: _on_database_error},
+        )
+        self._others.state.gateway = self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_callback = scope["type"] == "http" and scope["path"].startswith(PREFIX)
+        await (self._callbacks if is_callback else self._others)(scope, receive, send)
+
+    def close(self) -> None:
+        """Wait for the calls that are under way."""
+        self.bridge.close()

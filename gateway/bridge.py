@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
 import logging
-import time
 import uuid
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import select
-
-from engine import bridge, kinds
+from engine import bridge
 from engine.bridge import Task
 from engine.clock import now
-from engine.endpoints import status_url
-from gateway.outbound import BadMessage, OutboundMessage, read_message, recipient_of, region_of
+from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
+from gateway.lines import Line, Lines
+from gateway.outbound import BadMessage, OutboundMessage, read_message, recipient_of
 from gateway.receiver import mask_number
 from models.db import reader
-from models.spec.onboarding import RcsSpec, spec_from_json
-from models.states import OnboardingState
-from models.tables import Onboarding, Resource
-from providers.connections import make_client
-from providers.errors import Misconfigured, NeedsPerson, OnboardingError, RateLimited, Refused, Retryable
-from providers.twilio.client import TwilioClient
+from providers.connections import thread_client
+from providers.errors import NeedsPerson, OnboardingError, RateLimited, Refused, Retryable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    import httpx
     from sqlalchemy import Connection, Engine, Row
 
     from engine.vault import Vault
@@ -44,40 +40,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TOKEN_HEADER = "x-onboard-token"  # noqa: S105  a header's name
-# How long what is known of an onboarding is believed; a changed token works this soon.
-KNOWN_SECONDS = 5.0
-# An onboarding that a person ended sends nothing any more.
-ENDED = {OnboardingState.CANCELLED, OnboardingState.TEARING_DOWN, OnboardingState.REMOVED}
-RETRY_AFTER_SECONDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What AJO is told. ``retry_after``: the same request, later, may succeed."""
-
-    status: int
-    body: dict[str, Any]
-    retry_after: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """All that is needed to send for one onboarding."""
-
-    onboarding_id: int
-    name: str
-    token: str
-    sender: str
-    aliases: frozenset[str]
-    service_sid: str
-    status_callback: str
-    twilio: TwilioClient
-
-
-def error(status: int, code: str, message: str, reference: str | None = None, *, after: float | None = None) -> Answer:
-    """An answer that says no: a stable code, a sentence, and whether to try again."""
-    body = {"error": {"code": code, "message": message, "retryable": after is not None}, "reference": reference}
-    return Answer(status, body, after)
 
 
 class Bridge:
@@ -89,20 +51,28 @@ class Bridge:
     def __init__(self, db: Engine, vault: Vault, settings: Settings, writer: Writer, *, connections: int) -> None:
         self._db = db
         self._writer = writer
-        self._vault = vault
         self._settings = settings
-        # Of its own: the threads that call it come and go with the load.
-        self._client = make_client(connections=connections)
-        self._lines: dict[str, tuple[float, Line | Answer]] = {}
+        self._lines = Lines(db, vault, settings)
         self._listing_delay = max(bridge.LISTING_DELAY * settings.wait_scale, timedelta(seconds=1))
+        # Each thread keeps a client of its own: one that all of them shared would cost four times as much a call.
+        self._clients: list[httpx.Client] = []
+        self._threads = ThreadPoolExecutor(
+            connections, "bridge", initializer=lambda: self._clients.append(thread_client())
+        )
 
     def close(self) -> None:
-        """Close the connections to Twilio."""
-        self._client.close()
+        """Wait for calls under way and close the connections to Twilio."""
+        self._threads.shutdown()
+        for client in self._clients:
+            client.close()
+
+    async def answer(self, token: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """As :meth:`send`, for the event loop; waits in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.send, token, headers, body)
 
     def send(self, token: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send one message, at most once per reference."""
-        line = self._line(token)
+        line = self._lines.find(token)
         if isinstance(line, Answer):
             return line
         if not is_authentic(headers, line.token):
@@ -110,82 +80,22 @@ class Bridge:
             return error(401, "unauthorized", f"{TOKEN_HEADER} is missing or wrong")
         try:
             message = read_message(body)
-            recipient = recipient_of(message.to, region_of(line.sender))
+            recipient = recipient_of(message.to, line.region)
             _check_sender(message.sender, line)
         except BadMessage as problem:
             return error(400, f"invalid_{problem.field}", f"{problem.field}: {problem}")
         return self._send_once(line, message, recipient)
 
-    # -- who asks -----------------------------------------------------------------------------------------------
-    def _line(self, token: str) -> Line | Answer:
-        until, known = self._lines.get(token, (0.0, None))
-        if known is not None and time.monotonic() < until:
-            return known
-        with reader(self._db).begin() as connection:
-            row = connection.execute(select(Onboarding).where(Onboarding.c.endpoint_token == token)).one_or_none()
-            if row is None:
-                # Not kept: anybody can make up addresses.
-                return error(404, "not_found", "there is nothing here")
-            line = self._load(connection, row)
-        self._lines[token] = (time.monotonic() + KNOWN_SECONDS, line)
-        return line
-
-    def _load(self, connection: Connection, row: Row[Any]) -> Line | Answer:
-        spec = spec_from_json(row.spec)
-        if not isinstance(spec, RcsSpec):
-            return error(404, "not_found", f"{row.name} is no RCS channel: AJO speaks to Twilio directly for it")
-        if row.status in ENDED:
-            return error(409, "not_active", f"{row.name} is {row.status}")
-        found = select(Resource.c.kind, Resource.c.external_id).where(Resource.c.onboarding_id == row.id)
-        ids = dict(connection.execute(found).all())
-        try:
-            secrets = {
-                name: self._vault.read(connection, row.id, name) for name in (kinds.BRIDGE_TOKEN, kinds.API_KEY_SECRET)
-            }
-        except Misconfigured as problem:
-            log.error("503 for %s: %s", row.name, problem)  # noqa: TRY400  the sentence says it all
-            return error(503, "unavailable", "the bridge cannot send now", after=RETRY_AFTER_SECONDS)
-        key_sid, service_sid = ids.get(kinds.API_KEY), ids.get(kinds.MESSAGING_SERVICE)
-        token, key_secret = secrets[kinds.BRIDGE_TOKEN], secrets[kinds.API_KEY_SECRET]
-        if not (token and key_secret and key_sid and service_sid):
-            return error(503, "not_ready", f"{row.name} is not set up as far as this yet", after=RETRY_AFTER_SECONDS)
-        public_url = self._settings.resolved_public_url
-        return Line(
-            onboarding_id=row.id,
-            name=row.name,
-            token=token,
-            sender=spec.sender,
-            aliases=aliases_of(spec.sender, spec.rcs.sender_id, service_sid),
-            service_sid=service_sid,
-            status_callback=status_url(public_url, row.endpoint_token),
-            twilio=TwilioClient(
-                self._settings,
-                account_sid=spec.twilio.account_sid,
-                username=key_sid,
-                password=key_secret,
-                client=self._client,
-            ),
-        )
-
     def _write(self, row: Row[Any], work: Callable[[Connection, Row[Any]], T]) -> T:
-        return self._writer.run(row.onboarding_id, lambda connection: work(connection, row))
+        result: T = self._writer.run(_each, lambda connection: work(connection, row))
+        return result
 
     # -- once ---------------------------------------------------------------------------------------------------
     def _send_once(self, line: Line, message: OutboundMessage, recipient: str) -> Answer:
         # Without a reference nothing tells a repeated request from a second message: each is sent (docs/bridge.md).
         reference = message.reference or f"onboard-{uuid.uuid4().hex}"
-        intent = self._writer.run(
-            line.onboarding_id,
-            lambda connection: bridge.intend(
-                connection,
-                line.onboarding_id,
-                reference,
-                recipient=recipient,
-                fingerprint=message.fingerprint(),
-                at=now(),
-                call_seconds=2 * self._settings.http_timeout_seconds,
-            ),
-        )
+        wanted = bridge.Wanted(line.onboarding_id, reference, recipient, message.fingerprint(), now())
+        intent = self._writer.run(self._intend, wanted)
         match intent.task:
             case Task.SEND:
                 return self._post(line, message, intent.row)
@@ -197,6 +107,9 @@ class Bridge:
                 return error(409, "reference_used", "this reference was used for another message", reference)
             case Task.ANSWER:
                 return _known(intent.row)
+
+    def _intend(self, connection: Connection, wanted: Sequence[bridge.Wanted]) -> list[bridge.Intent]:
+        return bridge.intend(connection, wanted, call_seconds=2 * self._settings.http_timeout_seconds)
 
     def _post(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer:
         try:
@@ -256,7 +169,7 @@ class Bridge:
         return next((one for one in same if one.sid not in taken), None)
 
     def _accepted(self, line: Line, row: Row[Any], sent: Message) -> Answer:
-        self._write(row, partial(bridge.accepted, sid=sent.sid))
+        self._writer.run(bridge.accepted, (row, sent.sid))
         log.info("%s %s: sent to %s for AJO (%s)", line.name, sent.sid, mask_number(row.recipient), sent.status)
         return _taken(row, sent.sid, sent.status)
 
@@ -272,6 +185,10 @@ class Bridge:
         return error(422, str(number or "refused"), failure.message, row.client_reference)
 
 
+def _each(connection: Connection, works: Sequence[Callable[[Connection], Any]]) -> list[Any]:
+    return [work(connection) for work in works]
+
+
 def is_authentic(headers: Mapping[str, str], token: str) -> bool:
     """Whether the caller has the token, in one of the ways that AJO offers: API key, bearer, or basic's password."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
@@ -284,11 +201,6 @@ def is_authentic(headers: Mapping[str, str], token: str) -> bool:
         except (binascii.Error, UnicodeDecodeError):
             return False
     return any(hmac.compare_digest(one.encode(), token.encode()) for one in offered if one)
-
-
-def aliases_of(sender: str, sender_id: str, service_sid: str) -> frozenset[str]:
-    """How AJO may name the sender: the number as in the spec, without its plus, the agent, or the service."""
-    return frozenset({sender, sender.removeprefix("+"), sender_id, sender_id.removeprefix("rcs:"), service_sid})
 
 
 def _check_sender(sender: str | None, line: Line) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from engine import circuits
 from engine.clock import now
 from engine.inbox import backlog
 from models.db import reader
@@ -25,11 +23,15 @@ if TYPE_CHECKING:
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 
 
+M = TypeVar("M", Counter, Histogram)
+
+
 class Metrics:
     """The counters of one gateway, and the backlog as the database has it at the moment of asking."""
 
     def __init__(self, db: Engine) -> None:
         self.registry = CollectorRegistry()
+        self._children: dict[tuple[Any, ...], Any] = {}
         self._requests = Counter(
             "onboard_gateway_requests", "Requests by route and answer.", ["route", "status"], registry=self.registry
         )
@@ -39,20 +41,31 @@ class Metrics:
         self._events = Counter(
             "onboard_events", "Twilio's events: stored, or known already.", ["kind", "outcome"], registry=self.registry
         )
+        self._rejected = Counter(
+            "onboard_rejected", "Requests that were not taken, by reason.", ["reason"], registry=self.registry
+        )
         self.registry.register(_Backlog(db))
 
     def event(self, kind: str, *, is_new: bool) -> None:
-        self._events.labels(kind, "stored" if is_new else "duplicate").inc()
+        """One of Twilio's events is stored."""
+        self._labelled(self._events, kind, "stored" if is_new else "duplicate").inc()
 
-    @contextmanager
-    def request(self, route: str, status: list[int]) -> Iterator[None]:
-        """Counts one request; ``status`` holds the answer's at the end."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds.labels(route).observe(time.perf_counter() - begun)
-            self._requests.labels(route, str(status[-1] if status else 500)).inc()
+    def rejected(self, reason: str) -> None:
+        """A request was not taken."""
+        self._labelled(self._rejected, reason).inc()
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        self._labelled(self._seconds, route).observe(seconds)
+        self._labelled(self._requests, route, str(status)).inc()
+
+    def _labelled(self, metric: M, *labels: str) -> M:
+        """As ``metric.labels``, which takes a lock and costs a request's share each time."""
+        key = (metric, *labels)
+        known: M | None = self._children.get(key)
+        if known is None:
+            known = self._children[key] = metric.labels(*labels)
+        return known
 
     def serve(self, host: str, port: int) -> None:
         """Answer ``GET /metrics`` from a thread of its own until the process ends.
@@ -69,6 +82,13 @@ class _Backlog(Collector):
     def collect(self) -> Iterable[Metric]:
         with reader(self._db).begin() as connection:
             seen = backlog(connection, at=now())
+            forwarded = circuits.forwarded(connection)
+            unwell = circuits.count_open(connection, at=now())
+        taken = CounterMetricFamily("onboard_events_forwarded", "Events that AJO has taken.", labels=["kind"])
+        for kind, count in forwarded.items():
+            taken.add_metric([kind], count)
+        yield taken
+        yield GaugeMetricFamily("onboard_circuits_open", "AJO's webhooks that are left alone for a while.", unwell)
         yield GaugeMetricFamily("onboard_events_waiting", "Events on their way to AJO.", seen.waiting)
         yield GaugeMetricFamily("onboard_events_parked", "Events that a person has to look at.", seen.parked)
         yield GaugeMetricFamily(

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 
+from engine.arrivals import Arrival, Endpoint, find_endpoint, store
 from engine.clock import now
-from engine.inbox import find_endpoint, receive
 from engine.kinds import AUTH_TOKEN
+from engine.message_status import sid_of, status_of
+from gateway.body import parse_fields, parse_form
 from models.db import reader
 from providers.errors import Misconfigured
 from providers.twilio.signature import is_genuine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Engine
 
-    from engine.inbox import Endpoint, Received
     from engine.vault import Vault
     from gateway.writer import Writer
     from settings import Settings
@@ -34,23 +34,37 @@ log = logging.getLogger(__name__)
 
 # A burst of callbacks decrypts once; a token changed by `start --update` is believed this soon.
 TOKEN_SECONDS = 5.0
+# Twilio's, and those of our own probes.
+_SID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 class Refused(Exception):
-    """The event is not taken; ``status`` and ``answer`` go to the sender, the reason went to the log."""
+    """The event is not taken; ``status`` and ``answer`` go to the sender, ``reason`` to the metrics and the log."""
 
-    def __init__(self, status: int, answer: str) -> None:
+    def __init__(self, status: int, reason: str, answer: str) -> None:
         super().__init__(answer)
         self.status = status
+        self.reason = reason
         self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """One event that is stored now, or was stored before."""
+class Callback:
+    """One request as it came, not believed yet.
 
-    endpoint: Endpoint
-    received: Received
+    :param kind: ``status`` or ``inbound``.
+    :param token: of the path.
+    :param target: path and query as they were called; the host is ours to say, never the request's.
+    :param is_json: Twilio's variant with ``bodySHA256`` in the query, instead of a form.
+    """
+
+    kind: str
+    token: str
+    target: str
+    body: bytes
+    is_json: bool
+    signature: str
+    idempotency_token: str | None
 
 
 def mask_number(address: str) -> str:
@@ -68,49 +82,60 @@ class Receiver:
         self._writer = writer
         self._known: dict[str, tuple[float, Endpoint, str]] = {}
 
-    async def take(self, kind: str, token: str, target: str, fields: Mapping[str, list[str]], signature: str) -> Taken:
-        """Check one event and have it stored; returns once that is durable.
+    async def take(self, callback: Callback) -> tuple[Endpoint, bool]:
+        """Check one event and have it stored; returns once that is durable: whose it is, and whether it is new.
 
-        :param target: path and query as they were called; the host is ours to say, never the request's.
         :raises Refused: unknown address (404), not genuine (403), no message (400), or we cannot tell now (503).
+        :raises BodyRefused: unreadable (400).
         """
-        # The signature covers every value of a repeated field; what is stored is the last, as Twilio's own helpers read it.
-        form = {name: values[-1] for name, values in fields.items()}
-        sid = form.get("MessageSid") or form.get("SmsSid", "")
-        known = self._known.get(token)
+        known = self._known.get(callback.token)
         if known is None or time.monotonic() >= known[0]:
-            found = await run_in_threadpool(self._look_up, kind, token, sid)
-            known = self._known[token] = (time.monotonic() + TOKEN_SECONDS, *found)
+            found = await run_in_threadpool(self._look_up, callback)
+            known = self._known[callback.token] = (time.monotonic() + TOKEN_SECONDS, *found)
         _, endpoint, auth_token = known
-        # Until the signature is checked, what the form says is shown as %r: it could hold line breaks.
-        url = self._settings.resolved_public_url + target
-        if not signature or not is_genuine(auth_token, url, fields, signature):
-            log.warning(
-                "403 %s event %.42r for %s: the signature does not fit %s. If Twilio calls another URL, set ONBOARD_PUBLIC_URL to it; "
-                "if the account's auth token was changed, run `onboard start FILE --update`",
-                kind,
-                sid,
-                endpoint.name,
-                url,
-            )
-            raise Refused(403, "the signature does not fit")
-        if not sid:
-            log.warning("400 %s event for %s names no message", kind, endpoint.name)
-            raise Refused(400, "MessageSid is missing")
-        stored = self._writer.submit(endpoint.onboarding_id, partial(self._store, endpoint, kind, form))
-        received = await asyncio.wrap_future(stored)
-        _log_taken(kind, endpoint, sid, form, is_new=received.is_new)
-        return Taken(endpoint, received)
+        params = self._genuine_params(callback, endpoint, auth_token)
+        if not _SID.fullmatch(sid_of(params)):
+            log.warning("400 %s event for %s names no message", callback.kind, endpoint.name)
+            raise Refused(400, "no_message", "MessageSid is missing")
+        arrival = Arrival(endpoint.onboarding_id, callback.kind, params, callback.idempotency_token, now())
+        is_new = await self._writer.submit(self._store, arrival)
+        _log_taken(callback.kind, endpoint, params, is_new=is_new)
+        return endpoint, is_new
 
-    def _store(self, endpoint: Endpoint, kind: str, form: Mapping[str, str], connection: Connection) -> Received:
-        return receive(connection, endpoint, kind, form, at=now(), grace_seconds=self._settings.wake_grace_seconds)
+    def _store(self, connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
+        return store(connection, arrivals, grace_seconds=self._settings.wake_grace_seconds)
 
-    def _look_up(self, kind: str, token: str, sid: str) -> tuple[Endpoint, str]:
+    def _genuine_params(self, callback: Callback, endpoint: Endpoint, auth_token: str) -> Mapping[str, str]:
+        url = self._settings.resolved_public_url + callback.target
+        if callback.is_json:
+            text = callback.body.decode(errors="replace")
+            # Without the hash in the query, the signature would cover the address alone.
+            if not _has_body_hash(callback.target) or not is_genuine(auth_token, url, text, callback.signature):
+                raise self._forged(callback, endpoint, url)
+            return parse_fields(text)
+        form = parse_form(callback.body)
+        if not callback.signature or not is_genuine(auth_token, url, form, callback.signature):
+            raise self._forged(callback, endpoint, url)
+        # The signature covers every value of a repeated field; what is stored is the last, as Twilio's own helpers read it.
+        return {name: values[-1] for name, values in form.items()}
+
+    def _forged(self, callback: Callback, endpoint: Endpoint, url: str) -> Refused:
+        # As %r: an address that nobody has vouched for could hold line breaks.
+        log.warning(
+            "403 %s event for %s: the signature does not fit %r. If Twilio calls another URL, set ONBOARD_PUBLIC_URL to it; "
+            "if the account's auth token was changed, run `onboard start FILE --update`",
+            callback.kind,
+            endpoint.name,
+            url,
+        )
+        return Refused(403, "signature", "the signature does not fit")
+
+    def _look_up(self, callback: Callback) -> tuple[Endpoint, str]:
         with reader(self._db).begin() as connection:
-            endpoint = find_endpoint(connection, token)
+            endpoint = find_endpoint(connection, callback.token)
             if endpoint is None:
-                log.info("404 %s event %.42r: no onboarding has this address", kind, sid)
-                raise Refused(404, "there is nothing here")
+                log.info("404 %s event: no onboarding has this address", callback.kind)
+                raise Refused(404, "unknown_address", "there is nothing here")
             return endpoint, self._auth_token(connection, endpoint)
 
     def _auth_token(self, connection: Connection, endpoint: Endpoint) -> str:
@@ -118,21 +143,27 @@ class Receiver:
             found = self._vault.read(connection, endpoint.onboarding_id, AUTH_TOKEN)
         except Misconfigured as error:
             log.error("503 for %s: %s", endpoint.name, error)  # noqa: TRY400  the sentence says it all
-            raise Refused(503, "try again") from None
+            raise Refused(503, "unavailable", "try again") from None
         if found is None:
             log.error("503 for %s: no Twilio auth token is stored; run `onboard start FILE --update`", endpoint.name)
-            raise Refused(503, "try again")
+            raise Refused(503, "unavailable", "try again")
         return found
 
 
-def _log_taken(kind: str, endpoint: Endpoint, sid: str, form: Mapping[str, str], *, is_new: bool) -> None:
+def _has_body_hash(target: str) -> bool:
+    return "bodySHA256" in parse_qs(target.partition("?")[2])
+
+
+def _log_taken(kind: str, endpoint: Endpoint, params: Mapping[str, str], *, is_new: bool) -> None:
+    if not log.isEnabledFor(logging.INFO):
+        return
     log.info(
         "%s %s: %s %s from %s to %s%s",
         endpoint.name,
-        sid,
+        sid_of(params),
         kind,
-        form.get("MessageStatus") or form.get("SmsStatus", ""),
-        mask_number(form.get("From", "?")),
-        mask_number(form.get("To", "?")),
+        status_of(params),
+        mask_number(params.get("From", "?")),
+        mask_number(params.get("To", "?")),
         "" if is_new else " (known already)",
     )

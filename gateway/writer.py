@@ -1,4 +1,4 @@
-"""One thread that writes for all requests: what arrives together is committed together, and nobody waits for a lock.
+"""One thread that writes for all requests: what arrives together is written by one statement and committed together.
 
 A request is answered only after the commit that holds its write. Without this, forty threads would queue for SQLite's one
 write lock, and each would pay for a commit of its own.
@@ -6,79 +6,128 @@ write lock, and each would pay for a commit of its own.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import queue
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import Connection, Engine
 
-# A batch is over in milliseconds; whoever comes meanwhile is in the next one.
 LARGEST_BATCH = 200
+# What comes within this time goes together: a commit costs as much as the writing of twenty rows.
+GATHER_SECONDS = 0.002
 
 T = TypeVar("T")
+R = TypeVar("R")
+Write = Callable[["Connection", Sequence[T]], Sequence[R]]
+"""Writes several of one kind in the caller's transaction; one result for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    onboarding_id: int
-    work: Callable[[Connection], Any]
-    done: Future[Any]
+    write: Write[Any, Any]
+    item: Any
+    done: Future[Any] | asyncio.Future[Any]
 
 
 class Writer:
-    """Runs work in transactions that it may share with other work. The thread begins with the first job."""
+    """Writes in transactions that are shared with whatever else is there to be written. The thread begins with the first.
+
+    Two gateways that write the same rows would wait for each other for ever if they did so in different orders: each
+    ``write`` has to go through its items in an order of its own.
+    """
 
     def __init__(self, db: Engine) -> None:
         self._db = db
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._never = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def submit(self, onboarding_id: int, work: Callable[[Connection], T]) -> Future[T]:
-        """Have ``work`` done. Its future is set after the commit, or with the error that kept it from being done.
+    def run(self, write: Write[T, R], item: T) -> R:
+        """Have one item written, from a thread that may wait; returns after the commit.
 
-        :param work: must be safe to repeat: when a batch fails, each of its jobs is tried again by itself.
+        :param write: must be safe to repeat: when a batch fails, each of its items is tried again by itself.
         """
-        done: Future[T] = Future()
-        self._queue.put(_Job(onboarding_id, work, done))
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-                self._thread.start()
+        done: Future[R] = Future()
+        self._add(_Job(write, item, done))
+        return done.result()
+
+    def submit(self, write: Write[T, R], item: T) -> asyncio.Future[R]:
+        """As :meth:`run`, for the event loop."""
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._add(_Job(write, item, done))
         return done
 
-    def run(self, onboarding_id: int, work: Callable[[Connection], T]) -> T:
-        """As :meth:`submit`, from a thread that may wait."""
-        return self.submit(onboarding_id, work).result()
+    @property
+    def waiting(self) -> int:
+        """How many items nobody has begun to write."""
+        return self._queue.qsize()
+
+    def _add(self, job: _Job) -> None:
+        self._queue.put(job)
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+                    self._thread.start()
 
     def _run(self) -> None:
         while True:
             batch = [self._queue.get()]
+            self._never.wait(GATHER_SECONDS)
             while len(batch) < LARGEST_BATCH:
                 try:
                     batch.append(self._queue.get_nowait())
                 except queue.Empty:
                     break
-            # Every transaction that locks several onboardings does so in this order, so that none wait for each other.
-            batch.sort(key=lambda job: job.onboarding_id)
-            self._write(batch)
+            _settle(self._write(batch))
 
-    def _write(self, batch: list[_Job]) -> None:
+    def _write(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
+        """Each job with its result, or with the error that kept it from being done."""
+        by_write: dict[Write[Any, Any], list[_Job]] = {}
+        for job in batch:
+            by_write.setdefault(job.write, []).append(job)
+        ended: list[tuple[_Job, Any]] = []
         try:
             with self._db.begin() as connection:
-                results = [job.work(connection) for job in batch]
+                for write, jobs in by_write.items():
+                    ended += zip(jobs, write(connection, [job.item for job in jobs]), strict=True)
         except Exception as error:
             if len(batch) == 1:
-                batch[0].done.set_exception(error)
-                return
+                return [(batch[0], error)]
             # One of them, or the database: each for itself, so that the others do not suffer.
-            for job in batch:
-                self._write([job])
-            return
-        for job, result in zip(batch, results, strict=True):
-            job.done.set_result(result)
+            return [pair for job in batch for pair in self._write([job])]
+        return ended
+
+
+def _settle(ended: list[tuple[_Job, Any]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Any]]] = {}
+    for job, result in ended:
+        if isinstance(job.done, asyncio.Future):
+            by_loop.setdefault(job.done.get_loop(), []).append((job, result))
+        else:
+            _set(job.done, result)
+    for loop, pairs in by_loop.items():
+        # One call for the whole batch: waking the loop costs more than what it then does.
+        with contextlib.suppress(RuntimeError):  # it was closed meanwhile, and nobody waits
+            loop.call_soon_threadsafe(_set_all, pairs)
+
+
+def _set_all(pairs: list[tuple[_Job, Any]]) -> None:
+    for job, result in pairs:
+        # Whoever waited may be gone: its client has hung up.
+        if not job.done.done():
+            _set(job.done, result)
+
+
+def _set(done: Future[Any] | asyncio.Future[Any], result: Any) -> None:
+    if isinstance(result, Exception):
+        done.set_exception(result)
+    else:
+        done.set_result(result)

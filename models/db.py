@@ -35,7 +35,8 @@ def make_engine(url: str) -> Engine:
         for pragma in (
             "journal_mode=WAL",
             f"busy_timeout={BUSY_SECONDS * 1000}",
-            "synchronous=NORMAL",
+            # What is answered must outlast a power cut, not only a crash.
+            "synchronous=FULL",
             "foreign_keys=ON",
         ):
             cursor.execute("PRAGMA " + pragma)

@@ -72,6 +72,8 @@ class VerificationState(StrEnum):
 
 
 class ForwardState(StrEnum):
+    # Stored; what it means is not looked at yet.
+    ARRIVED = "arrived"
     NOT_NEEDED = "not_needed"
     PENDING = "pending"
     FORWARDED = "forwarded"

@@ -67,6 +67,10 @@ class Keywords(StrictModel):
     """Replies that ask for help."""
 
 
+MappingVersion = Literal["v1"]
+"""Oldest first: one word per pair of files in providers/ajo/mappings/."""
+
+
 class Webhooks(StrictModel):
     """The two AJO SMS webhooks of a custom provider."""
 
@@ -78,6 +82,10 @@ class Webhooks(StrictModel):
     """Words that change consent."""
     default_reply: Text | None = None
     """Answer to a reply that is none of the keywords."""
+    authentication: Literal["none", "ims"] = "none"
+    """`ims`: both webhooks ask for an Adobe IMS token, and events carry the organisation's."""
+    mapping: MappingVersion = "v1"
+    """How Twilio's callbacks become AJO's events; by default the newest way when the spec was started."""
 
 
 class ChannelConfiguration(StrictModel):

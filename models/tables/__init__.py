@@ -4,6 +4,7 @@ from models.tables.attempt import Attempt
 from models.tables.base import metadata
 from models.tables.bridge_message import BridgeMessage
 from models.tables.checklist_item import ChecklistItem
+from models.tables.destination import Destination
 from models.tables.event import Event
 from models.tables.message import Message
 from models.tables.notice import Notice
@@ -20,6 +21,7 @@ __all__ = [
     "Attempt",
     "BridgeMessage",
     "ChecklistItem",
+    "Destination",
     "Event",
     "Message",
     "Notice",

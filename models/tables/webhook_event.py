@@ -16,6 +16,8 @@ WebhookEvent = Table(
     Column("kind", String(10), nullable=False),
     Column("message_sid", String(40), nullable=False),
     Column("dedupe_key", String(120), nullable=False),
+    # Twilio's, the same on each of its tries to deliver one event.
+    Column("idempotency_token", String(64)),
     Column("payload", JSON, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("forward_state", state_type(ForwardState), nullable=False),
@@ -24,12 +26,19 @@ WebhookEvent = Table(
     Column("forward_error", Text),
     Column("forwarded_at", UtcDateTime),
     UniqueConstraint("onboarding_id", "dedupe_key"),
-    Index("ix_webhook_event_onboarding_id_id", "onboarding_id", "id"),
+    Index(
+        "ix_webhook_event_idempotency_token",
+        "onboarding_id",
+        "idempotency_token",
+        unique=True,
+        sqlite_where=text("idempotency_token IS NOT NULL"),
+        postgresql_where=text("idempotency_token IS NOT NULL"),
+    ),
+    Index("ix_webhook_event_message_sid", "message_sid"),
     # What waits to be forwarded is little; what was forwarded grows for ever.
     Index(
         "ix_webhook_event_waiting",
         "onboarding_id",
-        "message_sid",
         "id",
         sqlite_where=text("forward_due_at IS NOT NULL"),
         postgresql_where=text("forward_due_at IS NOT NULL"),

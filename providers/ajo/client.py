@@ -9,7 +9,7 @@ from providers.ajo.automation import VENDOR, AutomationClient
 from providers.ajo.errors import classify
 from providers.ajo.ims import ImsTokens
 from providers.ajo.surfaces import Surfaces
-from providers.errors import Misconfigured, NeedsPerson
+from providers.errors import Misconfigured
 from providers.http import Http
 
 if TYPE_CHECKING:
@@ -38,14 +38,7 @@ class SignedHttp:
             headers = {**self._headers, "Authorization": f"Bearer {token}"}
             return self._http.request(method, path, operation=operation, json=json, params=params, headers=headers)
 
-        token = self._tokens.bearer()
-        try:
-            return call(token)
-        except NeedsPerson as error:
-            if error.context is None or error.context.status != 401:
-                raise
-        self._tokens.invalidate(token)
-        return call(self._tokens.bearer())
+        return self._tokens.carry(call)
 
 
 class AjoClient:
@@ -68,7 +61,7 @@ class AjoClient:
     ) -> None:
         self._settings = settings
         self._client = client
-        self._tokens = ImsTokens(settings, client_id, client_secret, scopes, client=client)
+        self.tokens = ImsTokens(settings, client_id, client_secret, scopes, client=client)
         self._headers = {
             "x-api-key": client_id,
             "x-gw-ims-org-id": organization_id,
@@ -79,7 +72,7 @@ class AjoClient:
         http = Http(
             vendor, url, timeout_seconds=self._settings.http_timeout_seconds, classify=classify, client=self._client
         )
-        return SignedHttp(http, self._tokens, self._headers)
+        return SignedHttp(http, self.tokens, self._headers)
 
     @cached_property
     def surfaces(self) -> Surfaces:

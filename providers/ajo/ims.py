@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.answers import answer_json, read_answer, reason
 from providers.errors import CallContext, NeedsPerson, OnboardingError
@@ -17,11 +17,13 @@ from providers.http import Http
 from providers.redaction import register_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import httpx
 
     from settings import Settings
+
+Answer = TypeVar("Answer")
 
 VENDOR = "Adobe IMS"
 OPERATION = "issue an access token"
@@ -98,6 +100,20 @@ class ImsTokens:
                 register_secret(value)
                 self._slot.value, self._slot.renew_at = value, time.monotonic() + lives - MARGIN_SECONDS
             return self._slot.value
+
+    def carry(self, call: Callable[[str], Answer]) -> Answer:
+        """``call`` with a token; once more with a new one when its token was refused (401) before its time.
+
+        :raises OnboardingError: what ``call`` raises, and what :meth:`bearer` raises.
+        """
+        token = self.bearer()
+        try:
+            return call(token)
+        except OnboardingError as error:
+            if error.context is None or error.context.status != 401:
+                raise
+        self.invalidate(token)
+        return call(self.bearer())
 
     def invalidate(self, refused: str | None = None) -> None:
         """Forget the token: a vendor refused it before its time.

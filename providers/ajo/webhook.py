@@ -1,11 +1,16 @@
-"""Posting an event to an AJO webhook URL. AJO takes JSON only."""
+"""Posting an event to an AJO webhook URL. AJO takes JSON only.
+
+A webhook whose switch "Authentication" is on takes events with an IMS token only (Adobe's newest pages). That the token
+travels as a bearer, and that the organisation's own will do, is inference.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from providers.ajo.ims import VENDOR as IMS
 from providers.answers import answer_json, reason
-from providers.errors import CallContext, Misconfigured, OnboardingError, Refused, Retryable
+from providers.errors import CallContext, Misconfigured, NeedsPerson, OnboardingError, Refused, Retryable
 from providers.http import Http
 
 if TYPE_CHECKING:
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from providers.ajo.ims import ImsTokens
     from settings import Settings
 
 VENDOR = "AJO's webhook"
@@ -25,19 +31,36 @@ def _refused(response: httpx.Response, context: CallContext) -> OnboardingError:
     message = f"{VENDOR} refused to {context.operation} ({response.status_code}: {said})"
     if response.status_code in {408, 425}:
         return Retryable(message, context=context)
+    if response.status_code == 401:
+        message += "; ajo.webhooks.authentication in the spec must say what the webhook's Authentication says"
     return Refused(message, cure=CURE, context=context)
 
 
-def post_event(url: str, body: Mapping[str, Any], settings: Settings) -> None:
+def post_event(url: str, body: Mapping[str, Any], settings: Settings, tokens: ImsTokens | None = None) -> None:
     """Any answer of success will do.
 
     :param url: as it was copied out of AJO.
-    :raises Retryable: try again later; the event may have been taken already.
+    :param tokens: the organisation's, for a webhook that asks for one.
+    :raises Retryable: try again later; the event may have been taken already. Also when IMS gives no token, since that
+        says nothing of this event.
     :raises Refused: AJO will not take this event, or ``url`` is none.
-    :raises providers.errors.NeedsPerson: ``url`` redirects elsewhere.
+    :raises NeedsPerson: ``url`` redirects elsewhere.
     """
     try:
         http = Http(VENDOR, url, timeout_seconds=settings.http_timeout_seconds, classify=_refused)
     except Misconfigured as error:
         raise Refused(str(error), cure=CURE) from None
-    http.request("POST", url, json=dict(body), operation="take an event", reads_answer=False)
+
+    def call(headers: Mapping[str, str]) -> None:
+        http.request("POST", url, json=dict(body), headers=headers, operation="take an event", reads_answer=False)
+
+    if tokens is None:
+        call({})
+        return
+    try:
+        tokens.carry(lambda token: call({"Authorization": f"Bearer {token}"}))
+    except NeedsPerson as error:
+        if error.context is None or error.context.vendor != IMS:
+            raise
+        msg = f"{error.message}: {error.cure}"
+        raise Retryable(msg, context=error.context) from None

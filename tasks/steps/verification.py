@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine import kinds, verifications
 from engine.contract import Done, Failed, Finding, Outcome, Wait
 from engine.endpoints import status_url
-from engine.inbox import status_rank
+from engine.message_status import status_rank
 from models.spec.onboarding import RcsSpec
 from providers.errors import NeedsPerson, Refused
 from providers.twilio.errors import delivery_decision

@@ -9,7 +9,7 @@ from engine import kinds
 from engine.context import digest
 from engine.contract import Done, Failed, Finding, Outcome, Suspend, Wait
 from engine.endpoints import inbound_url, status_url
-from engine.inbox import PROBE_PREFIX, find_probes
+from engine.inbox import ON_ITS_WAY, PROBE_PREFIX, find_probes
 from models.spec.onboarding import RcsSpec
 from models.states import ForwardState
 from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE
@@ -117,7 +117,7 @@ def wanted_webhooks(ctx: StepContext) -> list[AjoObject]:
     webhooks = ctx.spec.ajo.webhooks
     assert webhooks is not None  # noqa: S101  the spec demands them for RCS
     sender = ctx.spec.sender
-    common = {"vendor": "custom", "sender": sender}
+    common = {"vendor": "custom", "sender": sender, "authentication": webhooks.authentication}
     inbound = {
         **common,
         "name": webhooks.inbound_name,
@@ -145,26 +145,28 @@ def wanted_webhooks(ctx: StepContext) -> list[AjoObject]:
             body=feedback,
             title=f"Create the feedback webhook {webhooks.feedback_name}",
             place=PLACE,
-            fields=_common_fields(webhooks.feedback_name, "Feedback", sender, FEEDBACK_TEMPLATE),
+            fields=_common_fields(webhooks, webhooks.feedback_name, "Feedback", sender, FEEDBACK_TEMPLATE),
             bring_back=("url",),
         ),
     ]
 
 
-def _common_fields(name: str, kind: str, sender: str, template: str) -> list[dict[str, str]]:
+def _common_fields(webhooks: Webhooks, name: str, kind: str, sender: str, template: str) -> list[dict[str, str]]:
+    is_guarded = webhooks.authentication == "ims"
     return [
         {"label": "Name", "value": name},
         {"label": "SMS vendor", "value": "Custom"},
         {"label": "Type", "value": kind},
         {"label": "Sender Phone Number", "value": sender},
         {"label": "Payload", "value": template},
+        {"label": "Authentication", "value": "on (Adobe IMS token)" if is_guarded else "off"},
     ]
 
 
 def _inbound_fields(webhooks: Webhooks, sender: str) -> list[dict[str, str]]:
     words = webhooks.keywords
     return [
-        *_common_fields(webhooks.inbound_name, "Inbound", sender, INBOUND_TEMPLATE),
+        *_common_fields(webhooks, webhooks.inbound_name, "Inbound", sender, INBOUND_TEMPLATE),
         {"label": "Opt-In keywords", "value": ", ".join(words.opt_in)},
         {"label": "Opt-Out keywords", "value": ", ".join(words.opt_out)},
         {"label": "Help keywords", "value": ", ".join(words.help)},
@@ -175,19 +177,23 @@ def _inbound_fields(webhooks: Webhooks, sender: str) -> list[dict[str, str]]:
 def _prove_passage(ctx: StepContext) -> None:
     """Send one signed callback to our own public address and wait until AJO's feedback webhook has taken it.
 
-    One probe per set of addresses is enough; one that AJO refused is repeated when a person retries.
+    One probe per way of passing (addresses, authentication, mapping) is enough; one that AJO refused is repeated when a
+    person retries.
 
     :raises Suspend: until AJO has answered, or for good when it refused.
     """
     feedback = ctx.resource(kinds.FEEDBACK_WEBHOOK)
     url = status_url(ctx.settings.resolved_public_url, ctx.endpoint_token)
-    prefix = PROBE_PREFIX + digest([url, feedback.details.get("url") if feedback is not None else None])[:20]
+    webhooks = ctx.spec.ajo.webhooks
+    assert webhooks is not None  # noqa: S101  the spec demands them for RCS
+    theirs = feedback.details.get("url") if feedback is not None else None
+    prefix = PROBE_PREFIX + digest([url, theirs, webhooks.authentication, webhooks.mapping])[:20]
     probes = find_probes(ctx, prefix)
     is_waiting_for_it = ctx.waiting_topic == TOPIC
     if not probes or (probes[-1].forward_state is ForwardState.PARKED and not is_waiting_for_it):
         _send_probe(ctx, url, f"{prefix}-{len(probes) + 1}")
         probes = find_probes(ctx, prefix)
-    if not probes or probes[-1].forward_state is ForwardState.PENDING:
+    if not probes or probes[-1].forward_state in ON_ITS_WAY:
         error = probes[-1].forward_error if probes else None
         raise Suspend(
             Wait(
@@ -202,8 +208,8 @@ def _prove_passage(ctx: StepContext) -> None:
     if probes[-1].forward_state is not ForwardState.FORWARDED:
         raise Suspend(
             Failed(
-                f"AJO's feedback webhook refused the probe event ({probes[-1].forward_error}): check the webhook's URL and "
-                f"payload in AJO (a wrong URL: `onboard done {ctx.name} feedback-webhook --value url=…` again), "
+                f"AJO's feedback webhook refused the probe event ({probes[-1].forward_error}): check the webhook's URL, "
+                f"payload and authentication in AJO (a wrong URL: `onboard done {ctx.name} feedback-webhook --value url=…` again), "
                 f"then `onboard retry {ctx.name}`"
             )
         )

@@ -24,7 +24,8 @@ from engine import kinds
 from models.states import Provenance, ResourceState
 from providers.ajo.automation import AutomationClient
 from providers.ajo.client import AjoClient
-from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE, feedback_event, inbound_event
+from providers.ajo.mapping import Ours, ajo_event
+from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE
 from providers.ajo.webhook import post_event
 from providers.errors import NotFound, Refused, Retryable
 from settings import Settings
@@ -705,37 +706,39 @@ def test_the_steps_templates_name_the_described_fields():
     assert list(feedback["statuses"][0]) == schemas["FeedbackEvent"]["properties"]["statuses"]["items"]["required"]
 
 
-REPLY = {"MessageSid": "SM" + "a" * 32, "From": "rcs:+12125550123", "To": "rcs:acme_agent", "Body": "Yes"}
+MAPPINGS = sorted((Path(__file__).parents[1] / "mappings").glob("*/*.json"))
+OURS = Ours(client_reference="reference", received_at=datetime(2026, 11, 23, 10, tzinfo=UTC), sender="+14155550100")
 STATUS = {"MessageSid": "SM" + "b" * 32, "MessageStatus": "undelivered", "ErrorCode": "30003"}
-AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("kind", "event"),
-    [
-        ("Inbound", inbound_event(REPLY, received_at=AT, inbound_number="+14155550100")),
-        ("Inbound", inbound_event(REPLY | {"ButtonPayload": "STOP"}, received_at=AT, inbound_number="+14155550100")),
-        ("Feedback", feedback_event(STATUS, "reference")),
-        ("Feedback", feedback_event({"SmsSid": "SM1", "SmsStatus": "sent"}, "reference")),
-    ],
-    ids=["reply", "button", "undelivered", "sent"],
-)
-def test_the_products_events_are_described_and_taken(house, monkeypatch, kind, event):
-    body = request_examples("/webhooks")[f"{kind}Webhook"] | {"authentication": "none"}
-    webhook = house.create("webhooks", body)
+def test_the_products_events_are_described_and_taken(house, monkeypatch):
+    examples = request_examples("/webhooks")
+    made = {
+        kind: house.create("webhooks", examples[f"{kind}Webhook"] | {"authentication": "none"})
+        for kind in ("Inbound", "Feedback")
+    }
     house.product()
     monkeypatch.setattr("providers.http.thread_client", lambda: house.http)
-    schema = {"$ref": f"#/components/schemas/{kind}Event"}
-    REQUESTS.refuse_unknown(event, schema, "event")
-    REQUESTS.validate(event, schema, "event")
-    post_event(webhook["url"], event, Settings())
-    assert house.seen[-1] == ("postWebhookEvent", 200)
+    assert MAPPINGS
+    for case in MAPPINGS:
+        name, version = case.parent.name.split(".")
+        kind = name.capitalize()
+        event = ajo_event(name, version, json.loads(case.read_text())["twilio"], OURS)
+        schema = {"$ref": f"#/components/schemas/{kind}Event"}
+        REQUESTS.refuse_unknown(event, schema, "event")
+        REQUESTS.validate(event, schema, "event")
+        post_event(made[kind]["url"], event, Settings())
+        assert house.seen[-1] == ("postWebhookEvent", 200), case
 
 
-def test_a_webhook_that_asks_for_a_token_stops_the_product_with_a_cure(house, monkeypatch):
-    """The product sends webhooks no token (docs/vendors.md); its own ask for none."""
+def test_a_webhook_that_asks_for_a_token_takes_events_that_carry_it_and_no_others(house, monkeypatch):
     webhook = house.fill()["FeedbackWebhook"]
+    assert webhook["authentication"] == "ims"
+    tokens = house.product().tokens
     monkeypatch.setattr("providers.http.thread_client", lambda: house.http)
+    event = ajo_event("feedback", "v1", STATUS, OURS)
     with pytest.raises(Refused, match="401") as caught:
-        post_event(webhook["url"], feedback_event(STATUS, "reference"), Settings())
+        post_event(webhook["url"], event, Settings())
     assert "authentication" in caught.value.cure
+    post_event(webhook["url"], event, Settings(), tokens)
+    assert house.seen[-1] == ("postWebhookEvent", 200)

@@ -21,7 +21,7 @@ from engine.context import Workshop
 from engine.runner import run_step
 from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
-from gateway.app import create_app
+from gateway.app import Gateway
 from models.db import make_engine, reader
 from models.migrations import upgrade
 from models.states import OnboardingState
@@ -41,9 +41,10 @@ SETTLED = {OnboardingState.ACTIVE, OnboardingState.FAILED, OnboardingState.DEGRA
 class NoWake:
     """The loop finds what is ready by itself."""
 
-    def steps(self, wakeups: list[wake.WakeUp]) -> None: ...
-
     def forwards(self, due: list[tuple[int, str]]) -> None: ...
+
+    def is_reachable(self) -> bool:
+        return True
 
 
 class House:
@@ -75,7 +76,7 @@ class House:
             now=now,
             worker="house",
         )
-        self.app = create_app(self.db, self.vault, self.settings, NoWake())
+        self.app = Gateway(self.db, self.vault, self.settings, NoWake())
         self.server = uvicorn.Server(uvicorn.Config(self.app, port=port, log_level="warning", lifespan="off"))
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
@@ -84,7 +85,7 @@ class House:
     def close(self) -> None:
         self.server.should_exit = True
         self.thread.join(timeout=10)
-        self.app.state.bridge.close()
+        self.app.close()
         self.db.dispose()
 
     def start(

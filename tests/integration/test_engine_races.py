@@ -12,9 +12,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from engine.arrivals import Arrival, apply_arrived, store
 from engine.commands import NotPossible
 from engine.contract import Done, Wait
-from engine.inbox import find_endpoint, receive
 from engine.transitions import STEP_MOVES
 from models.states import StepState
 from models.tables import Event, Step
@@ -46,10 +46,11 @@ def clock(world):
 
 def callback(world):
     params = {"MessageSid": f"SM{random.randrange(50)}", "MessageStatus": random.choice(["sent", "delivered"])}
-    token = world.onboarding().endpoint_token
+    onboarding_id = world.onboarding().id
     with world.db.begin() as connection:
-        endpoint = find_endpoint(connection, token)
-        receive(connection, endpoint, "status", params, at=world.time, grace_seconds=60)
+        store(connection, [Arrival(onboarding_id, "status", params, None, world.time)], grace_seconds=60)
+    with world.db.begin() as connection:
+        apply_arrived(connection, onboarding_id, at=world.time, grace_seconds=60)
     world.signal(random.choice(STEPS))
 
 

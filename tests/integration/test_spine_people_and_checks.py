@@ -37,9 +37,14 @@ def guided(channel):
     return {"ajo": spec_data(channel)["ajo"] | {"driver": "guided"}}
 
 
+def with_authentication(word, **changes):
+    data = spec_data("rcs")["ajo"] | changes
+    return {"ajo": data | {"webhooks": data["webhooks"] | {"authentication": word}}}
+
+
 def test_with_the_guided_driver_a_person_does_each_ajo_object_with_the_exact_values(house, ajo):
     """The simulator's automation stands in for the person's clicks."""
-    house.start("rcs", "acme", **guided("rcs"))
+    house.start("rcs", "acme", **with_authentication("ims", **guided("rcs")["ajo"]))
     asked = []
     made = {}
 
@@ -50,7 +55,10 @@ def test_with_the_guided_driver_a_person_does_each_ajo_object_with_the_exact_val
         if task.key in {"inbound-webhook", "feedback-webhook"}:
             kind = values["Type"].lower()
             body = {"name": values["Name"], "vendor": "custom", "type": kind, "sender": values["Sender Phone Number"]}
-            made[task.key] = ajo.automation.create("webhooks", body | {"payload_template": values["Payload"]})
+            body |= {"payload_template": values["Payload"]}
+            body |= {"authentication": {"on (Adobe IMS token)": "ims", "off": "none"}[values["Authentication"]]}
+            assert body["authentication"] == "ims"
+            made[task.key] = ajo.automation.create("webhooks", body)
             return {"url": made[task.key]["url"]}
         if task.key == "credential":
             made["credential"] = ajo.automation.create(
@@ -101,6 +109,34 @@ def test_a_reply_from_the_handset_reaches_ajos_inbound_webhook_as_json(house):
     assert reply["ProfileNumber"] == "+12125550123"
     assert reply["InboundNumber"] == "+14155550100"
     assert reply["OriginTimestamp"].endswith("Z")
+
+
+def test_when_ajo_comes_to_ask_for_a_token_events_carry_it_also_when_it_ends_on_the_way(house):
+    house.start("rcs", "acme")
+    house.run_to_end("acme")
+
+    def replies():
+        """What the inbound webhook answered to what."""
+        house.turn()
+        events = [event for event in house.simulator.ledger["events"] if event["type"] == "inbound"]
+        return [(event["http_status"], (event["body"] or {}).get("InboundMessage")) for event in events]
+
+    def probes():
+        return [row for row in house.of(WebhookEvent, "acme") if row.message_sid.startswith("probe-")]
+
+    assert len(probes()) == 1
+    house.start("rcs", "acme", is_update=True, **with_authentication("ims"))
+    assert house.run_to_end("acme").status == "active", house.story()
+    assert [row.forward_state for row in probes()] == ["forwarded"] * 2
+    rule = {"match": {"path_regex": "^/ajo-webhooks/"}, "times": None}
+    house.simulator.post("faults", rule | {"script": [{"action": "expire_tokens"}, {"action": "pass"}]})
+    for number in range(3):
+        house.simulator.post("inbound", {"to": "rcs:acme_agent", "from": "+12125550123", "body": f"Reply {number}"})
+
+    eventually(lambda: len(replies()) == 6, within=10, what="three replies, each refused once")
+    assert sorted(replies(), key=str) == [(200, f"Reply {number}") for number in range(3)] + [(401, None)] * 3
+    stored = [row for row in house.of(WebhookEvent, "acme") if row.kind == "inbound"]
+    assert [(row.forward_state, row.forward_tries) for row in stored] == [("forwarded", 1)] * 3
 
 
 def test_delivery_reports_reach_ajo_in_order_with_its_own_reference(house):

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert, select, update
 
-from engine import inbox
+from engine import arrivals, bridge, circuits, inbox
 from models.states import ForwardState, ResourceState
-from models.tables import Message, Resource, WebhookEvent
+from models.tables import BridgeMessage, Destination, Message, Resource, WebhookEvent
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def endpoint(world):
     world.start()
     token = world.onboarding().endpoint_token
     with world.db.begin() as connection:
-        return inbox.find_endpoint(connection, token)
+        return arrivals.find_endpoint(connection, token)
 
 
 def add_message(world, sid="SM1"):
@@ -53,16 +53,25 @@ def add_feedback_webhook(world):
         )
 
 
-def receive(world, endpoint, status, sid="SM1", **params):
+def arrival(world, status, sid="SM1", token=None, **params):
+    form = {"MessageSid": sid, "MessageStatus": status, "From": "rcs:acme_agent", "To": "+12125550123", **params}
+    return arrivals.Arrival(world.onboarding().id, "status", form, token, world.time)
+
+
+def store(world, *arrived):
     with world.db.begin() as connection:
-        return inbox.receive(
-            connection,
-            endpoint,
-            "status",
-            {"MessageSid": sid, "MessageStatus": status, "From": "rcs:acme_agent", **params},
-            at=world.time,
-            grace_seconds=60,
-        )
+        return arrivals.store(connection, arrived, grace_seconds=60)
+
+
+def apply(world):
+    onboarding_id = world.onboarding().id
+    with world.db.begin() as connection:
+        return arrivals.apply_arrived(connection, onboarding_id, at=world.time, grace_seconds=60)
+
+
+def receive(world, status, sid="SM1", **params):
+    store(world, arrival(world, status, sid, **params))
+    return apply(world)
 
 
 def message(world):
@@ -73,18 +82,13 @@ def message(world):
 def take(world):
     """Everything that may be taken now."""
     onboarding_id = world.onboarding().id
-    rows = []
-    while True:
-        with world.db.begin() as connection:
-            row = inbox.take_next(connection, onboarding_id, at=world.time, lease_seconds=60)
-        if row is None:
-            return rows
-        rows.append(row)
+    with world.db.begin() as connection:
+        return inbox.take(connection, onboarding_id, at=world.time, lease_seconds=60, most=10)
 
 
 def settle(world, row, **changes):
     values = {"error": None, "is_final": False, "asked": None, "base_seconds": 2, "grace_seconds": 60}
-    values["at"] = world.time
+    values |= {"at": world.time, "park_after": timedelta(hours=24)}
     with world.db.begin() as connection:
         return inbox.settle_event(connection, row, **(values | changes))
 
@@ -96,59 +100,147 @@ def stored(world):
 
 def test_an_unknown_token_has_no_endpoint(world, endpoint):
     with world.db.begin() as connection:
-        assert inbox.find_endpoint(connection, "guess") is None
+        assert arrivals.find_endpoint(connection, "guess") is None
 
 
 def test_the_same_event_twice_is_stored_once(world, endpoint):
-    assert receive(world, endpoint, "sent").is_new
-    assert not receive(world, endpoint, "sent").is_new
-    assert len(stored(world)) == 1
+    assert store(world, arrival(world, "sent")) == [True]
+    assert store(world, arrival(world, "sent"), arrival(world, "sent", sid="SM2")) == [False, True]
+    assert store(world, arrival(world, "read"), arrival(world, "read")) == [True, False]
+    assert [(row.message_sid, row.payload["MessageStatus"]) for row in stored(world)] == [
+        ("SM1", "sent"),
+        ("SM2", "sent"),
+        ("SM1", "read"),
+    ]
+
+
+def test_a_delivery_that_twilio_repeats_under_its_own_token_is_stored_once(world, endpoint):
+    assert store(world, arrival(world, "sent", token="t1")) == [True]
+    assert store(world, arrival(world, "sent", token="t1", ErrorCode="30003")) == [False]
+    assert store(world, arrival(world, "delivered", token="t2")) == [True]
+
+
+@pytest.mark.parametrize("word", ["x" * 200, "line\nbreak", "nul\0"])
+def test_what_makes_no_good_key_is_told_apart_all_the_same(world, endpoint, word):
+    assert store(world, arrival(world, word), arrival(world, word + "!"), arrival(world, word)) == [True, True, False]
+    apply(world)
+    assert {row.forward_state for row in stored(world)} == {ForwardState.NOT_NEEDED}
+
+
+def test_until_it_is_applied_an_event_has_only_arrived(world, endpoint):
+    add_feedback_webhook(world)
+    add_message(world)
+    store(world, arrival(world, "delivered"))
+    assert (stored(world)[0].forward_state, message(world).status) == (ForwardState.ARRIVED, "accepted")
+    assert take(world) == []
+    apply(world)
+    assert (stored(world)[0].forward_state, message(world).status) == (ForwardState.PENDING, "delivered")
+
+
+def test_what_nobody_applied_is_found_by_the_tick(world, endpoint):
+    store(world, arrival(world, "sent"))
+    assert due(world) == []
+    world.forward(seconds=61)
+    assert due(world) == [(endpoint.onboarding_id, "acme")]
+
+
+def test_more_than_a_batch_is_applied_in_several(world, endpoint):
+    store(world, *(arrival(world, "sent", sid=f"SM{number}") for number in range(arrivals.BATCH + 1)))
+    assert not apply(world).is_all
+    assert apply(world).is_all
+    assert {row.forward_state for row in stored(world)} == {ForwardState.NOT_NEEDED}
+
+
+def add_bridge_message(world):
+    onboarding_id = world.onboarding().id
+    with world.db.begin() as connection:
+        connection.execute(
+            insert(BridgeMessage).values(
+                onboarding_id=onboarding_id,
+                client_reference="ajo-1",
+                recipient="rcs:+12125550123",
+                fingerprint="f",
+                status="intended",
+                created_at=world.time,
+                posted_at=world.time,
+            )
+        )
+
+
+def test_a_callback_that_is_faster_than_the_answer_to_its_call_waits_for_its_reference(world, endpoint):
+    add_feedback_webhook(world)
+    add_bridge_message(world)
+    receive(world, "sent")
+    receive(world, "sent", sid="SMother", To="+12125550199")
+    assert [row.message_sid for row in take(world)] == ["SMother"]
+    with world.db.begin() as connection:
+        (row,) = connection.execute(select(BridgeMessage)).all()
+        bridge.accepted(connection, [(row, "SM1")])
+    world.forward(seconds=3)
+    apply(world)
+    (row,) = take(world)
+    with world.db.begin() as connection:
+        assert inbox.client_references(connection, [row.message_sid]) == {"SM1": "ajo-1"}
+
+
+def test_a_callback_whose_call_never_becomes_clear_goes_on_under_its_own_name(world, endpoint):
+    add_feedback_webhook(world)
+    add_bridge_message(world)
+    receive(world, "sent")
+    assert due(world) == []
+    world.forward(seconds=3)
+    assert due(world) == [(endpoint.onboarding_id, "acme")]
+    apply(world)
+    assert take(world) == []
+    world.forward(minutes=10)
+    apply(world)
+    assert [row.message_sid for row in take(world)] == ["SM1"]
 
 
 def test_a_late_sent_after_delivered_is_stored_but_does_not_move_the_message_back(world, endpoint):
     add_message(world)
-    receive(world, endpoint, "delivered")
-    receive(world, endpoint, "sent")
+    receive(world, "delivered")
+    receive(world, "sent")
     assert message(world).status == "delivered"
     assert len(stored(world)) == 2
 
 
 def test_the_transport_is_proved_by_the_prefix_of_from(world, endpoint):
     add_message(world)
-    receive(world, endpoint, "delivered")
+    receive(world, "delivered")
     assert message(world).transport == "rcs"
-    receive(world, endpoint, "read", From="+14155550101")
+    receive(world, "read", From="+14155550101")
     assert message(world).transport == "sms"
 
 
 def test_an_unknown_status_word_neither_breaks_nor_ends_a_message(world, endpoint):
     add_message(world)
-    receive(world, endpoint, "hovering")
-    receive(world, endpoint, "delivered")
+    receive(world, "hovering")
+    receive(world, "delivered")
     assert message(world).status == "delivered"
 
 
 def test_an_error_code_is_kept(world, endpoint):
     add_message(world)
-    receive(world, endpoint, "undelivered", ErrorCode="30003")
+    receive(world, "undelivered", ErrorCode="30003")
     assert message(world).error_code == 30003
 
 
 def test_a_callback_of_a_foreign_message_wakes_nothing(world, endpoint):
-    assert receive(world, endpoint, "sent", sid="SMforeign").wakes_verification is False
+    assert receive(world, "sent", sid="SMforeign").wakes_verification is False
 
 
 def test_without_an_ajo_webhook_nothing_is_queued_for_ajo(world, endpoint):
-    assert receive(world, endpoint, "sent").needs_forwarding is False
+    receive(world, "sent")
     assert stored(world)[0].forward_state is ForwardState.NOT_NEEDED
     assert take(world) == []
 
 
 def test_events_of_one_message_are_forwarded_one_after_the_other(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
-    receive(world, endpoint, "delivered")
-    receive(world, endpoint, "sent", sid="SM2")
+    receive(world, "sent")
+    receive(world, "delivered")
+    receive(world, "sent", sid="SM2")
     first = take(world)
     assert [(row.message_sid, row.payload["MessageStatus"]) for row in first] == [("SM1", "sent"), ("SM2", "sent")]
     for row in first:
@@ -158,8 +250,8 @@ def test_events_of_one_message_are_forwarded_one_after_the_other(world, endpoint
 
 def test_an_event_that_failed_holds_back_the_later_ones_of_its_message(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
-    receive(world, endpoint, "delivered")
+    receive(world, "sent")
+    receive(world, "delivered")
     settle(world, take(world)[0], error="AJO answered 503")
     assert take(world) == []
     world.forward(seconds=10)
@@ -168,7 +260,7 @@ def test_an_event_that_failed_holds_back_the_later_ones_of_its_message(world, en
 
 def test_an_event_taken_by_a_worker_that_vanished_is_taken_again_after_a_while(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
+    receive(world, "sent")
     assert len(take(world)) == 1
     assert take(world) == []
     world.forward(seconds=61)
@@ -177,7 +269,7 @@ def test_an_event_taken_by_a_worker_that_vanished_is_taken_again_after_a_while(w
 
 def test_a_final_refusal_parks_the_event_with_its_reason(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
+    receive(world, "sent")
     settle(world, take(world)[0], error="AJO answered 400", is_final=True)
     row = stored(world)[0]
     assert (row.forward_state, row.forward_error) == (ForwardState.PARKED, "AJO answered 400")
@@ -186,7 +278,7 @@ def test_a_final_refusal_parks_the_event_with_its_reason(world, endpoint):
 
 def test_after_a_day_of_trying_the_event_is_parked(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
+    receive(world, "sent")
     for _ in range(40):
         settle(world, take(world)[0], error="AJO answered 503")
         if stored(world)[0].forward_state is ForwardState.PARKED:
@@ -197,7 +289,7 @@ def test_after_a_day_of_trying_the_event_is_parked(world, endpoint):
 
 def test_an_old_event_that_is_replayed_is_tried_more_than_once(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
+    receive(world, "sent")
     settle(world, take(world)[0], error="AJO answered 400", is_final=True)
     world.forward(days=3)
     event_id = stored(world)[0].id
@@ -212,8 +304,8 @@ def test_an_old_event_that_is_replayed_is_tried_more_than_once(world, endpoint):
 
 def test_a_parked_event_lets_those_behind_it_go_on(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
-    receive(world, endpoint, "delivered")
+    receive(world, "sent")
+    receive(world, "delivered")
     settle(world, take(world)[0], error="AJO answered 503")
     event_id = stored(world)[0].id
     with world.db.begin() as connection:
@@ -225,13 +317,13 @@ def test_a_parked_event_lets_those_behind_it_go_on(world, endpoint):
 def test_ajo_is_told_its_own_reference(world, endpoint):
     add_message(world)
     with world.db.begin() as connection:
-        assert inbox.client_reference(connection, "SM1") == "ref-1"
-        assert inbox.client_reference(connection, "SMforeign") == "SMforeign"
+        known = inbox.client_references(connection, ["SM1", "SMforeign"])
+    assert known == {"SM1": "ref-1", "SMforeign": "SMforeign"}
 
 
 def test_due_forwards_are_found_when_their_message_got_lost(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
+    receive(world, "sent")
     assert due(world) == []
     world.forward(seconds=61)
     assert due(world) == [(endpoint.onboarding_id, "acme")]
@@ -244,8 +336,8 @@ def due(world):
 
 def test_an_event_behind_one_that_is_in_backoff_makes_nobody_look(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
-    receive(world, endpoint, "delivered")
+    receive(world, "sent")
+    receive(world, "delivered")
     world.forward(seconds=61)
     settle(world, take(world)[0], error="AJO answered 503", asked=300.0)
     world.forward(seconds=299)
@@ -256,7 +348,7 @@ def test_an_event_behind_one_that_is_in_backoff_makes_nobody_look(world, endpoin
 
 def test_a_slow_worker_does_not_undo_what_another_one_has_done_since(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
+    receive(world, "sent")
     slow = take(world)[0]
     world.forward(seconds=61)
     quick = take(world)[0]
@@ -272,7 +364,7 @@ def test_a_slow_worker_does_not_undo_what_another_one_has_done_since(world, endp
 
 def test_a_slow_worker_whose_event_was_taken_over_leaves_it_to_the_new_one(world, endpoint):
     add_feedback_webhook(world)
-    receive(world, endpoint, "sent")
+    receive(world, "sent")
     slow = take(world)[0]
     world.forward(seconds=61)
     quick = take(world)[0]
@@ -286,4 +378,78 @@ def test_what_arrives_while_ajos_webhook_is_made_anew_waits_for_it(world, endpoi
     add_feedback_webhook(world)
     with world.db.begin() as connection:
         connection.execute(update(Resource).values(external_id=None, details={}, state=ResourceState.INTENDED))
-    assert receive(world, endpoint, "sent").needs_forwarding
+    receive(world, "sent")
+    assert stored(world)[0].forward_state is ForwardState.PENDING
+
+
+def fail(world, times):
+    for _ in range(times):
+        (row, *rest) = take(world)
+        settle(world, row, error="AJO answered 503")
+        with world.db.begin() as connection:
+            inbox.give_back(connection, rest, at=world.time)
+        world.forward(hours=1)
+
+
+def test_events_wait_together_while_ajo_is_unwell_and_one_tries_whether_it_is_well_again(world, endpoint):
+    add_feedback_webhook(world)
+    for number in range(10):
+        receive(world, "sent", sid=f"SM{number}")
+    fail(world, circuits.FAILURES_BEFORE_OPENING - 1)
+    (row, *rest) = take(world)
+    assert len(rest) == 9
+    settle(world, row, error="AJO answered 503")
+    with world.db.begin() as connection:
+        inbox.give_back(connection, rest, at=world.time)
+    assert take(world) == []
+    world.forward(seconds=circuits.LONGEST_PAUSE_SECONDS)
+    (trial,) = take(world)
+    settle(world, trial)
+    assert len(take(world)) == 9
+
+
+def test_a_circuit_that_stays_open_asks_again_every_minute_at_the_latest(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, "sent")
+    fail(world, 14)
+    with world.db.begin() as connection:
+        (row,) = connection.execute(select(Destination)).all()
+    assert row.failures == 14
+    assert row.open_until - row.updated_at <= timedelta(seconds=circuits.LONGEST_PAUSE_SECONDS)
+
+
+def test_an_unwell_inbound_webhook_does_not_hold_back_feedback(world, endpoint):
+    add_feedback_webhook(world)
+    for _ in range(circuits.FAILURES_BEFORE_OPENING):
+        with world.db.begin() as connection:
+            circuits.note_failure(
+                connection, endpoint.onboarding_id, "inbound", error="503", base_seconds=2, asked=None, at=world.time
+            )
+    receive(world, "sent")
+    assert len(take(world)) == 1
+    with world.db.begin() as connection:
+        assert circuits.count_open(connection, at=world.time) == 1
+
+
+def test_what_waited_too_long_behind_an_unwell_webhook_is_parked_and_said(world, endpoint):
+    add_feedback_webhook(world)
+    for number in range(3):
+        receive(world, "sent", sid=f"SM{number}")
+    fail(world, 24)
+    receive(world, "sent", sid="SMyoung")
+    world.forward(hours=2)
+    settle(world, take(world)[0], error="AJO answered 503")
+    states = {row.message_sid: row.forward_state for row in stored(world)}
+    assert states.pop("SMyoung") is ForwardState.PENDING
+    assert set(states.values()) == {ForwardState.PARKED}
+    assert "event:parked" in world.events()
+
+
+def test_an_event_that_was_taken_and_not_tried_can_be_given_back(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, "sent")
+    taken = take(world)
+    assert take(world) == []
+    with world.db.begin() as connection:
+        inbox.give_back(connection, taken, at=world.time)
+    assert [row.forward_tries for row in take(world)] == [1]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 import threading
 from dataclasses import dataclass, field
@@ -9,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client import generate_latest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 import gateway.app
@@ -17,12 +19,11 @@ import gateway.receiver
 from engine.clock import now
 from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
-from engine.wake import WakeUp
-from gateway.app import create_app
+from gateway.app import Gateway
 from gateway.receiver import mask_number
 from models.db import make_engine
-from models.states import ForwardState, Provenance, ResourceState
-from models.tables import Message, Onboarding, Resource, WebhookEvent, metadata
+from models.states import ForwardState
+from models.tables import Onboarding, WebhookEvent, metadata
 from providers.twilio.signature import sign
 from settings import Settings
 from tests.factories import make_spec
@@ -37,19 +38,16 @@ SID = "SM" + "0" * 32
 class Woken:
     """Notes what it was asked to send; fails when told to."""
 
-    steps_sent: list[WakeUp] = field(default_factory=list)
     forwards_sent: list[tuple[int, str]] = field(default_factory=list)
     fails: bool = False
-
-    def steps(self, wakeups: Any) -> None:
-        if self.fails:
-            raise ConnectionError("no broker")
-        self.steps_sent.extend(wakeups)
 
     def forwards(self, due: Any) -> None:
         if self.fails:
             raise ConnectionError("no broker")
         self.forwards_sent.extend(due)
+
+    def is_reachable(self) -> bool:
+        return not self.fails
 
 
 class InProcess:
@@ -67,7 +65,7 @@ class InProcess:
 
         response = asyncio.run(call())
         if self.waits_for_waking:
-            self.app.state.waker.settle()
+            self.app.waker.settle()
         return response
 
     def post(self, path: str, **options: Any) -> httpx.Response:
@@ -108,7 +106,7 @@ class Site:
             row = connection.execute(select(Onboarding.c.id, Onboarding.c.endpoint_token)).one()
         self.id, self.token = row.id, row.endpoint_token
         self.woken = Woken()
-        self.http = InProcess(create_app(self.db, self.vault, settings, self.woken))
+        self.http = InProcess(Gateway(self.db, self.vault, settings, self.woken))
 
     def path(self, kind: str) -> str:
         return f"/twilio/{self.token}/{kind}"
@@ -123,48 +121,6 @@ class Site:
     def stored(self) -> list[Any]:
         with self.db.connect() as connection:
             return list(connection.execute(select(WebhookEvent).order_by(WebhookEvent.c.id)).all())
-
-    def add_message(self) -> None:
-        with self.db.begin() as connection:
-            connection.execute(
-                insert(Message).values(
-                    onboarding_id=self.id,
-                    client_reference="ref-1",
-                    sid=SID,
-                    recipient="+12125550123",
-                    body="hello",
-                    status="queued",
-                    created_at=now(),
-                    updated_at=now(),
-                )
-            )
-
-    def add_ajo_webhook(self, kind: str) -> None:
-        with self.db.begin() as connection:
-            connection.execute(
-                insert(Resource).values(
-                    onboarding_id=self.id,
-                    step="webhook",
-                    vendor="ajo",
-                    kind=kind,
-                    name=kind,
-                    external_id="w-1",
-                    state=ResourceState.PRESENT,
-                    provenance=Provenance.CREATED,
-                    details={},
-                    intended_at=now(),
-                )
-            )
-
-    def let_verification_wait(self) -> None:
-        from sqlalchemy import update
-
-        from models.states import StepState
-        from models.tables import Step
-
-        with self.db.begin() as connection:
-            waiting = update(Step).where(Step.c.name == "verification").values(state=StepState.WAITING_VENDOR)
-            connection.execute(waiting)
 
 
 @pytest.fixture
@@ -240,8 +196,46 @@ def test_a_body_that_is_too_large_is_refused(site, declares_length):
     assert site.http.post(site.path("status"), content=content, headers=headers).status_code == 413
 
 
-def test_anything_but_a_form_is_refused(site):
-    assert site.http.post(site.path("status"), json={"MessageSid": SID}).status_code == 415
+def test_anything_but_a_form_or_json_is_refused(site):
+    headers = {"Content-Type": "text/plain"}
+    assert site.http.post(site.path("status"), content=b"MessageSid=SM1", headers=headers).status_code == 415
+
+
+def post_json(site, body, *, hashed=None, signature=None):
+    """Twilio's JSON variant: the hash of the body is in the query, and only the address is signed."""
+    digest = hashlib.sha256(body if hashed is None else hashed).hexdigest()
+    path = f"{site.path('status')}?bodySHA256={digest}"
+    signature = sign(AUTH_TOKEN, PUBLIC_URL + path, {}) if signature is None else signature
+    headers = {"Content-Type": "application/json", "X-Twilio-Signature": signature}
+    return site.http.post(path, content=body, headers=headers)
+
+
+def test_the_json_variant_is_taken_when_the_hash_of_its_body_is_signed(site):
+    body = json.dumps({"MessageSid": SID, "MessageStatus": "failed", "ErrorCode": 30003}).encode()
+    assert post_json(site, body).status_code == 204
+    (event,) = site.stored()
+    assert event.payload == {"MessageSid": SID, "MessageStatus": "failed", "ErrorCode": "30003"}
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "status"),
+    [
+        (b'{"MessageSid": "SM1"}', {"hashed": b"another body"}, 403),
+        (b'{"MessageSid": "SM1"}', {"signature": "AAAA"}, 403),
+        (b'["MessageSid"]', {}, 400),
+        (b"{", {}, 400),
+        (b"\xff\xfe", {}, 403),
+        (b"[" * 50_000, {}, 400),
+    ],
+)
+def test_json_that_is_not_what_was_signed_or_no_object_is_refused(site, body, options, status):
+    assert post_json(site, body, **options).status_code == status
+    assert site.stored() == []
+
+
+def test_json_without_the_hash_of_its_body_is_refused_although_the_address_is_signed(site):
+    headers = {"X-Twilio-Signature": sign(AUTH_TOKEN, PUBLIC_URL + site.path("status"), {})}
+    assert site.http.post(site.path("status"), json={"MessageSid": SID}, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
@@ -260,43 +254,49 @@ def test_a_genuine_event_without_a_message_is_refused(site):
 
 
 def test_a_duplicate_gets_the_same_answer_and_is_stored_and_woken_once(site):
-    site.add_message()
-    site.let_verification_wait()
     answers = [site.post(MessageStatus="delivered") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [204, 204, 204]
     assert len(site.stored()) == 1
-    assert site.woken.steps_sent == [WakeUp(site.id, "acme", "verification")]
-
-
-def test_news_of_our_message_wakes_a_waiting_verification(site):
-    site.add_message()
-    site.let_verification_wait()
-    site.post(MessageStatus="delivered")
-    assert site.woken.steps_sent == [WakeUp(site.id, "acme", "verification")]
-    assert site.woken.forwards_sent == []
-
-
-def test_an_event_is_forwarded_once_ajo_has_a_webhook_for_it(site):
-    site.post("inbound", Body="hello")
-    site.add_ajo_webhook("ajo_inbound_webhook")
-    site.post("inbound", Body="hello", MessageSid="SM" + "1" * 32)
     assert site.woken.forwards_sent == [(site.id, "acme")]
-    assert [row.forward_state for row in site.stored()] == [ForwardState.NOT_NEEDED, ForwardState.PENDING]
+
+
+def test_a_delivery_that_twilio_repeats_is_known_by_its_token(site):
+    fields = {"MessageSid": SID, "MessageStatus": "sent"}
+    signature = sign(AUTH_TOKEN, PUBLIC_URL + site.path("status"), fields)
+    headers = {"X-Twilio-Signature": signature, "I-Twilio-Idempotency-Token": "t-1"}
+    assert site.http.post(site.path("status"), data=fields, headers=headers).status_code == 204
+    assert site.stored()[0].idempotency_token == "t-1"
+
+
+def test_events_that_come_together_wake_once(site):
+    async def burst():
+        transport = httpx.ASGITransport(site.http.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            for number in range(20):
+                fields = {"MessageSid": f"SM{number}", "MessageStatus": "sent"}
+                headers = {"X-Twilio-Signature": sign(AUTH_TOKEN, PUBLIC_URL + site.path("status"), fields)}
+                assert (await client.post(site.path("status"), data=fields, headers=headers)).status_code == 204
+
+    held = threading.Event()
+    site.woken.forwards = lambda due: (site.woken.forwards_sent.extend(due), held.wait(10))
+    asyncio.run(burst())
+    held.set()
+    site.http.app.waker.settle()
+    assert len(site.stored()) == 20
+    assert len(site.woken.forwards_sent) == 2, "one while the broker was busy, one for all that came meanwhile"
 
 
 def test_a_broker_that_is_away_changes_no_answer_and_loses_nothing(site, caplog):
     site.woken.fails = True
-    site.add_ajo_webhook("ajo_inbound_webhook")
     assert site.post("inbound", Body="hello").status_code == 200
-    assert [row.forward_state for row in site.stored()] == [ForwardState.PENDING]
-    assert "acme could not be woken now" in caplog.text
+    assert [row.forward_state for row in site.stored()] == [ForwardState.ARRIVED]
+    assert "1 onboardings could not be woken now" in caplog.text
 
 
 def test_a_broker_that_hangs_holds_up_no_answer(site):
     hung = threading.Event()
     site.woken.forwards = lambda _: hung.wait(10)
     site.http.waits_for_waking = False
-    site.add_ajo_webhook("ajo_inbound_webhook")
     answers = [site.post("inbound", Body="hello", MessageSid=f"SM{number:032}") for number in range(60)]
     assert {answer.status_code for answer in answers} == {200}
     assert not hung.is_set()
@@ -307,7 +307,7 @@ def test_a_database_that_is_away_asks_twilio_to_repeat(site, monkeypatch):
     def fail(*_: Any, **__: Any) -> None:
         raise OperationalError("insert", {}, Exception("gone"))
 
-    monkeypatch.setattr(gateway.receiver, "receive", fail)
+    monkeypatch.setattr(gateway.receiver, "store", fail)
     assert site.post(MessageStatus="sent").status_code == 503
 
 
@@ -338,9 +338,9 @@ def test_the_log_names_onboarding_and_message_and_masks_phone_numbers(site, capl
 
 def test_what_an_unproven_sender_writes_cannot_forge_log_lines(site, caplog):
     caplog.set_level(logging.INFO)
-    site.http.post(site.path("status"), data={"MessageSid": "SM1\nINFO forged"})
+    site.http.post(site.path("status") + "?a=%0AINFO forged", data={"MessageSid": "SM1\nINFO forged"})
     assert "\nINFO forged" not in caplog.text
-    assert "SM1" in caplog.text
+    assert "403" in caplog.text
 
 
 def test_a_sender_id_stays_readable_when_numbers_are_masked():
@@ -355,11 +355,10 @@ def test_health_asks_no_database(site, monkeypatch):
 
 
 def metrics(site):
-    return generate_latest(site.http.app.state.metrics.registry).decode()
+    return generate_latest(site.http.app.metrics.registry).decode()
 
 
 def test_the_metrics_tell_what_came_and_what_waits_without_any_token(site):
-    site.add_ajo_webhook("ajo_feedback_webhook")
     for _ in range(2):
         site.post(MessageStatus="sent")
     site.http.post(site.path("status"), data={"MessageSid": SID})
@@ -370,6 +369,7 @@ def test_the_metrics_tell_what_came_and_what_waits_without_any_token(site):
         'onboard_gateway_requests_total{route="/twilio/status",status="204"} 2.0',
         'onboard_gateway_requests_total{route="/twilio/status",status="403"} 1.0',
         'onboard_gateway_seconds_count{route="/twilio/status"} 3.0',
+        'onboard_rejected_total{reason="signature"} 1.0',
         "onboard_events_waiting 1.0",
         "onboard_events_parked 0.0",
     ):
@@ -378,10 +378,17 @@ def test_the_metrics_tell_what_came_and_what_waits_without_any_token(site):
 
 
 def test_ready_means_that_the_database_answers(site, monkeypatch):
-    site.add_ajo_webhook("ajo_feedback_webhook")
     site.post(MessageStatus="sent")
     ready = site.http.get("/readyz")
-    assert (ready.status_code, ready.json()["events_waiting"]) == (200, 1)
+    assert ready.status_code == 200
+    assert {name: ready.json()[name] for name in ("database", "broker", "events_waiting", "events_parked")} == {
+        "database": "ok",
+        "broker": "ok",
+        "events_waiting": 1,
+        "events_parked": 0,
+    }
+    site.woken.fails = True
+    assert site.http.get("/readyz").json()["broker"] == "away"
 
     def fail(*_: Any, **__: Any) -> None:
         raise OperationalError("select", {}, Exception("gone"))

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import threading
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select
+from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.writer import Writer
 from models.db import make_engine
+from tests.integration.services import eventually
 
 NUMBERS = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
 
@@ -21,8 +23,9 @@ def db(tmp_path):
     engine.dispose()
 
 
-def add(number):
-    return lambda connection: connection.execute(insert(NUMBERS).values(number=number)).rowcount
+def add(connection, numbers):
+    connection.execute(insert(NUMBERS), [{"number": number} for number in numbers])
+    return [f"{number} is there" for number in numbers]
 
 
 def stored(db):
@@ -30,44 +33,73 @@ def stored(db):
         return sorted(connection.execute(select(NUMBERS.c.number)).scalars())
 
 
-def test_what_arrives_together_is_committed_together_and_answered_after_that(db):
-    writer = Writer(db)
-    held, go_on, commits = threading.Event(), threading.Event(), []
-    from sqlalchemy import event
+class Held:
+    """A write that lasts until it is let go, so that others gather behind it."""
 
+    def __init__(self):
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, connection, items):
+        self.begun.set()
+        assert self.go_on.wait(10)
+        return items
+
+
+def behind(writer, held, numbers):
+    """The results of numbers that were all handed in while the writer was busy; an error stands for itself."""
+    with ThreadPoolExecutor(len(numbers) + 1) as pool:
+        first = pool.submit(writer.run, held, "held")
+        assert held.begun.wait(10)
+        others = [pool.submit(writer.run, add, number) for number in numbers]
+        eventually(lambda: writer.waiting == len(numbers), within=10, what="all wait")
+        held.go_on.set()
+        wait([first, *others], timeout=10)
+    assert first.result() == "held"
+    return [one.exception() or one.result() for one in others]
+
+
+def test_what_arrives_together_is_written_by_one_statement_and_committed_together(db):
+    commits, statements = [], []
     event.listen(db, "commit", lambda _: commits.append(len(commits)))
-
-    def hold(connection):
-        held.set()
-        assert go_on.wait(10)
-        return "held"
-
-    first = writer.submit(1, hold)
-    assert held.wait(10)
-    others = [writer.submit(1, add(number)) for number in range(50)]
-    assert not any(one.done() for one in others)
-    go_on.set()
-    wait([first, *others], timeout=10)
-    assert (first.result(), [one.result() for one in others]) == ("held", [1] * 50)
+    event.listen(db, "before_cursor_execute", lambda *details: statements.append(details[2]))
+    results = behind(Writer(db), Held(), range(50))
+    assert results == [f"{number} is there" for number in range(50)]
+    assert len([one for one in statements if one.startswith("INSERT")]) == 1
+    assert len(commits) == 2, "the held one and the fifty"
     assert stored(db) == list(range(50))
-    assert len(commits) == 3, "the held one, the fifty, and this look at them"
 
 
 def test_one_that_fails_does_not_take_the_others_with_it(db):
-    writer = Writer(db)
-    held, go_on = threading.Event(), threading.Event()
-    blocking = writer.submit(1, lambda _: (held.set(), go_on.wait(10)))
-    assert held.wait(10)
-    jobs = [writer.submit(1, add(number)) for number in (1, 2, 2, 3)]
-    go_on.set()
-    wait([blocking, *jobs], timeout=10)
-    assert [job.exception() is None for job in jobs] == [True, True, False, True]
-    assert isinstance(jobs[2].exception(), IntegrityError)
+    results = behind(Writer(db), Held(), [1, 2, 2, 3])
+    assert sum(isinstance(one, IntegrityError) for one in results) == 1
     assert stored(db) == [1, 2, 3]
 
 
 def test_after_a_failure_the_thread_goes_on(db):
     writer = Writer(db)
     with pytest.raises(ZeroDivisionError):
-        writer.run(1, lambda _: 1 / 0)
-    assert writer.run(1, add(7)) == 1
+        writer.run(lambda connection, items: 1 / 0, None)
+    assert writer.run(add, 7) == "7 is there"
+
+
+def test_the_event_loop_hears_of_each_after_the_commit(db):
+    writer = Writer(db)
+
+    async def all_of_them():
+        return await asyncio.gather(*(writer.submit(add, number) for number in (1, 2, 2)), return_exceptions=True)
+
+    results = asyncio.run(all_of_them())
+    assert [isinstance(one, IntegrityError) for one in results].count(True) == 1
+    assert stored(db) == [1, 2]
+
+
+def test_who_does_not_wait_any_longer_stops_nobody(db):
+    writer, held = Writer(db), Held()
+
+    async def give_up():
+        abandoned = writer.submit(held, "held")
+        abandoned.cancel()
+
+    asyncio.run(give_up())
+    held.go_on.set()
+    assert writer.run(add, 1) == "1 is there"

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from engine import inbox
+from engine import message_status
+from engine.arrivals import Arrival, apply_arrived, store
 from models.tables import Message, WebhookEvent
 from tests.unit.engine_world import EngineWorld
 
@@ -59,7 +60,6 @@ class Told:
         onboarding = self.world.onboarding()
         self.onboarding_id = onboarding.id
         with self.world.db.begin() as connection:
-            self.endpoint = inbox.find_endpoint(connection, onboarding.endpoint_token)
             connection.execute(
                 insert(Message).values(
                     onboarding_id=onboarding.id,
@@ -76,19 +76,15 @@ class Told:
     def by_callback(self, life: Life, status: str, sid: str = "SM1") -> None:
         error = life.error_at(status)
         params = {"MessageSid": sid, "MessageStatus": status, "From": life.sender}
+        form = params | ({"ErrorCode": str(error)} if error else {})
+        at = self.world.time
         with self.world.db.begin() as connection:
-            inbox.receive(
-                connection,
-                self.endpoint,
-                "status",
-                params | ({"ErrorCode": str(error)} if error else {}),
-                at=self.world.time,
-                grace_seconds=60,
-            )
+            store(connection, [Arrival(self.onboarding_id, "status", form, None, at)], grace_seconds=60)
+            apply_arrived(connection, self.onboarding_id, at=at, grace_seconds=60)
 
     def by_asking(self, life: Life, status: str) -> None:
         with self.world.db.begin() as connection:
-            inbox.record_status(
+            message_status.record_status(
                 connection,
                 self.onboarding_id,
                 "SM1",
@@ -131,7 +127,7 @@ def test_a_status_never_goes_back(case):
     ranks = []
     for arrival in arriving:
         told.all_of(life, [arrival])
-        ranks.append(inbox.status_rank(told.message.status))
+        ranks.append(message_status.status_rank(told.message.status))
     assert ranks == sorted(ranks)
 
 

@@ -79,7 +79,7 @@ def test_a_token_is_renewed_five_minutes_before_its_end(client_id, monkeypatch):
     client = ajo(adobe, client_id=client_id)
     for later in (0, 3600 - MARGIN_SECONDS - 1, 2):
         clock[0] += later
-        client._tokens.bearer()
+        client.tokens.bearer()
     assert adobe.tokens == 2
 
 
@@ -94,7 +94,7 @@ def test_many_threads_share_one_token(client_id):
     adobe = Adobe(surfaces())
     client = ajo(adobe, client_id=client_id)
     got: list[str] = []
-    threads = [threading.Thread(target=lambda: got.append(client._tokens.bearer())) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: got.append(client.tokens.bearer())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -149,7 +149,7 @@ def test_what_no_new_token_would_mend_keeps_the_token(client_id, answer):
 
 def test_a_token_that_another_thread_renewed_is_not_thrown_away(client_id):
     adobe = Adobe(surfaces())
-    tokens = ajo(adobe, client_id=client_id)._tokens
+    tokens = ajo(adobe, client_id=client_id).tokens
     tokens.bearer()
     tokens.invalidate("token-number-0")
     assert tokens.bearer() == "token-number-1"

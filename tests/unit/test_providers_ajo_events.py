@@ -1,26 +1,21 @@
 from __future__ import annotations
 
+import itertools
 import json
-from datetime import UTC, datetime, timedelta, timezone
 
 import httpx
 import pytest
 
-from providers.ajo.templates import (
-    FEEDBACK_TEMPLATE,
-    INBOUND_TEMPLATE,
-    OUTBOUND_TEMPLATE,
-    feedback_event,
-    inbound_event,
-    plain_address,
-)
+from providers.ajo.ims import ImsTokens
+from providers.ajo.mapping import FeedbackFields, InboundFields, StatusFields
+from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE, OUTBOUND_TEMPLATE
 from providers.ajo.webhook import post_event
 from providers.errors import NeedsPerson, RateLimited, Refused, Retryable
 from settings import Settings
 from tests.unit.providers_world import Vendor
 
 URL = "https://ajo.test/webhooks/abc?code=1"
-AT = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=UTC)
+_numbers = itertools.count()
 
 
 def post(monkeypatch, *answers, url: str = URL) -> Vendor:
@@ -73,68 +68,69 @@ def test_a_url_that_is_none_is_final(monkeypatch, url):
         post(monkeypatch, httpx.Response(204), url=url)
 
 
+def issued(value: str) -> httpx.Response:
+    return httpx.Response(200, json={"access_token": value, "token_type": "bearer", "expires_in": 86399})
+
+
+def post_with_token(monkeypatch, *answers, ims: list[httpx.Response]) -> Vendor:
+    """Tokens are kept per client id, so each call takes its own."""
+    vendor = Vendor(*answers)
+    monkeypatch.setattr("providers.http.thread_client", lambda: vendor.client)
+    tokens = ImsTokens(
+        Settings(), f"client-{next(_numbers)}", "a-secret-of-the-tests", ["s"], client=Vendor(*ims).client
+    )
+    post_event(URL, {"a": 1}, Settings(), tokens)
+    return vendor
+
+
+def bearers(vendor: Vendor) -> list[str]:
+    return [request.headers["authorization"] for request in vendor.requests]
+
+
+def test_without_being_asked_no_token_is_sent(monkeypatch):
+    assert "authorization" not in post(monkeypatch, httpx.Response(200)).requests[0].headers
+
+
+def test_a_webhook_that_asks_for_a_token_gets_the_organisations(monkeypatch):
+    vendor = post_with_token(monkeypatch, httpx.Response(200), ims=[issued("first-token")])
+    assert bearers(vendor) == ["Bearer first-token"]
+    assert vendor.requests[0].content == b'{"a":1}'
+
+
+def test_a_token_that_the_webhook_refuses_is_renewed_once(monkeypatch):
+    two = [issued("first-token"), issued("second-token")]
+    vendor = post_with_token(monkeypatch, httpx.Response(401), httpx.Response(200), ims=two)
+    assert bearers(vendor) == ["Bearer first-token", "Bearer second-token"]
+
+
+def test_an_event_that_is_refused_with_a_new_token_too_is_final(monkeypatch):
+    refusal = httpx.Response(401, json={"title": "who are you"})
+    with pytest.raises(Refused, match=r"401: who are you\); ajo\.webhooks\.authentication") as caught:
+        post_with_token(monkeypatch, refusal, ims=[issued("one-token"), issued("another-token")])
+    assert "authentication" in caught.value.cure
+
+
+def test_an_event_is_kept_while_ims_refuses_the_credentials(monkeypatch):
+    """They are mended by a person, and the event is as good as ever."""
+    refusal = httpx.Response(401, json={"error_description": "the secret has expired"})
+    with pytest.raises(Retryable, match=r"the secret has expired.*check ajo\.client_id"):
+        post_with_token(monkeypatch, httpx.Response(200), ims=[refusal])
+
+
+def test_a_redirect_gets_no_second_chance_with_a_token(monkeypatch):
+    with pytest.raises(NeedsPerson, match="redirect"):
+        post_with_token(monkeypatch, httpx.Response(302), ims=[issued("some-token")])
+
+
 def test_the_templates_are_json_with_the_fields_that_ajo_demands():
     outbound = json.loads(OUTBOUND_TEMPLATE)
     assert set(outbound.values()) == {"{{fromNumber}}", "{{toNumber}}", "{{message}}", "{{client_reference}}"}
     inbound = json.loads(INBOUND_TEMPLATE)
     assert inbound.keys() == {"InboundMessage", "ProfileNumber", "RequestID", "OriginTimestamp", "InboundNumber"}
+    assert inbound.keys() == InboundFields.model_fields.keys()
+    assert json.loads(FEEDBACK_TEMPLATE).keys() == FeedbackFields.model_fields.keys()
+    assert json.loads(FEEDBACK_TEMPLATE)["statuses"][0].keys() == StatusFields.model_fields.keys()
     assert json.loads(FEEDBACK_TEMPLATE) == {
         "clientReference": "{{client_reference}}",
         "statuses": [{"code": "{{failureCode}}", "status": "{{feedbackStatus}}"}],
     }
-
-
-def test_a_reply_over_rcs_becomes_an_inbound_event():
-    params = {"MessageSid": "SM1", "From": "rcs:+14155551234", "To": "rcs:brand_agent", "Body": "STOP"}
-    assert inbound_event(params, received_at=AT, inbound_number="+14155550100") == {
-        "InboundMessage": "STOP",
-        "ProfileNumber": "+14155551234",
-        "RequestID": "SM1",
-        "OriginTimestamp": "2026-11-23T10:00:00.123Z",
-        "InboundNumber": "+14155550100",
-    }
-    assert inbound_event(params, received_at=AT, inbound_number="x").keys() == json.loads(INBOUND_TEMPLATE).keys()
-
-
-def test_a_picture_without_words_counts_as_its_address():
-    params = {
-        "From": "rcs:+14155551234",
-        "MessageSid": "MM1",
-        "Body": "",
-        "NumMedia": "1",
-        "MediaUrl0": "https://m.example/1",
-    }
-    assert inbound_event(params, received_at=AT, inbound_number="x")["InboundMessage"] == "https://m.example/1"
-
-
-def test_a_pressed_button_counts_as_its_payload():
-    params = {"MessageSid": "SM1", "From": "+1", "Body": "Yes, please", "ButtonPayload": "opt_in"}
-    assert inbound_event(params, received_at=AT, inbound_number="x")["InboundMessage"] == "opt_in"
-
-
-def test_times_go_out_in_utc_and_a_bare_callback_breaks_nothing():
-    at = AT.astimezone(timezone(timedelta(hours=9)))
-    event = inbound_event({"SmsSid": "SM9"}, received_at=at, inbound_number="x")
-    assert event["OriginTimestamp"] == "2026-11-23T10:00:00.123Z"
-    assert (event["RequestID"], event["ProfileNumber"], event["InboundMessage"]) == ("SM9", "", "")
-
-
-@pytest.mark.parametrize(
-    ("params", "code", "status"),
-    [
-        ({"MessageStatus": "delivered"}, "0", "delivered"),
-        ({"MessageStatus": "undelivered", "ErrorCode": "63036"}, "63036", "undelivered"),
-        ({"SmsStatus": "sent", "ErrorCode": ""}, "0", "sent"),
-    ],
-)
-def test_a_status_becomes_a_feedback_event(params, code, status):
-    assert feedback_event(params, "ref-1") == {
-        "clientReference": "ref-1",
-        "statuses": [{"code": code, "status": status}],
-    }
-
-
-def test_addresses_lose_their_channel():
-    assert plain_address("rcs:+14155551234") == "+14155551234"
-    assert plain_address("rcs:brand_agent") == "brand_agent"
-    assert plain_address("+14155551234") == "+14155551234"

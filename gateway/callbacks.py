@@ -1,0 +1,97 @@
+"""Twilio's two addresses of each onboarding, as an ASGI application of their own in front of the others.
+
+These take by far the most requests, and each has to be stored before it is answered; a framework's request and routing
+would cost as much as all that is done here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.body import FORM, JSON, BodyRefused, media_type, read_body
+from gateway.receiver import Callback, Refused
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from gateway.metrics import Metrics
+    from gateway.receiver import Receiver
+    from gateway.waking import Waker
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/twilio/"
+# Twilio sends these two; a GET would lose the form, so it is refused rather than half understood.
+METHODS = ("POST", "PUT")
+LONGEST_IDEMPOTENCY_TOKEN = 64
+# A status wants no body; to an inbound message Twilio wants to hear what to reply: nothing, AJO does.
+ANSWERS = {"status": (204, b"", b""), "inbound": (200, b"<Response/>", b"text/xml; charset=utf-8")}
+TEXT = b"text/plain; charset=utf-8"
+
+
+class Callbacks:
+    """Every request: read, check, store, have it woken, answer."""
+
+    def __init__(self, receiver: Receiver, waker: Waker, metrics: Metrics) -> None:
+        self._receiver = receiver
+        self._waker = waker
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+        token, _, kind = scope["path"][len(PREFIX) :].partition("/")
+        if kind not in ANSWERS:
+            await _answer(send, 404, b"there is nothing here", TEXT)
+            return
+        try:
+            await self._take(scope, receive, token, kind)
+            status, body, content_type = ANSWERS[kind]
+        except (Refused, BodyRefused) as refusal:
+            self._metrics.rejected(refusal.reason)
+            status, body, content_type = refusal.status, refusal.answer.encode(), TEXT
+        except SQLAlchemyError as error:
+            # 503, so that Twilio delivers again.
+            log.error("a %s event could not be stored, Twilio will repeat it: %s", kind, type(error).__name__)  # noqa: TRY400
+            self._metrics.rejected("unavailable")
+            status, body, content_type = 503, b"try again", TEXT
+        await _answer(send, status, body, content_type)
+        self._metrics.request(f"/twilio/{kind}", status, time.perf_counter() - begun)
+
+    async def _take(self, scope: Scope, receive: Receive, token: str, kind: str) -> None:
+        if scope["method"] not in METHODS:
+            raise BodyRefused(405, "method", f"use {METHODS[0]}")
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = media_type(headers)
+        if given not in (FORM, JSON):
+            raise BodyRefused(415, "media_type", f"send {FORM}")
+        # The path as it was called: decoding and encoding it again could change what was signed.
+        target: bytes = scope.get("raw_path") or scope["path"].encode()
+        if query := scope["query_string"]:
+            target += b"?" + query
+        repeated = headers.get(b"i-twilio-idempotency-token", b"").decode("latin-1")
+        endpoint, is_new = await self._receiver.take(
+            Callback(
+                kind=kind,
+                token=token,
+                target=target.decode("latin-1"),
+                body=await read_body(headers, receive),
+                is_json=given == JSON,
+                signature=headers.get(b"x-twilio-signature", b"").decode("latin-1"),
+                idempotency_token=repeated if 0 < len(repeated) <= LONGEST_IDEMPOTENCY_TOKEN else None,
+            )
+        )
+        self._metrics.event(kind, is_new=is_new)
+        if is_new:
+            self._waker.add(endpoint.onboarding_id, endpoint.name)
+
+
+async def _answer(send: Send, status: int, body: bytes, content_type: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())] if body else []
+    if status == 405:
+        headers.append((b"allow", ", ".join(METHODS).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

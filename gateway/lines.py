@@ -1,0 +1,115 @@
+"""All that the bridge needs to know to send for one onboarding: loaded once, believed for a few seconds."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from engine import kinds
+from engine.endpoints import status_url
+from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
+from gateway.outbound import region_of
+from models.db import reader
+from models.spec.onboarding import RcsSpec, spec_from_json
+from models.states import OnboardingState
+from models.tables import Onboarding, Resource
+from providers.errors import Misconfigured
+from providers.twilio.client import TwilioClient
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Row
+
+    from engine.vault import Vault
+    from settings import Settings
+
+log = logging.getLogger(__name__)
+
+# How long what is known of an onboarding is believed; a changed token works this soon.
+KNOWN_SECONDS = 5.0
+# An onboarding that a person ended sends nothing any more.
+ENDED = {OnboardingState.CANCELLED, OnboardingState.TEARING_DOWN, OnboardingState.REMOVED}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """All that is needed to send for one onboarding."""
+
+    onboarding_id: int
+    name: str
+    token: str
+    sender: str
+    region: str | None
+    aliases: frozenset[str]
+    service_sid: str
+    status_callback: str
+    twilio: TwilioClient
+
+
+class Lines:
+    """Finds lines by the token of the address that AJO called. Safe in threads."""
+
+    def __init__(self, db: Engine, vault: Vault, settings: Settings) -> None:
+        self._db = db
+        self._vault = vault
+        self._settings = settings
+        self._known: dict[str, tuple[float, Line | Answer]] = {}
+
+    def find(self, token: str) -> Line | Answer:
+        """The line, or the answer that says why there is none."""
+        until, known = self._known.get(token, (0.0, None))
+        if known is not None and time.monotonic() < until:
+            return known
+        with reader(self._db).begin() as connection:
+            row = connection.execute(select(Onboarding).where(Onboarding.c.endpoint_token == token)).one_or_none()
+            if row is None:
+                # Not kept: anybody can make up addresses.
+                return error(404, "not_found", "there is nothing here")
+            line = self._load(connection, row)
+        self._known[token] = (time.monotonic() + KNOWN_SECONDS, line)
+        return line
+
+    def _load(self, connection: Connection, row: Row[Any]) -> Line | Answer:
+        spec = spec_from_json(row.spec)
+        if not isinstance(spec, RcsSpec):
+            return error(404, "not_found", f"{row.name} is no RCS channel: AJO speaks to Twilio directly for it")
+        if row.status in ENDED:
+            return error(409, "not_active", f"{row.name} is {row.status}")
+        found = select(Resource.c.kind, Resource.c.external_id).where(Resource.c.onboarding_id == row.id)
+        ids = dict(connection.execute(found).all())
+        try:
+            secrets = {
+                name: self._vault.read(connection, row.id, name) for name in (kinds.BRIDGE_TOKEN, kinds.API_KEY_SECRET)
+            }
+        except Misconfigured as problem:
+            log.error("503 for %s: %s", row.name, problem)  # noqa: TRY400  the sentence says it all
+            return error(503, "unavailable", "the bridge cannot send now", after=RETRY_AFTER_SECONDS)
+        key_sid, service_sid = ids.get(kinds.API_KEY), ids.get(kinds.MESSAGING_SERVICE)
+        token, key_secret = secrets[kinds.BRIDGE_TOKEN], secrets[kinds.API_KEY_SECRET]
+        if not (token and key_secret and key_sid and service_sid):
+            return error(503, "not_ready", f"{row.name} is not set up as far as this yet", after=RETRY_AFTER_SECONDS)
+        public_url = self._settings.resolved_public_url
+        return Line(
+            onboarding_id=row.id,
+            name=row.name,
+            token=token,
+            sender=spec.sender,
+            region=region_of(spec.sender),
+            aliases=aliases_of(spec.sender, spec.rcs.sender_id, service_sid),
+            service_sid=service_sid,
+            status_callback=status_url(public_url, row.endpoint_token),
+            twilio=TwilioClient(
+                self._settings,
+                account_sid=spec.twilio.account_sid,
+                username=key_sid,
+                password=key_secret,
+            ),
+        )
+
+
+def aliases_of(sender: str, sender_id: str, service_sid: str) -> frozenset[str]:
+    """How AJO may name the sender: the number as in the spec, without its plus, the agent, or the service."""
+    return frozenset({sender, sender.removeprefix("+"), sender_id, sender_id.removeprefix("rcs:"), service_sid})
