@@ -209,25 +209,21 @@ def _print_item(console: Console, row: Record, now: datetime, *, is_full: bool) 
 
 def _standing(row: Record, now: datetime) -> str:
     """Who settles it or did, what for, and until when."""
+    if row["state"] == "met":
+        by = row["confirmed_by"] or row["settled_by"] or row["checked_by"]
+        who = [] if by == "spec" else [f"by {by}"]
+        return "; ".join([*who, *map(_shown, row["evidence"]), *filter(None, [row["detail"]])])
+    who = [f"says {row['confirmed_by']}"] if row["confirmed_by"] else [row["checked_by"]]
+    needed = "advice" if row["stage"] == "advice" else f"needed for the {row['stage']}"
+    due = [_due(row["due_at"], now)] if row["due_at"] else []
+    return ", ".join([*who, needed, *due]) + (f": {row['detail']}" if row["detail"] else "")
+
+
+def _due(moment: datetime, now: datetime) -> str:
     from cli import words
 
-    needed = "advice" if row["stage"] == "advice" else f"needed for the {row['stage']}"
-    if row["state"] != "met":
-        due = row["due_at"]
-        late = (
-            ""
-            if due is None
-            else f", due {words.until(due, now)}"
-            if due > now
-            else f", overdue for {words.span(now - due)}"
-        )
-        said = f" says {row['confirmed_by']}" if row["confirmed_by"] else ""
-        return f"{row['checked_by']},{said and said + ','} {needed}{late}" + (
-            f": {row['detail']}" if row["detail"] else ""
-        )
-    proofs = [
-        one.get("text") or f"{one['file']} ({one['bytes']:,} bytes, sha256 {one['sha256'][:12]}…)"
-        for one in row["evidence"]
-    ]
-    by = row["confirmed_by"] or row["settled_by"] or row["checked_by"]
-    return "; ".join(filter(None, [f"by {by}" if by != "spec" else "", *proofs, row["detail"] or ""]))
+    return f"due {words.until(moment, now)}" if moment > now else f"overdue for {words.span(now - moment)}"
+
+
+def _shown(proof: Record) -> str:
+    return proof.get("text") or f"{proof['file']} ({proof['bytes']:,} bytes, sha256 {proof['sha256'][:12]}…)"

@@ -38,7 +38,7 @@ def matrix_command(name: str | None, as_json: bool) -> None:
     with reading() as fetch:
         if name is not None and not (found := find_onboardings(fetch, [name])):
             raise unknown_name(fetch, [name])
-        if name is not None and found[0].channel != "rcs":
+        if name is not None and found[0].channel != "rcs" and not as_json:
             click.echo(f"{name} is {found[0].channel.upper()}: only RCS is reviewed by country and carrier.")
             return
         matrices = read_matrix(fetch, name)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, exists, or_, select, update
 
 from engine.transitions import append_event
-from engine.upsert import insert_new
+from engine.upsert import insert_all_new
 from models.states import HELD, CheckState, NoticeState, OnboardingState, StepState
 from models.tables import ChecklistItem, Notice, Onboarding, Step
 from providers.redaction import redact
@@ -60,30 +60,36 @@ def plan(connection: Connection, settings: Settings, *, at: datetime) -> int:
     _give_up_on_vanished(connection, at=at)
     count = 0
     for level in (ESCALATE, REMIND):
-        for due in [*_due_waits(connection, settings, level, at), *_due_items(connection, settings, level, at)]:
-            state = _state_of(connection, settings, due)
-            is_due = state is NoticeState.DUE
-            is_new = insert_new(
-                connection,
-                Notice,
-                key=["onboarding_id", "subject", "since_at", "level"],
-                values={
-                    "onboarding_id": due.onboarding_id,
-                    "subject": due.subject,
-                    "since_at": due.since,
-                    "level": level,
-                    "title": due.title[:200],
-                    "text": due.text,
-                    "state": state,
-                    "due_at": at if is_due else None,
-                    "settled_at": None if is_due else at,
-                },
-            )
-            if is_new and state is not NoticeState.DROPPED:
-                said = due.title if is_due else f"{due.title}; not sent: {_nobody(level)}"
-                append_event(connection, due.onboarding_id, "notice:due", said, at=at)
-                count += is_due
+        found = [*_due_waits(connection, settings, level, at), *_due_items(connection, settings, level, at)]
+        # In one order for all: two sweeps at once must not wait for each other's rows.
+        rows = [
+            _row(connection, settings, due, at)
+            for due in sorted(found, key=lambda one: (one.onboarding_id, one.subject))
+        ]
+        columns = (Notice.c.onboarding_id, Notice.c.title, Notice.c.state)
+        for row in insert_all_new(connection, Notice, rows, *columns) if rows else []:
+            is_due = row.state is NoticeState.DUE
+            said = row.title if is_due else f"{row.title}; not sent: {_nobody(level)}"
+            if row.state is not NoticeState.DROPPED:
+                append_event(connection, row.onboarding_id, "notice:due", said, at=at)
+            count += is_due
     return count
+
+
+def _row(connection: Connection, settings: Settings, due: Due, at: datetime) -> dict[str, Any]:
+    state = _state_of(connection, settings, due)
+    is_due = state is NoticeState.DUE
+    return {
+        "onboarding_id": due.onboarding_id,
+        "subject": due.subject,
+        "since_at": due.since,
+        "level": due.level,
+        "title": due.title[:200],
+        "text": due.text,
+        "state": state,
+        "due_at": at if is_due else None,
+        "settled_at": None if is_due else at,
+    }
 
 
 def targets(settings: Settings, level: str) -> list[str]:

@@ -19,9 +19,11 @@ def tick() -> None:
     with shop.db.begin() as connection:
         wakeups = wake.tick(connection, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds)
         forwards = inbox.due_forwards(connection, at=shop.now())
-        has_notices = notices.is_waiting(connection, shop.settings, at=shop.now())
     send(wakeups)
     send_forwards(forwards)
+    # In a transaction of its own, as in the sweep: what is due must move whatever notices do.
+    with shop.db.begin() as connection:
+        has_notices = notices.is_waiting(connection, shop.settings, at=shop.now())
     if has_notices:
         wake_sender()
 

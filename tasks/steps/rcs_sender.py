@@ -204,6 +204,7 @@ def observe(ctx: StepContext, spec: RcsSpec) -> list[Finding]:
                 f"RCS sender {sid}", "does not exist any more", "ask Twilio support; a new sender needs a new review"
             )
         ]
+    # Our own memory, not the vendor's: the matrix must not go stale once the channel is active.
     reviews.record_statuses(ctx, sender)
     subject = f"RCS sender {spec.rcs.sender_id}"
     findings = [
