@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from models.checklists.item import Item
 
 STEP = "registration"
+LONGEST_NAME = 200
 OPEN: dict[str, Any] = {
     "state": CheckState.OPEN,
     "settled_by": None,
@@ -101,7 +102,7 @@ def _stated(applied: Applied, spec: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "state": CheckState.MET,
         "settled_by": "spec",
-        "confirmed_by": by,
+        "confirmed_by": by and by[:LONGEST_NAME],
         "evidence": [{"text": text}],
         "detail": None,
     }
@@ -225,7 +226,7 @@ def settle(
     values = {
         "state": CheckState.MET if is_met else CheckState.UNMET,
         "settled_by": "person",
-        "confirmed_by": by,
+        "confirmed_by": by[:LONGEST_NAME],
         "evidence": [dict(one) for one in evidence],
         "detail": note,
         "updated_at": at,
