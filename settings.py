@@ -11,6 +11,7 @@ import re
 import sys
 from datetime import time
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Network, IPv6Network
 
 PREFIX = "ONBOARD_"
 
@@ -63,6 +65,15 @@ class Settings(BaseModel):
         None, ge=1, le=65535, description="Port of the gateway's Prometheus metrics. Empty: none are served."
     )
     metrics_host: str = Field("127.0.0.1", description="Address the metrics are served on.")
+    mtls_proxies: str = Field(
+        "", description="Comma-separated addresses or networks of proxies that check AJO's client certificate."
+    )
+    mtls_header: str = Field(
+        "X-Client-Cert-Subject", description="Header in which they name its subject: a common name or a DN (RFC 4514)."
+    )
+    mtls_common_name: str = Field(
+        "ajo-sms.aep-mtls.adobe.com", description="Common name of the client certificate that AJO shows."
+    )
     flower_port: int = Field(5555, description="Port of Flower (embedded, `up` takes a free one if it is taken).")
     flower_basic_auth: SecretStr | None = Field(
         None, description="user:password for Flower. Needed when it listens beyond loopback."
@@ -163,6 +174,17 @@ class Settings(BaseModel):
                 raise ValueError(msg) from None
         return value
 
+    @field_validator("mtls_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: str) -> str:
+        for part in value.split(",") if value else ():
+            try:
+                ip_network(part.strip(), strict=False)
+            except ValueError:
+                msg = f"{part.strip()!r} is neither an address (10.0.0.5) nor a network (10.0.0.0/24)"
+                raise ValueError(msg) from None
+        return value
+
     @model_validator(mode="after")
     def _lease_outlasts_a_call(self) -> Settings:
         if self.lease_seconds < 2 * self.http_timeout_seconds:
@@ -178,6 +200,10 @@ class Settings(BaseModel):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home / 'onboard.sqlite3'}"
+
+    @property
+    def mtls_networks(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(part.strip(), strict=False) for part in self.mtls_proxies.split(",") if part.strip()]
 
     @property
     def is_sqlite(self) -> bool:
@@ -211,6 +237,12 @@ def read_reference_variable(name: str) -> str | None:
 def child_environment(overrides: dict[str, str]) -> dict[str, str]:
     """This process's environment with ``overrides`` on top, for the processes that ``up`` and ``demo`` start."""
     return {**os.environ, **overrides, "PYTHONUNBUFFERED": "1"}  # noqa: TID251  this is the reader
+
+
+def locale_name() -> str | None:
+    """The locale that the environment asks for messages in, by gettext's order; None for none."""
+    found = (os.environ.get(name) for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))  # noqa: TID251  the reader
+    return next((value.partition(":")[0] for value in found if value), None)
 
 
 def is_interactive() -> bool:

@@ -91,7 +91,7 @@ def demo_command(keep: bool, home: Path | None) -> None:
 
 
 def _run(folder: Path, signals: StopSignals) -> bool:
-    """Start everything, onboard, report, end everything. True if all three became active and AJO heard of its message."""
+    """Start everything, onboard, report, end everything. True if all three became active and AJO's own message went all the way."""
     from cli.stack.loop import show_loop
     from cli.stack.report import all_active, print_ledger, print_onboardings
     from cli.stack.stack import Options, Stack
@@ -118,7 +118,9 @@ def _run(folder: Path, signals: StopSignals) -> bool:
         _run_onboard(stack, ["watch", *names], deadline)
         print_onboardings(stack.settings, names)
         is_active = all_active(stack.settings, names)
-        is_heard = is_active and show_loop(stack, SECRETS["DEMO_AJO_CLIENT_SECRET"])
+        is_heard = is_active and show_loop(
+            stack, folder / "specs", lambda arguments: _run_onboard(stack, arguments, deadline)
+        )
         is_clean = print_ledger(stack.simulator_url or "")
         click.echo(f"\nFlower showed the tasks at {stack.flower_url} (it ends with the demo; `onboard up` keeps it).")
         return is_heard and is_clean

@@ -15,6 +15,7 @@ USAGE = 2
 NEEDS_PERSON = 3
 NOT_FOUND = 4
 NOT_SET_UP = 5
+WARNINGS = 6
 
 
 class Exit(click.ClickException):

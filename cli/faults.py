@@ -49,6 +49,11 @@ def _print_fault(console: Console, fault: SpecFault) -> None:
     place = f"{fault.file}:{fault.line}:{fault.column}" if fault.line else fault.file
     subject = (f"{fault.path}: ", "bold cyan") if fault.path else ""
     console.print(Text.assemble((f"{place}  ", "bold"), subject, (fault.problem, "red")))
+    print_excerpt(console, fault)
+
+
+def print_excerpt(console: Console, fault: SpecFault) -> None:
+    """The source line with a caret, and the cure."""
     margin = len(str(fault.line)) + 2
     if fault.excerpt:
         line, column = _around(fault.excerpt, fault.column)

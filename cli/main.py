@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("cli.spec", "Write a commented spec template for a channel."),
     "validate": ("cli.spec", "Check spec files; show every fault with its place and its cure."),
+    "lint": ("cli.lint", "Check spec files as a reviewer would, with their pictures and pages."),
     "schema": ("cli.spec", "Print the JSON Schema of specs, for editors."),
     "start": ("cli.start", "Start (or --update) the onboardings declared in spec files."),
     "list": ("cli.onboarding", "List onboardings."),
@@ -29,8 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("cli.control", "Hold an onboarding after the step that is running."),
     "resume": ("cli.control", "Let a paused onboarding go on."),
     "verify": ("cli.control", "Check an active onboarding again now."),
-    "tasks": ("cli.operator", "List work that only a person can do, with the values to enter."),
-    "done": ("cli.operator", "Confirm an operator task."),
+    "tasks": ("cli.operator", "List what waits for a person."),
+    "task": ("cli.operator", "Show, confirm, reject or assign one operator task."),
+    "done": ("cli.operator", "Short for `task done`."),
+    "evidence": ("cli.evidence", "Write the evidence pack of an onboarding, or check one."),
     "checklist": ("cli.checklist", "Show what has to be true before the launch; confirm what a person settles."),
     "matrix": ("cli.matrix", "Show who approved where, since when: country by carrier."),
     "inbox": ("cli.inbox", "Look at events on their way to AJO; send parked ones again."),
@@ -56,6 +59,7 @@ Exit codes:
   3  waits for a person
   4  no such onboarding
   5  this installation is not set up (onboard doctor)
+  6  nothing worse than warnings (onboard lint)
 """
 
 

@@ -1,125 +1,134 @@
-"""``tasks`` and ``done``: work that only a person can do."""
+"""``tasks``, ``task`` and ``done``: what waits for a person."""
 
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.control import command_each, timing
 from cli.exits import USAGE, Exit
+from cli.operator_input import (
+    LONGEST_REASON,
+    Words,
+    check_values,
+    find_item,
+    read_exhibit,
+    reveal_secrets,
+    vault_if_any,
+)
 from cli.params import NAME, OPTIONAL_NAME, NameAndValue, complete_keys, echo_json, json_option
+from engine.texts import LANGUAGES, language_of
+from settings import locale_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from rich.console import Console
+    from sqlalchemy import Connection
 
+    from engine.operator_commands import Said
     from engine.reading import Record
 
-HIDDEN = "<secret: run with --reveal>"
+ITEM = click.argument("item", metavar="ITEM", shell_complete=complete_keys)
+BY = click.option(
+    "--by", metavar="WHO", type=Words(), default=getpass.getuser, help="Who says so. [default: your login]"
+)
+LANG = click.option(
+    "--lang", type=click.Choice(LANGUAGES), help="Language of tasks and of AJO's words. [default: your locale's]"
+)
 
 
 @click.command("tasks")
 @OPTIONAL_NAME
-@click.option("--reveal", is_flag=True, help="Show the secrets to enter. Needs a NAME; that it was done is recorded.")
+@click.option("--mine", is_flag=True, help="Only tasks assigned to your login name.")
+@click.option("--assignee", metavar="WHO", help="Only tasks assigned to WHO.")
+@click.option("--all", "is_all", is_flag=True, help="Also what is done, paused or ended.")
+@LANG
 @json_option()
-def tasks_command(name: str | None, reveal: bool, as_json: bool) -> None:
-    """List open operator tasks, of one onboarding or of all: where to click, what to enter, what to bring back.
+def tasks_command(
+    name: str | None, *, mine: bool, assignee: str | None, is_all: bool, lang: str | None, as_json: bool
+) -> None:
+    """List what waits for a person, of one onboarding or of all: operator tasks, other waits, steps that have failed.
 
     \b
     Examples:  onboard tasks
-               onboard tasks acme-rcs --reveal
+               onboard tasks acme-rcs --all
+               onboard tasks --mine
     """
     from cli.state import reading, unknown_name
-    from engine.queries import find_onboardings, open_tasks
+    from engine.operator_items import read_items
+    from engine.queries import find_onboardings
 
-    if reveal and name is None:
-        raise click.UsageError(
-            "--reveal needs the NAME of one onboarding, for example: onboard tasks acme-rcs --reveal"
-        )
+    who = getpass.getuser() if mine else assignee
     with reading() as fetch:
         if name is not None and not find_onboardings(fetch, [name]):
             raise unknown_name(fetch, [name])
-        tasks = open_tasks(fetch, name)
-    if name is not None and reveal:
-        _reveal(name, tasks)
+        items = read_items(fetch, name, is_all=is_all, assignee=who, language=_language(lang))
     if as_json:
-        echo_json(tasks)
-    elif not tasks:
-        click.echo("No operator task is open.")
+        echo_json(items)
+    elif not items:
+        click.echo("Nothing waits for a person." if who is None else f"No task is assigned to {who}.")
     else:
-        _print_tasks(tasks)
+        from cli.task_pages import print_list
+
+        print_list(items)
 
 
-def _reveal(name: str, tasks: Sequence[Record]) -> None:
-    """Put the secrets in the clear into ``tasks``, once it is recorded that somebody looks."""
-    from cli.state import open_writable
-    from engine.clock import now
-    from engine.commands import find
-    from engine.transitions import append_event
-    from engine.vault import Vault, load_keys
-    from settings import get_settings
+@click.group("task", context_settings={"help_option_names": ["-h", "--help"]})
+def task_command() -> None:
+    """Show, confirm, reject or assign what waits for a person. `onboard tasks` lists it.
 
-    vault = Vault(load_keys(get_settings()))
-    with open_writable() as db, db.begin() as connection:
-        onboarding = find(connection, name)
-        for task in tasks:
-            for field in task["fields"]:
-                if "secret" not in field:
-                    continue
-                field["value"] = vault.read(connection, onboarding.id, field["secret"])
-                text = f"{field['label']} of the task {task['key']} was shown to {getpass.getuser()}"
-                append_event(connection, onboarding.id, "secret:revealed", text, at=now(), step=task["step"])
+    \b
+    Examples:  onboard task show acme-rcs inbound-webhook --lang es
+               onboard task done acme-rcs inbound-webhook --value url=https://...
+               onboard task reject acme-rcs credential --reason "no rights there"
+    """
 
 
-def _print_tasks(tasks: Sequence[Record]) -> None:
-    from cli.render import make_console
-
-    console = make_console()
-    for number, task in enumerate(tasks):
-        if number:
-            console.print()
-        _print_task(console, task)
-
-
-def _print_task(console: Console, task: Record) -> None:
-    from rich.text import Text
-
-    from cli.render import print_hanging, print_wrapped
-    from cli.words import span
-    from engine.clock import now
-
-    ago = span(now() - task["opened_at"])
-    console.print(Text.assemble((task["onboarding"], "bold"), f"  {task['title']}  ", (f"open for {ago}", "dim")))
-    print_hanging(console, Text("  Where  ", "dim"), Text(task["place"]))
-    width = max(len(field["label"]) for field in task["fields"])
-    console.print(Text("  Enter", "dim"))
-    for field in task["fields"]:
-        _print_field(console, field, width)
-    options = "".join(f" --value {value}=…" for value in task["bring_back"])
-    command = f"onboard done {task['onboarding']} {task['key']}{options}"
-    print_wrapped(console, Text.assemble(("Then   ", "dim"), (command, "bold")), indent=2)
-
-
-def _print_field(console: Console, field: Record, width: int) -> None:
-    """The value as it has to be entered: never shortened or wrapped, for it is going to be copied."""
-    from rich.text import Text
-
-    value = field.get("value") or HIDDEN
-    style = "bold magenta" if value == HIDDEN else "cyan"
-    if "\n" not in value:
-        console.print(Text.assemble(f"    {field['label']:<{width}}  ", (value, style)), soft_wrap=True)
-        return
-    console.print(Text(f"    {field['label']}"))
-    for line in value.splitlines():
-        console.print(Text(line, style), soft_wrap=True)
-
-
-@click.command("done")
+@task_command.command("show", short_help="Where to click, what to enter, what to bring back.")
 @NAME
-@click.argument("key", shell_complete=complete_keys)
+@ITEM
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "html"]), default="text", help="How to print it."
+)
+@LANG
+@click.option("--show-secrets", is_flag=True, help="Show the secrets to enter; who asked for each is recorded.")
+@BY
+@json_option()
+def show_task(name: str, item: str, *, form: str, lang: str | None, show_secrets: bool, by: str, as_json: bool) -> None:
+    """Where to click, what to enter (values to be copied as they are), and what to bring back.
+
+    \b
+    Exit codes: 0 shown, 2 no such item, 4 no such onboarding.
+    Examples:   onboard task show acme-rcs credential --show-secrets
+                onboard task show acme-rcs credential --format html > page.html
+    """
+    from cli import task_pages
+    from cli.state import reading
+    from engine.operator_items import read_evidence
+
+    task = find_item(name, item, _language(lang))
+    with reading() as fetch:
+        task["evidence"] = read_evidence(fetch, name, item)
+    if show_secrets and task["kind"] == "task":
+        reveal_secrets(task, by)
+    if as_json:
+        echo_json(task)
+        return
+    language = _language(lang)
+    match form:
+        case "markdown":
+            click.echo(task_pages.as_markdown(task, language))
+        case "html":
+            click.echo(task_pages.as_html(task, language))
+        case _:
+            task_pages.print_task(task, language)
+
+
+@task_command.command("done", short_help="Confirm an item; its step looks at once.")
+@NAME
+@ITEM
 @click.option(
     "--value",
     "values",
@@ -128,36 +137,127 @@ def _print_field(console: Console, field: Record, width: int) -> None:
     metavar="NAME=VALUE",
     help="What the task asks to bring back; once for each.",
 )
-@click.option("--by", metavar="WHO", help="Who did it; recorded with the resource. [default: your login name]")
-def done_command(name: str, key: str, values: tuple[tuple[str, str], ...], by: str | None) -> int:
-    """Confirm that the operator task KEY of an onboarding is done; the step that waits for it goes on.
+@click.option(
+    "--evidence", "exhibits", multiple=True, metavar="FILE_OR_TEXT", help="What proves it: a file, or a sentence."
+)
+@BY
+def done_command(name: str, item: str, values: tuple[tuple[str, str], ...], exhibits: tuple[str, ...], by: str) -> int:
+    """Confirm that ITEM is done; the step that waits for it looks at once. `onboard done` is short for it.
+
+    What can be checked is checked now; the rest is recorded as declared, by whom and when. An item that is no operator
+    task can be confirmed too: that is recorded, and its step looks again.
 
     \b
-    Exit codes: 0 done, 2 no such open task or something was not brought back, 4 no such onboarding.
-    Example:    onboard done acme-rcs inbound-webhook --value url=https://... --by "Jo Doe"
+    Exit codes: 0 done, 2 no such item or what was brought back cannot be right,
+                4 no such onboarding.
+    Examples:   onboard task done acme-rcs inbound-webhook --value url=https://...
+                onboard task done acme-rcs rejected --evidence mail.eml --by "Jo Doe"
+                onboard done acme-rcs credential
     """
-    from cli.state import reading
-    from engine import commands
-    from engine.operator_tasks import MissingValues, UnknownTask
-    from engine.queries import open_tasks
+    from engine import operator_commands
+    from engine.evidence import NotAcceptable
+    from engine.operator_tasks import MissingValues
 
-    given, who = dict(values), by or getpass.getuser()
-    with reading() as fetch:
-        tasks = {task["key"]: task for task in open_tasks(fetch, name)}
-    if key in tasks:
-        surplus = [value for value in given if value not in tasks[key]["bring_back"]]
-        if surplus:
-            wanted = ", ".join(tasks[key]["bring_back"]) or "nothing"
-            raise Exit(f"{key} does not ask for {', '.join(surplus)}; it asks for {wanted}.", USAGE)
+    given, kept = dict(values), [read_exhibit(text) for text in exhibits]
+    check_values(find_item(name, item), given)
+    vault = vault_if_any()
     try:
-        return command_each(
-            [name],
-            lambda connection, each: commands.confirm(connection, each, key, values=given, by=who, **timing()),
-            f"{key} is done, by {who}. Follow with: onboard watch {{name}}",
+        return _say(
+            name,
+            lambda connection: operator_commands.report_done(
+                connection, name, item, values=given, exhibits=kept, vault=vault, by=by, **timing()
+            ),
+            f"{item} is done, by {by}.",
         )
-    except UnknownTask:
-        open_keys = f"open are: {', '.join(tasks)}" if tasks else "none is open"
-        raise Exit(f"{name} has no open task {key!r}; {open_keys}.", USAGE) from None
     except MissingValues as error:
         wanted = " ".join(f"--value {value}=…" for value in error.names)
-        raise Exit(f"{key} needs what you brought back: add {wanted}", USAGE) from None
+        raise Exit(f"{item} needs what you brought back: add {wanted}", USAGE) from None
+    except NotAcceptable as error:
+        raise Exit(str(error), USAGE) from None
+
+
+@task_command.command("reject", short_help="Say that a task cannot be done, or was done wrong.")
+@NAME
+@ITEM
+@click.option(
+    "--reason", required=True, type=Words(LONGEST_REASON), metavar="TEXT", help="Why, for whoever looks next."
+)
+@BY
+def reject_task(name: str, item: str, reason: str, by: str) -> int:
+    """Say that an operator task cannot be done as it stands, or was done wrong; the step shows the reason.
+
+    What was brought back is forgotten. `onboard task done` answers it again, whoever can.
+
+    \b
+    Exit codes: 0 rejected, 2 no such task, 4 no such onboarding.
+    Example:    onboard task reject acme-rcs credential --reason "the sandbox is locked until Monday"
+    """
+    from engine import operator_commands
+    from engine.evidence import NotAcceptable
+
+    _require_task(find_item(name, item), "reject")
+    vault = vault_if_any()
+    try:
+        return _say(
+            name,
+            lambda connection: operator_commands.reject(
+                connection, name, item, reason=reason, vault=vault, by=by, **timing()
+            ),
+            f"{item} is rejected, by {by}.",
+        )
+    except NotAcceptable as error:
+        raise Exit(str(error), USAGE) from None
+
+
+@task_command.command("assign", short_help="Say whose work a task is.")
+@NAME
+@ITEM
+@click.argument("who", type=Words())
+@BY
+def assign_task(name: str, item: str, who: str, by: str) -> int:
+    """Say whose work an operator task is; `onboard tasks --assignee WHO` lists it.
+
+    \b
+    Exit codes: 0 assigned, 2 no such task, 4 no such onboarding.
+    Example:    onboard task assign acme-rcs credential jdoe
+    """
+    from engine import operator_commands
+    from engine.clock import now
+
+    _require_task(find_item(name, item), "assign")
+    return _say(
+        name,
+        lambda connection: operator_commands.assign(connection, name, item, who=who, by=by, at=now()),
+        f"{item} is assigned to {who}.",
+    )
+
+
+def _language(lang: str | None) -> str:
+    return lang or language_of(locale_name())
+
+
+def _require_task(item: Record, verb: str) -> None:
+    if item["kind"] != "task":
+        raise Exit(f"{item['key']} is no operator task, so there is nothing to {verb}: {item['title']}", USAGE)
+
+
+def _say(name: str, work: Callable[[Connection], Said | None], sentence: str) -> int:
+    """Run a command about one item, and say how to go on if it may have moved a step."""
+    from engine.operator_tasks import UnknownTask
+
+    said: list[Said] = []
+
+    def command(connection: Connection, _name: str) -> Sequence[Any]:
+        said[:] = [found] if (found := work(connection)) else []
+        return said[0].wakeups if said else []
+
+    try:
+        # Names that people give themselves may hold braces.
+        code = command_each([name], command, sentence.replace("{", "{{").replace("}", "}}"))
+    except UnknownTask:
+        msg = f"{name} does not wait for that any more: it is done, and so is its step; see `onboard show {name}`."
+        raise Exit(msg, USAGE) from None
+    if code == 0 and said:
+        how = f"Go on with: onboard retry {name}" if said[0].has_failed else f"Follow with: onboard watch {name}"
+        click.echo(how)
+    return code

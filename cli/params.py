@@ -29,13 +29,13 @@ def complete_names(_ctx: click.Context, _param: click.Parameter, incomplete: str
 
 
 def complete_keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Keys of the open operator tasks of the onboarding named before."""
+    """Names of what waits for a person in the onboarding named before."""
     try:
         from cli.state import reading
-        from engine.queries import open_tasks
+        from engine.operator_items import read_items
 
         with reading() as fetch:
-            keys = [task["key"] for task in open_tasks(fetch, ctx.params["name"])]
+            keys = [item["key"] for item in read_items(fetch, ctx.params["name"])]
     except Exception:
         return []
     return [key for key in keys if key.startswith(incomplete)]

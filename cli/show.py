@@ -69,6 +69,7 @@ def print_detail(console: Console, detail: Detail, now: datetime) -> None:
     _print_resources(console, detail.resources, now)
     _print_verifications(console, detail, now)
     _print_messages(console, detail.messages, now)
+    _print_round_trip(console, detail)
     if detail.events:
         _title(console, f"Last events (all: onboard events {detail.summary.name})")
         print_events(detail.events, console, indent=2)
@@ -137,7 +138,7 @@ def _print_tasks(console: Console, tasks: Sequence[Record]) -> None:
     _title(console, "To do by a person")
     for task in tasks:
         print_wrapped(console, Text.assemble(("! ", PERSON), task["title"], (f"  ({task['key']})", "dim")), indent=2)
-    print_wrapped(console, Text(f"Where, and what to enter: onboard tasks {name}", "dim"), indent=2)
+    print_wrapped(console, Text(f"Where, and what to enter: onboard task show {name} ITEM", "dim"), indent=2)
 
 
 def _print_checklist(console: Console, items: Sequence[Record], name: str) -> None:
@@ -223,6 +224,16 @@ def _print_messages(console: Console, messages: Sequence[Record], now: datetime)
         rows.append((row["recipient"], _styled(row["status"]), over, ago, row["sid"] or "", error))
     columns = [Column(word) for word in ("to", "status", "over", "last news", "sid", "")]
     print_columns(console, columns, rows, indent=2, wraps=False)
+
+
+def _print_round_trip(console: Console, detail: Detail) -> None:
+    from cli.hops import last_trip, print_hops
+
+    hops = last_trip(detail.verifications)
+    if hops:
+        day = next((hop["at"][:10] for hop in hops if hop["at"]), "")
+        _title(console, f"Round trip of the last message, {day}")
+        print_hops(console, hops)
 
 
 def print_events(events: Sequence[Record], console: Console | None = None, *, indent: int = 0) -> None:

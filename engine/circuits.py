@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 FAILURES_BEFORE_OPENING = 5
-# A webhook that was away for an hour is asked again every minute at the latest.
-LONGEST_PAUSE_SECONDS = 60.0
+# A webhook that was away for an hour is asked again this often at the least.
+LONGEST_PAUSE_SECONDS = 30.0
 
 
 def allowances(connection: Connection, onboarding_id: int, *, at: datetime, most: int) -> dict[str, int]:

@@ -232,16 +232,26 @@ class StepContext:
         )
 
     def ask_person(
-        self, key: str, *, title: str, place: str, fields: Sequence[Mapping[str, str]], bring_back: Sequence[str]
+        self,
+        key: str,
+        *,
+        title: str,
+        place: str,
+        fields: Sequence[Mapping[str, str]],
+        bring_back: Sequence[str],
+        params: Mapping[str, str] | None = None,
+        instructions: Sequence[str] = (),
     ) -> operator_tasks.Answer:
-        """What a person brought back for this task.
+        """What a person brought back for this task. All texts are ids of :mod:`engine.texts`.
 
-        :param fields: ``{"label", "value"}``, or ``{"label", "secret"}`` naming a stored secret.
+        :param fields: ``{"label"}`` with one of ``value`` (to be copied), ``choice`` (a word of the form's list), ``note``
+            (nothing to copy) and ``secret`` (the name of a stored one); ``name`` fills the label's placeholder.
+        :param params: what the placeholders of the title and the instructions stand for.
         :raises Suspend: the task is still open (it is opened, or opened again when what is wanted has changed).
         """
         named = {field["secret"] for field in fields if "secret" in field}
         secrets = {name: self.find_secret(name) or "" for name in named}
-        answer: list[operator_tasks.Answer | None] = []
+        answer: list[operator_tasks.Answer | operator_tasks.StillOpen] = []
         self.write(
             lambda connection: answer.append(
                 operator_tasks.open_task(
@@ -255,13 +265,17 @@ class StepContext:
                     secrets=secrets,
                     bring_back=bring_back,
                     at=self.now(),
+                    params=params,
+                    instructions=instructions,
                 )
             )
         )
-        if answer[0] is None:
-            how = f"see `onboard tasks {self.name}`, then `onboard done {self.name} {key}`"
-            raise Suspend(self.person_wait(f"{title}: {how}", topic=key))
-        return answer[0]
+        found = answer[0]
+        if isinstance(found, operator_tasks.StillOpen):
+            why = f" ({found.why})" if found.why else ""
+            how = f"see `onboard task show {self.name} {key}`, then `onboard task done {self.name} {key}`"
+            raise Suspend(self.person_wait(f"{found.title}{why}: {how}", topic=key))
+        return found
 
     def observe_all(self) -> list[Finding]:
         """The findings of every other step that applies; what verification looks at."""

@@ -17,3 +17,8 @@ def status_url(public_url: str, token: str) -> str:
 def send_url(public_url: str, token: str) -> str:
     """Where AJO's custom provider posts its messages."""
     return f"{public_url}/ajo/{token}/messages"
+
+
+def oauth_url(public_url: str, token: str) -> str:
+    """Where AJO gets its access token, if it signs in by OAuth."""
+    return f"{public_url}/ajo/{token}/oauth/token"

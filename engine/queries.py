@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engine.checklist_view import read_checklist
-from models.states import DONE, OnboardingState, OperatorTaskState, StepState
+from engine.operator_sheet import open_tasks
+from models.states import DONE, OnboardingState, StepState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -253,7 +254,7 @@ def read_onboarding(fetch: Fetch, name: str) -> Detail | None:
         checklist=read_checklist(fetch, summaries[0].id),
         tasks=open_tasks(fetch, name),
         verifications=fetch(
-            "SELECT id, trigger, sends_message, state, requested_at, started_at, finished_at, findings"
+            "SELECT id, trigger, sends_message, state, requested_at, started_at, finished_at, findings, hops"
             " FROM verification WHERE onboarding_id = :id ORDER BY id",
             params,
         ),
@@ -292,21 +293,6 @@ def read_events(
     # Compared here: SQLite stores times as text.
     kept = [row for row in rows if since is None or row["at"] >= since]
     return (kept[:limit] if limit else kept)[::-1]
-
-
-def open_tasks(fetch: Fetch, name: str | None = None) -> list[Record]:
-    """Open operator tasks, of one onboarding or of all that are not paused or ended, oldest first."""
-    wheres, params = ["t.state = :open"], {"open": OperatorTaskState.OPEN.value}
-    if name is not None:
-        wheres.append("o.name = :name")
-        params["name"] = name
-    else:
-        wheres.append("o.status NOT IN ('paused', 'cancelled', 'tearing_down', 'removed')")
-    return fetch(
-        "SELECT o.name AS onboarding, t.step, t.key, t.title, t.place, t.fields, t.bring_back, t.opened_at"  # noqa: S608  our words
-        f" FROM operator_task t JOIN onboarding o ON o.id = t.onboarding_id {_where(wheres)} ORDER BY t.opened_at, t.id",
-        params,
-    )
 
 
 def stored_events(

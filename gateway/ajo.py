@@ -26,9 +26,12 @@ async def send_message(request: Request) -> Response:
         return _respond(error(415, "not_json", f"send {JSON}"))
     body = await read_body(headers, request.receive)
     gateway: Gateway = request.app.state.gateway
-    return _respond(await gateway.bridge.answer(request.path_params["token"], request.headers, body))
+    peer = request.client.host if request.client else None
+    return _respond(await gateway.bridge.answer(request.path_params["token"], request.headers, body, peer))
 
 
 def _respond(answer: Answer) -> Response:
     headers = {} if answer.retry_after is None else {"Retry-After": f"{max(1, round(answer.retry_after))}"}
+    if answer.challenge is not None:
+        headers["WWW-Authenticate"] = answer.challenge
     return JSONResponse(answer.body, answer.status, headers=headers)

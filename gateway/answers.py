@@ -10,11 +10,12 @@ RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and JSON body. ``retry_after``: the same request, later, may succeed."""
+    """Status and JSON body. ``retry_after``: the same request, later, may succeed. ``challenge``: what a 401 asks for."""
 
     status: int
     body: dict[str, Any]
     retry_after: float | None = None
+    challenge: str | None = None
 
 
 def error(status: int, code: str, message: str, reference: str | None = None, *, after: float | None = None) -> Answer:

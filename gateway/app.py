@@ -20,6 +20,7 @@ from gateway.body import BodyRefused
 from gateway.bridge import Bridge
 from gateway.callbacks import PREFIX, Callbacks
 from gateway.metrics import Metrics, route_of
+from gateway.oauth import issue_token
 from gateway.receiver import Receiver
 from gateway.waking import Waker
 from gateway.writer import Writer
@@ -125,6 +126,7 @@ class Gateway:
             middleware=[Middleware(_Counting, metrics=self.metrics)],
             routes=[
                 Route("/ajo/{token}/messages", send_message, methods=["POST"]),
+                Route("/ajo/{token}/oauth/token", issue_token, methods=["POST"]),
                 Route("/healthz", healthz),
                 Route("/readyz", readyz),
             ],

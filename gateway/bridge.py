@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hmac
 import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +15,7 @@ from engine import bridge
 from engine.bridge import Task
 from engine.clock import now
 from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
+from gateway.authentication import Denied, Gate, authenticate
 from gateway.lines import Line, Lines
 from gateway.outbound import BadMessage, OutboundMessage, read_message, recipient_of
 from gateway.receiver import mask_number
@@ -25,10 +24,11 @@ from providers.connections import thread_client
 from providers.errors import NeedsPerson, OnboardingError, RateLimited, Refused, Retryable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import httpx
     from sqlalchemy import Connection, Engine, Row
+    from starlette.datastructures import Headers
 
     from engine.vault import Vault
     from gateway.writer import Writer
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-TOKEN_HEADER = "x-onboard-token"  # noqa: S105  a header's name
 
 
 class Bridge:
@@ -66,18 +64,25 @@ class Bridge:
         for client in self._clients:
             client.close()
 
-    async def answer(self, token: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """As :meth:`send`, for the event loop; waits in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.send, token, headers, body)
+    def gate(self, token: str) -> Gate | Answer:
+        """What the onboarding asks of AJO; an answer when it cannot send."""
+        line = self._lines.find(token)
+        return line if isinstance(line, Answer) else line.gate
 
-    def send(self, token: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def answer(self, token: str, headers: Headers, body: bytes, peer: str | None) -> Answer:
+        """As :meth:`send`, for the event loop; waits in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.send, token, headers, body, peer)
+
+    def send(self, token: str, headers: Headers, body: bytes, peer: str | None) -> Answer:
         """Send one message, at most once per reference."""
         line = self._lines.find(token)
         if isinstance(line, Answer):
             return line
-        if not is_authentic(headers, line.token):
-            log.warning("401 for %s: AJO's key is missing or wrong", line.name)
-            return error(401, "unauthorized", f"{TOKEN_HEADER} is missing or wrong")
+        try:
+            authenticate(line.gate, headers, peer)
+        except Denied as denied:
+            log.warning("401 for %s: %s", line.name, denied)
+            return replace(error(401, "unauthorized", str(denied)), challenge=denied.challenge)
         try:
             message = read_message(body)
             recipient = recipient_of(message.to, line.region)
@@ -187,20 +192,6 @@ class Bridge:
 
 def _each(connection: Connection, works: Sequence[Callable[[Connection], Any]]) -> list[Any]:
     return [work(connection) for work in works]
-
-
-def is_authentic(headers: Mapping[str, str], token: str) -> bool:
-    """Whether the caller has the token, in one of the ways that AJO offers: API key, bearer, or basic's password."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    offered = [headers.get(TOKEN_HEADER, "")]
-    if scheme.lower() == "bearer":
-        offered.append(given.strip())
-    if scheme.lower() == "basic":
-        try:
-            offered.append(base64.b64decode(given, validate=True).decode().partition(":")[2])
-        except (binascii.Error, UnicodeDecodeError):
-            return False
-    return any(hmac.compare_digest(one.encode(), token.encode()) for one in offered if one)
 
 
 def _check_sender(sender: str | None, line: Line) -> None:

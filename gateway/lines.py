@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine import kinds
-from engine.endpoints import status_url
+from engine.endpoints import send_url, status_url
 from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
+from gateway.authentication import ClientCertificate, Gate
 from gateway.outbound import region_of
 from models.db import reader
 from models.spec.onboarding import RcsSpec, spec_from_json
@@ -40,7 +41,7 @@ class Line:
 
     onboarding_id: int
     name: str
-    token: str
+    gate: Gate
     sender: str
     region: str | None
     aliases: frozenset[str]
@@ -95,7 +96,14 @@ class Lines:
         return Line(
             onboarding_id=row.id,
             name=row.name,
-            token=token,
+            gate=Gate(
+                way=spec.ajo.credential.sign_in,
+                name=row.name,
+                token=token,
+                issuer=spec.ajo.organization_id,
+                audience=send_url(public_url, row.endpoint_token),
+                certificate=ClientCertificate.from_settings(self._settings) if spec.ajo.credential.mtls else None,
+            ),
             sender=spec.sender,
             region=region_of(spec.sender),
             aliases=aliases_of(spec.sender, spec.rcs.sender_id, service_sid),

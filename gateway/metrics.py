@@ -98,6 +98,6 @@ class _Backlog(Collector):
 
 def route_of(path: str) -> str:
     """The path without its token."""
-    parts = path.split("/")
-    known = {("twilio", "status"), ("twilio", "inbound"), ("ajo", "messages")}
+    parts = path.split("/", 3)
+    known = {("twilio", "status"), ("twilio", "inbound"), ("ajo", "messages"), ("ajo", "oauth/token")}
     return f"/{parts[1]}/{parts[3]}" if len(parts) == 4 and (parts[1], parts[3]) in known else "other"

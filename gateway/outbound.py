@@ -65,6 +65,8 @@ class OutboundMessage(BaseModel):
     content_variables: Annotated[dict[str, str], BeforeValidator(_as_object)] = {}
     fallback_from: Annotated[str | None, Filled] = None
     validity_seconds: Annotated[Seconds | None, Filled] = None
+    # AJO demands it in the payload for basic and bearer; what it holds is unpublished, and nothing to Twilio.
+    auth_option: Annotated[Any, Field(alias="authOption", exclude=True)] = None
 
     def fingerprint(self) -> str:
         """What makes two requests of one reference the same message."""

@@ -61,6 +61,8 @@ class CheckState(StrEnum):
 
 class OperatorTaskState(StrEnum):
     OPEN = "open"
+    # Somebody said that it cannot be done as it stands, and why. Whoever can do it nevertheless may.
+    BLOCKED = "blocked"
     DONE = "done"
 
 

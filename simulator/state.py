@@ -241,6 +241,8 @@ class ProofJob:
     submitted: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
     """User id and reason."""
+    contexts: list[Json] = field(default_factory=list)
+    """Context attributes, one object per recipient."""
 
 
 @dataclass

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -67,7 +67,9 @@ def world_of(request: Request) -> World:
 def twilio_error(status: int, code: int, message: str) -> JSONResponse:
     more_info = f"https://www.twilio.com/docs/errors/{code}"
     body = {"code": code, "message": message, "more_info": more_info, "status": status}
-    return JSONResponse(body, status)
+    # Clients that wait for the challenge before they send credentials need it, and its very words.
+    challenge = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if status == 401 else None
+    return JSONResponse(body, status, challenge)
 
 
 def problem(
@@ -150,6 +152,29 @@ def rfc2822(moment: datetime | None) -> str | None:
 
 def iso8601(moment: datetime | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def read_bound(text: str) -> date:
+    """What a list is filtered by: a day or, where a time of day is given, a moment.
+
+    :raises TwilioError: it is no date; code and words were met by others (community).
+    """
+    try:
+        if len(text) == len("2026-11-25"):
+            return date.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise TwilioError(400, 20001, f"Invalid date value: {text}") from None
+
+
+def day_of(bound: date) -> date:
+    return bound.date() if isinstance(bound, datetime) else bound
+
+
+def as_exact_as(bound: date, moment: datetime) -> Any:
+    """The moment as it compares with a bound: its day, or itself to the second."""
+    return moment.replace(microsecond=0) if isinstance(bound, datetime) else moment.date()
 
 
 def is_url(url: str) -> bool:

@@ -47,6 +47,8 @@ class World(State):
         self._callback_locks: dict[str, asyncio.Lock] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._client: httpx.AsyncClient | None = None
+        # Access tokens of custom providers: until when (monotonic) and which, by address and client.
+        self.provider_tokens: dict[tuple[str, str, str], tuple[float, str]] = {}
         if state:
             self.clock.restore(state.appointments)
             self.clock.skew_seconds = state.skew_seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from models.spec.refusal import CURE
 from models.spec.types import Matches, SecretRef, StrictModel, Text
@@ -45,6 +45,16 @@ class Header(StrictModel):
     """Its value, in clear: never a secret."""
 
 
+def _refuse_mac(way: object) -> object:
+    if isinstance(way, str) and way.lower() == "mac":
+        msg = f"mac is not offered: Adobe does not publish what its hash covers and where it travels{CURE}write jwt or oauth"
+        raise ValueError(msg)
+    return way
+
+
+SignIn = Literal["api_key", "basic", "bearer", "jwt", "oauth", "none"]
+
+
 class Credential(StrictModel):
     """The AJO SMS API credential. Its vendor follows from the channel: Custom for RCS, Twilio for SMS and MMS."""
 
@@ -54,6 +64,18 @@ class Credential(StrictModel):
     """Only to state what is expected; RCS with `twilio` is refused, because RCS needs another payload."""
     headers: list[Header] = []
     """RCS only: extra headers beside the API key."""
+    auth: Annotated[SignIn | None, BeforeValidator(_refuse_mac)] = None
+    """RCS only: how AJO proves itself to the gateway, by default `api_key`; no other way is accepted (docs/bridge.md).
+
+    `none` needs `mtls: true`.
+    """
+    mtls: bool = False
+    """RCS only: AJO also shows Adobe's client certificate, which the proxy in front of the gateway checks."""
+
+    @property
+    def sign_in(self) -> SignIn:
+        """The way that counts."""
+        return self.auth or "api_key"
 
 
 class Keywords(StrictModel):

@@ -162,6 +162,12 @@ def _vendor(data: Any) -> Iterator[Refusal]:
                 "is missing, and RCS needs it",
                 "add it with inbound_name and feedback_name",
             )
+        if pick(data, "ajo", "credential", "auth") == "none" and pick(data, "ajo", "credential", "mtls") is not True:
+            yield Refusal(
+                ("ajo", "credential", "auth"),
+                "is none, and without mTLS anybody could send in the brand's name",
+                "add mtls: true, or write another way",
+            )
         return
     if webhooks is not None:
         yield Refusal(("ajo", "webhooks"), "is for RCS only", "remove it: AJO offers no webhooks for vendor Twilio")
@@ -175,6 +181,13 @@ def _vendor(data: Any) -> Iterator[Refusal]:
             "is for RCS only",
             "remove it: a Twilio vendor credential has no headers",
         )
+    for key in ("auth", "mtls"):
+        if pick(data, "ajo", "credential", key):
+            yield Refusal(
+                ("ajo", "credential", key),
+                "is for RCS only",
+                "remove it: with vendor Twilio AJO signs in at Twilio, by account SID and auth token",
+            )
 
 
 def _test_message(data: Any) -> Iterator[Refusal]:
@@ -189,6 +202,12 @@ def _test_message(data: Any) -> Iterator[Refusal]:
             ("verification", "required_status"),
             f"is read, but {channel.upper()} reports no reading",
             "write delivered",
+        )
+    if channel in ("sms", "mms") and pick(data, "verification", "ajo_proof") is not None:
+        yield Refusal(
+            ("verification", "ajo_proof"),
+            "is for RCS only",
+            "remove it: with vendor Twilio, AJO sends past the bridge and hears nothing back, so there is no way to follow",
         )
 
 

@@ -7,7 +7,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.spec.types import Duration, HttpUrl, Phone, StrictModel, Text, up_to
+from models.spec.types import Duration, HttpUrl, Matches, Phone, StrictModel, Text, up_to
+
+
+class AjoProof(StrictModel):
+    """RCS only: a campaign of which AJO itself sends a proof, so that the whole way is proved: AJO, Twilio and back."""
+
+    campaign_id: Annotated[
+        str,
+        Field(max_length=100),
+        # Adobe publishes no form; blanks and slashes show that a name or an address was copied instead.
+        Matches(r"[0-9A-Za-z][0-9A-Za-z_-]*", "an AJO campaign id", "8fd4b5e2-e559-425b-bd89-389b007d32d5"),
+    ]
+    """Id (not name) of a campaign that was published with this spec's channel configuration."""
+    user_id: Annotated[Text, Field(max_length=200, examples=["ann@example.com"])]
+    """Identity of a test profile in AJO; the proof goes to the first number of `to` all the same."""
+    namespace: Annotated[Text, Field(max_length=100, examples=["Email"])] = "Email"
+    """Identity namespace of `user_id`: Email, ECID, Phone …"""
 
 
 class Verification(StrictModel):
@@ -29,3 +45,5 @@ class Verification(StrictModel):
     """How often an active onboarding is checked again."""
     send_on_schedule: bool = False
     """Whether scheduled checks send a message too, or only read."""
+    ajo_proof: AjoProof | None = None
+    """RCS only: has AJO send a proof too, whenever a test message is sent."""

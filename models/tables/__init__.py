@@ -1,11 +1,13 @@
 """What is remembered: one table per file. Importing this package registers all of them on ``metadata``."""
 
+from models.tables.ajo_proof import AjoProof
 from models.tables.attempt import Attempt
 from models.tables.base import metadata
 from models.tables.bridge_message import BridgeMessage
 from models.tables.checklist_item import ChecklistItem
 from models.tables.destination import Destination
 from models.tables.event import Event
+from models.tables.evidence import Evidence
 from models.tables.message import Message
 from models.tables.notice import Notice
 from models.tables.onboarding import Onboarding
@@ -18,11 +20,13 @@ from models.tables.verification import Verification
 from models.tables.webhook_event import WebhookEvent
 
 __all__ = [
+    "AjoProof",
     "Attempt",
     "BridgeMessage",
     "ChecklistItem",
     "Destination",
     "Event",
+    "Evidence",
     "Message",
     "Notice",
     "Onboarding",

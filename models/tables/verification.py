@@ -21,5 +21,7 @@ Verification = Table(
     Column("finished_at", UtcDateTime),
     # [{severity, subject, problem, cure}], empty when all is as declared.
     Column("findings", JSON, nullable=False),
+    # [{way, text, state, at}]: how far the message came on its round trip (`engine.round_trip.Hop`).
+    Column("hops", JSON),
     Index("ix_verification_onboarding_id_id", "onboarding_id", "id"),
 )

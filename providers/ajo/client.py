@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from providers.ajo.automation import VENDOR, AutomationClient
 from providers.ajo.errors import classify
 from providers.ajo.ims import ImsTokens
+from providers.ajo.proofs import Proofs
 from providers.ajo.surfaces import Surfaces
 from providers.errors import Misconfigured
 from providers.http import Http
@@ -78,6 +79,11 @@ class AjoClient:
     def surfaces(self) -> Surfaces:
         """Adobe's own, public and read-only view of channel configurations."""
         return Surfaces(self._host("Adobe", self._settings.adobe_platform_url))
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """Adobe's own call that has a campaign send a message."""
+        return Proofs(self._host("Adobe", self._settings.adobe_platform_url))
 
     @cached_property
     def automation(self) -> AutomationClient:

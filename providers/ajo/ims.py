@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.answers import answer_json, read_answer, reason
-from providers.errors import CallContext, NeedsPerson, OnboardingError
+from providers.errors import CallContext, NeedsPerson, OnboardingError, Retryable
 from providers.http import Http
 from providers.redaction import register_secret
 
@@ -95,11 +95,19 @@ class ImsTokens:
         """
         with self._slot.lock:
             if self._slot.value is None or time.monotonic() >= self._slot.renew_at:
-                body = self._http.request("POST", "/ims/token/v3", form=self._form, operation=OPERATION)
+                body = self._sign_in()
                 value, lives = read_answer(_read, body, vendor=VENDOR, operation=OPERATION)
                 register_secret(value)
                 self._slot.value, self._slot.renew_at = value, time.monotonic() + lives - MARGIN_SECONDS
             return self._slot.value
+
+    def _sign_in(self) -> Any:
+        try:
+            return self._http.request("POST", "/ims/token/v3", form=self._form, operation=OPERATION)
+        except Retryable as error:
+            # However it ended, the call that wants the token was not made.
+            error.ambiguous = False
+            raise
 
     def carry(self, call: Callable[[str], Answer]) -> Answer:
         """``call`` with a token; once more with a new one when its token was refused (401) before its time.

@@ -64,3 +64,38 @@ def post_event(url: str, body: Mapping[str, Any], settings: Settings, tokens: Im
             raise
         msg = f"{error.message}: {error.cure}"
         raise Retryable(msg, context=error.context) from None
+
+
+# How an address that only takes events may answer a visit.
+NOT_FOR_READING = frozenset({400, 401, 403, 405, 415})
+LONGEST_LOOK_SECONDS = 5.0
+
+
+def look(url: str, settings: Settings) -> str | None:
+    """What is odd about a webhook's address, or None. One GET: an event posted for a trial could count as a real one.
+
+    :param url: as a person copied it out of AJO; often it is the address of the page instead.
+    """
+    seconds = min(settings.http_timeout_seconds, LONGEST_LOOK_SECONDS)
+    try:
+        http = Http(VENDOR, url, timeout_seconds=seconds, classify=_looked, read_only=True)
+        http.request("GET", url, operation="a look at its address")
+    except Misconfigured as error:
+        return str(error)
+    except OnboardingError as error:
+        return error.message
+    except _OnlyEvents:
+        return None
+    return None
+
+
+class _OnlyEvents(Exception):
+    """It answers, and not to readers: as a webhook should."""
+
+
+def _looked(response: httpx.Response, context: CallContext) -> OnboardingError:
+    is_page = "html" in response.headers.get("Content-Type", "")
+    if response.status_code in NOT_FOR_READING and not is_page:
+        raise _OnlyEvents
+    what = " with a web page" if is_page else ""
+    return Refused(f"{VENDOR} answered {response.status_code}{what} to {context.operation}", cure=CURE, context=context)

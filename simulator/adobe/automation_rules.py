@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from simulator.adobe.payload import PLACEHOLDERS, REQUIRED, placeholders_in, render
 from simulator.state import Json
@@ -58,6 +58,44 @@ class ApiKeyAuth(_Strict):
     token: Text
 
 
+class BasicAuth(_Strict):
+    type: Literal["basic"]
+    user: Text
+    password: Text
+
+
+class BearerAuth(_Strict):
+    type: Literal["bearer"]
+    token: Text
+
+
+class JwtAuth(_Strict):
+    type: Literal["jwt"]
+    token: Text
+    issuer: Text
+    subject: Text
+    audience: Text
+    expiry_seconds: Annotated[int, Field(ge=1)]
+
+
+class OauthAuth(_Strict):
+    type: Literal["oauth"]
+    url: Annotated[str, AfterValidator(_is_address)]
+    client_id: Text
+    client_secret: Text
+
+
+class NoAuth(_Strict):
+    type: Literal["none"]
+
+
+Auth = Annotated[
+    ApiKeyAuth | BasicAuth | BearerAuth | JwtAuth | OauthAuth | NoAuth,
+    Field(discriminator="type"),
+]
+_AUTH_SECRETS = {"token", "password", "client_secret"}
+
+
 class Header(_Strict):
     name: Text
     value: str
@@ -82,10 +120,18 @@ class CustomCredential(_Credential):
     provider_app_id: str = ""
     provider_name: str = ""
     provider_url: Annotated[str, AfterValidator(_is_address)]
-    auth: ApiKeyAuth | None = None
+    auth: Auth | None = None
+    mtls: bool = False
     headers: list[Header] = []
     payload_template: Annotated[str, AfterValidator(_is_template)]
     message_id_path: str = ""
+
+    @model_validator(mode="after")
+    def _names_auth_option(self) -> Self:
+        # As Adobe's page on custom providers has it; what the parameter holds it does not say.
+        if isinstance(self.auth, BasicAuth | BearerAuth) and "authOption" not in json.loads(self.payload_template):
+            raise ValueError("payload_template lacks authOption, which basic and bearer need")
+        return self
 
 
 class Keywords(_Strict):
@@ -188,5 +234,5 @@ def shown(kind: str, fields: Json) -> Json:
         return fields
     body = {name: value for name, value in fields.items() if name != "auth_token"}
     if isinstance(body.get("auth"), dict):
-        body["auth"] = {name: value for name, value in body["auth"].items() if name != "token"}
+        body["auth"] = {name: value for name, value in body["auth"].items() if name not in _AUTH_SECRETS}
     return body

@@ -101,6 +101,7 @@ async def create_proof(request: Request) -> Response:
         recipients=[(item["userId"], number) for item in recipients for number in _phone_numbers(item)],
         base_url=str(request.base_url).rstrip("/"),
         created_at=world.clock.now(),
+        contexts=[item.get("context") or {} for item in recipients for _ in _phone_numbers(item)],
     )
     world.proofs[job.id] = job
     world.clock.make_appointment(_PROCESSING_SECONDS, "proof.processed", id=job.id)
@@ -141,9 +142,11 @@ def _process(world: World, subject: Json) -> None:
 
 async def _send_all(world: World, job: ProofJob) -> None:
     campaign = world.campaigns[job.campaign_id]
-    for user, number in job.recipients:
+    for index, (user, number) in enumerate(job.recipients):
+        # Snapshots of earlier versions have none.
+        context = job.contexts[index] if index < len(job.contexts) else {}
         try:
-            await send(world, campaign, job_id=job.id, to=number, base_url=job.base_url)
+            await send(world, campaign, job_id=job.id, to=number, base_url=job.base_url, context=context)
         except CannotSend as error:
             job.failures.append((user, str(error)))
         else:

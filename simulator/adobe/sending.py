@@ -1,16 +1,19 @@
 """How Journey Optimizer hands one message to a provider: by the channel configuration and its credential."""
 
 import json
+import re
 from typing import Any
 
 import httpx
 
 from simulator.adobe.payload import extract_message_id, render
+from simulator.adobe.provider_auth import CannotSignIn, auth_headers
 from simulator.state import AjoMessage, AjoObject, Campaign, Json
 from simulator.twilio.accounts import V2010
 from simulator.web import FORM
 from simulator.world import World
 
+_CONTEXT = re.compile(r"\{\{ *context\.(\w+) *\}\}")
 _TIMEOUT_SECONDS = 20.0
 """How long a provider may take; Adobe publishes no number."""
 
@@ -24,9 +27,12 @@ def configuration_of(world: World, campaign: Campaign) -> AjoObject | None:
     return world.ajo.get(campaign.channel_configuration_id)
 
 
-async def send(world: World, campaign: Campaign, *, job_id: str, to: str, base_url: str) -> AjoMessage:
+async def send(
+    world: World, campaign: Campaign, *, job_id: str, to: str, base_url: str, context: Json | None = None
+) -> AjoMessage:
     """Send the campaign's text to one phone number.
 
+    :param context: what `{{context.name}}` in the text stands for; a name that is not there becomes nothing.
     :param base_url: where this simulator is reached; vendor Twilio is called there.
     :raises CannotSend: what the message's `error` says.
     """
@@ -37,7 +43,7 @@ async def send(world: World, campaign: Campaign, *, job_id: str, to: str, base_u
         campaign_id=campaign.id,
         job_id=job_id,
         to=to,
-        text=campaign.text,
+        text=_CONTEXT.sub(lambda place: str((context or {}).get(place[1], "")), campaign.text),
         created_at=world.clock.now(),
     )
     world.ajo_messages[message.reference] = message
@@ -62,7 +68,7 @@ async def _hand_over(world: World, campaign: Campaign, message: AjoMessage, base
         if credential.fields["vendor"] == "twilio":
             request = _to_twilio(world, credential.fields, message, sender, base_url)
         else:
-            request = _to_custom(world, credential.fields, message, sender)
+            request = await _to_custom(world, credential.fields, message, sender)
     except (httpx.InvalidURL, ValueError) as error:
         raise CannotSend(f"The provider cannot be called: {error}") from None
     message.request = {"url": str(request.url), "body": request.content.decode()}
@@ -70,7 +76,7 @@ async def _hand_over(world: World, campaign: Campaign, message: AjoMessage, base
     message.message_id = await _call(world, request, message, path)
 
 
-def _to_custom(world: World, credential: Json, message: AjoMessage, sender: str) -> httpx.Request:
+async def _to_custom(world: World, credential: Json, message: AjoMessage, sender: str) -> httpx.Request:
     values = {
         "fromNumber": sender,
         "toNumber": message.to,
@@ -79,10 +85,10 @@ def _to_custom(world: World, credential: Json, message: AjoMessage, sender: str)
     }
     headers = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
     headers |= {header["name"]: header["value"] for header in credential.get("headers") or []}
-    auth = credential.get("auth")
-    if auth:
-        # That the API key travels as a header of its name is an inference: Adobe's page shows a name and a token.
-        headers[auth["name"]] = auth.get("token") or ""
+    try:
+        headers |= await auth_headers(world, credential.get("auth") or {"type": "none"})
+    except CannotSignIn as error:
+        raise CannotSend(str(error)) from None
     body = render(credential["payload_template"], values)
     return world.http_client().build_request(
         "POST", credential["provider_url"], content=body, headers=headers, timeout=_TIMEOUT_SECONDS

@@ -9,11 +9,13 @@ from simulator.twilio import auth
 from simulator.twilio.auth import authorize
 from simulator.web import (
     TwilioError,
+    as_exact_as,
     iso8601,
     not_found,
     one,
     page_v1,
     page_v2010,
+    read_bound,
     read_form,
     rfc2822,
     vendor_base,
@@ -89,15 +91,14 @@ def alert_json(alert: Alert, base: str) -> Json:
 async def list_alerts(request: Request) -> Response:
     account = authorize(request, auth.ALERTS)
     query = request.query_params
-    start, end = query.get("StartDate", ""), query.get("EndDate", "9999")
-    # Dates may come with or without a time of day; comparing as much as was given serves both.
+    start, end = (read_bound(query[name]) if query.get(name) else None for name in ("StartDate", "EndDate"))
     found = [
         alert
         for alert in reversed(world_of(request).alerts.values())
         if alert.account_sid == account.sid
         and query.get("LogLevel", "error") == "error"
-        and str(iso8601(alert.created_at))[: len(start)] >= start
-        and str(iso8601(alert.created_at))[: len(end)] <= end
+        and (start is None or as_exact_as(start, alert.created_at) >= start)
+        and (end is None or as_exact_as(end, alert.created_at) <= end)
     ]
     base = vendor_base(request)
     return page_v1(request, "alerts", found, lambda alert: alert_json(alert, base))

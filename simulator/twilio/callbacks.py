@@ -25,11 +25,11 @@ _LOST_METHOD = (301, 302, 303)
 class Overrides:
     """The connection overrides of one callback URL, within Twilio's limits; times are in real milliseconds."""
 
-    connect: int = 5000
-    read: int = 15000
-    total: int = 15000
-    retries: int = 1
-    policy: frozenset[str] = frozenset({"ct"})
+    connect: int
+    read: int
+    total: int
+    retries: int
+    policy: frozenset[str]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Twilio messages: create from a form, fetch, list, cancel, redact, delete."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,12 +14,14 @@ from simulator.twilio.auth import authorize
 from simulator.web import (
     Form,
     TwilioError,
+    as_exact_as,
+    day_of,
     is_callable_url,
-    iso8601,
     not_found,
     one,
     page_v2010,
     parse_json,
+    read_bound,
     read_form,
     rfc2822,
     whole_number,
@@ -204,18 +206,21 @@ def new_message(
     return message
 
 
-def _is_within(moment: datetime, name: str, bound: str) -> bool:
-    """Whether a time meets one of the three DateSent filters; a bound may lack the time of day."""
-    text = str(iso8601(moment))[: len(bound)]
-    if name == "DateSent<":
-        return text <= bound
-    return text >= bound if name == "DateSent>" else text == bound
+def _is_within(moment: datetime, name: str, bound: date) -> bool:
+    """Whether a time meets one of the three DateSent filters.
+
+    Of `DateSent` itself the day counts: Twilio's own libraries can only ask for a day by its midnight.
+    """
+    if name == "DateSent":
+        return moment.date() == day_of(bound)
+    seen = as_exact_as(bound, moment)
+    return bool(seen <= bound if name == "DateSent<" else seen >= bound)
 
 
 async def list_messages(request: Request) -> Response:
     account = authorize(request, auth.MESSAGES, verb="list")
     query = request.query_params
-    dates = [(name, query[name]) for name in ("DateSent", "DateSent<", "DateSent>") if name in query]
+    dates = [(name, read_bound(query[name])) for name in ("DateSent", "DateSent<", "DateSent>") if query.get(name)]
     found = [
         message
         for message in reversed(world_of(request).messages.values())

@@ -22,6 +22,7 @@ class AjoObject:
 
     :param collection: its name in the automation contract (docs/automation.md).
     :param body: what the automation driver sends; keys in ``secrets`` are never compared, AJO does not show them.
+    :param title: like ``place``, ``instructions`` and the labels an id of :mod:`engine.texts`; ``%(name)s`` is the name.
     :param place: where a person clicks; ``fields`` what they enter, ``bring_back`` what they copy out.
     """
 
@@ -32,6 +33,7 @@ class AjoObject:
     title: str
     place: str
     fields: Sequence[Mapping[str, str]]
+    instructions: Sequence[str] = ()
     bring_back: Sequence[str] = ()
     secrets: frozenset[str] = frozenset()
 
@@ -43,7 +45,9 @@ def ensure(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
     answer = ctx.ask_person(
         wanted.kind.removeprefix("ajo_").replace("_", "-"),
         title=wanted.title,
+        params={"name": wanted.name},
         place=wanted.place,
+        instructions=wanted.instructions,
         fields=wanted.fields,
         bring_back=wanted.bring_back,
     )

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from engine.context import StepContext
     from engine.contract import AnySpec
 
-PLACE = "Journey Optimizer > Administration > Channels > General settings > Channel configurations > Create"
+PLACE = "Journey Optimizer > Administration > Channels > General settings > Channel configurations > Create channel configuration"
+INSTRUCTIONS = (
+    "Create a channel configuration with the values below and submit it.",
+    "It is Processing first and Active later: onboard asks Adobe's public API until it is.",
+)
 # Adobe names SMS, MMS and RCS one channel; which token its surfaces API takes for it is not published (inference).
 SURFACE_CHANNEL = "sms"
 
@@ -91,8 +95,8 @@ def wanted_configuration(ctx: StepContext) -> AjoObject:
     }
     fields = [
         {"label": "Name", "value": configuration.name},
-        {"label": "Channel", "value": "Mobile (SMS/MMS/RCS)"},
-        {"label": "Type", "value": configuration.message_type.capitalize()},
+        {"label": "Channel", "choice": "Mobile (SMS/MMS/RCS)"},
+        {"label": "Type", "choice": configuration.message_type.capitalize()},
         {"label": "Configuration", "value": spec.ajo.credential.name},
         {"label": "Sender number", "value": spec.sender},
         *(
@@ -111,7 +115,8 @@ def wanted_configuration(ctx: StepContext) -> AjoObject:
         collection="channel-configurations",
         name=configuration.name,
         body=body,
-        title=f"Create the channel configuration {configuration.name}",
+        title="Create the channel configuration %(name)s",
         place=PLACE,
+        instructions=INSTRUCTIONS,
         fields=fields,
     )

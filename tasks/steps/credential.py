@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from engine import kinds
 from engine.contract import Done, Finding, Outcome
-from engine.endpoints import send_url
+from engine.endpoints import oauth_url, send_url
+from engine.sign_in import GRANT_TYPE, JWT_SECONDS, TOKEN_HEADER
 from models.spec.onboarding import RcsSpec
 from models.states import Provenance
 from providers.ajo.templates import OUTBOUND_TEMPLATE
-from providers.errors import NotFound
+from providers.errors import Misconfigured, NotFound
 from tasks.steps import ajo_objects
 from tasks.steps.ajo_objects import AjoObject
 
 if TYPE_CHECKING:
     from engine.context import StepContext
     from engine.contract import AnySpec
+    from models.spec.ajo import SignIn
 
 PLACE = "Journey Optimizer > Administration > Channels > SMS settings > API Credentials > Create new API credentials"
+INSTRUCTIONS = ("Create API credentials with the values below and submit them.",)
 # All that the bridge does at Twilio: send, and look up what it sent.
 KEY_PERMISSIONS = (
     "/twilio/messaging/messages/create",
     "/twilio/messaging/messages/read",
     "/twilio/messaging/messages/list",
 )
-TOKEN_HEADER = "X-Onboard-Token"  # noqa: S105  a header's name
 
 
 class Credential:
@@ -58,6 +61,12 @@ class Credential:
 
     def act(self, ctx: StepContext) -> Outcome:
         if isinstance(ctx.spec, RcsSpec):
+            if ctx.spec.ajo.credential.mtls and not ctx.settings.mtls_proxies:
+                msg = (
+                    "The spec says mtls: true, and ONBOARD_MTLS_PROXIES names no proxy that checks AJO's certificate: "
+                    "set it for gateway and workers (docs/bridge.md)."
+                )
+                raise Misconfigured(msg)
             _ensure_key(ctx)
             if ctx.find_secret(kinds.BRIDGE_TOKEN) is None:
                 ctx.keep_secret(kinds.BRIDGE_TOKEN, secrets.token_urlsafe(32))
@@ -91,6 +100,8 @@ def _custom_credential(ctx: StepContext, spec: RcsSpec) -> AjoObject:
     """Vendor Custom: AJO posts JSON to the gateway, which speaks Twilio's form data (RCS needs its own payload)."""
     url = send_url(ctx.settings.resolved_public_url, ctx.endpoint_token)
     headers = [header.model_dump() for header in spec.ajo.credential.headers]
+    auth, auth_fields = _sign_in(ctx, spec, url)
+    template = payload_template(spec.ajo.credential.sign_in)
     body = {
         "name": spec.ajo.credential.name,
         "vendor": "custom",
@@ -98,37 +109,88 @@ def _custom_credential(ctx: StepContext, spec: RcsSpec) -> AjoObject:
         "provider_app_id": spec.rcs.sender_id,
         "provider_name": "onboard bridge to Twilio",
         "provider_url": url,
-        "auth": {"type": "api_key", "name": TOKEN_HEADER, "token": ctx.secret(kinds.BRIDGE_TOKEN)},
+        "auth": auth,
+        "mtls": spec.ajo.credential.mtls,
         "headers": headers,
-        "payload_template": OUTBOUND_TEMPLATE,
+        "payload_template": template,
         "message_id_path": "sid",
         "webhook_ids": [ctx.external_id(kinds.INBOUND_WEBHOOK), ctx.external_id(kinds.FEEDBACK_WEBHOOK)],
     }
     fields = [
-        {"label": "SMS vendor", "value": "Custom"},
+        {"label": "SMS vendor", "choice": "Custom"},
         {"label": "Name", "value": spec.ajo.credential.name},
         {"label": "Provider AppId", "value": spec.rcs.sender_id},
         {"label": "Provider Name", "value": "onboard bridge to Twilio"},
         {"label": "Provider URL", "value": url},
         {"label": "Channel Type", "value": "RCS"},
-        {"label": "Auth Type", "value": "API key"},
-        {"label": "API key name", "value": TOKEN_HEADER},
-        {"label": "API Token", "secret": kinds.BRIDGE_TOKEN},
-        *({"label": f"Header {header['name']}", "value": header["value"]} for header in headers),
-        {"label": "Provider Payload", "value": OUTBOUND_TEMPLATE},
+        *auth_fields,
+        {"label": "mTLS support", "choice": "on" if spec.ajo.credential.mtls else "off"},
+        *({"label": "Header %(name)s", "name": header["name"], "value": header["value"]} for header in headers),
+        {"label": "Provider Payload", "value": template},
         {"label": "Response message-ID extractor", "value": "sid"},
-        {"label": "Webhooks", "value": "open both webhooks and choose this credential"},
+        {"label": "Webhooks", "note": "open both webhooks and choose these credentials"},
     ]
     return AjoObject(
         kind=kinds.CREDENTIAL,
         collection="credentials",
         name=spec.ajo.credential.name,
         body=body,
-        title=f"Create the API credential {spec.ajo.credential.name} (vendor Custom)",
+        title="Create the API credential %(name)s (vendor Custom)",
         place=PLACE,
+        instructions=INSTRUCTIONS,
         fields=fields,
         secrets=frozenset({"auth"}),
     )
+
+
+def payload_template(way: SignIn) -> str:
+    """What AJO fills in. For basic and bearer its page demands ``authOption``, and says not what it holds: inference."""
+    if way not in ("basic", "bearer"):
+        return OUTBOUND_TEMPLATE
+    return json.dumps({**json.loads(OUTBOUND_TEMPLATE), "authOption": way})
+
+
+def _sign_in(ctx: StepContext, spec: RcsSpec, url: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """How AJO proves itself: for the automation, and as fields for a person. The gateway's half: gateway/authentication.py.
+
+    What the fields do on the wire is inference throughout (docs/bridge.md); their names are Adobe's.
+    """
+    token = ctx.secret(kinds.BRIDGE_TOKEN)
+    way = spec.ajo.credential.sign_in
+    token_field = {"label": "API Token", "secret": kinds.BRIDGE_TOKEN}
+    auth: dict[str, Any]
+    match way:
+        case "api_key":
+            auth = {"name": TOKEN_HEADER, "token": token}
+            title, fields = "API key", [{"label": "API key name", "value": TOKEN_HEADER}, token_field]
+        case "basic":
+            auth = {"user": ctx.name, "password": token}
+            password = {"label": "Password", "secret": kinds.BRIDGE_TOKEN}
+            title, fields = "Basic", [{"label": "User name", "value": ctx.name}, password]
+        case "bearer":
+            auth = {"token": token}
+            title, fields = "Bearer App", [token_field]
+        case "jwt":
+            claims = {"issuer": spec.ajo.organization_id, "subject": ctx.name, "audience": url}
+            auth = {"token": token, **claims, "expiry_seconds": JWT_SECONDS}
+            claims["expiry"] = f"{JWT_SECONDS} seconds"
+            rows = [{"label": "JWT Payload, %(name)s", "name": name, "value": value} for name, value in claims.items()]
+            title, fields = "JWT", [token_field, *rows]
+        case "oauth":
+            token_url = oauth_url(ctx.settings.resolved_public_url, ctx.endpoint_token)
+            auth = {"url": token_url, "client_id": ctx.name, "client_secret": token}
+            title, fields = (
+                "OAuth",
+                [
+                    {"label": "OAuth URL", "value": token_url},
+                    {"label": "OAuth Body, %(name)s", "name": "grant_type", "value": GRANT_TYPE},
+                    {"label": "OAuth Body, %(name)s", "name": "client_id", "value": ctx.name},
+                    {"label": "OAuth Body, %(name)s", "name": "client_secret", "secret": kinds.BRIDGE_TOKEN},
+                ],
+            )
+        case "none":
+            auth, title, fields = {}, "No Authentication", []
+    return {"type": way, **auth}, [{"label": "Auth Type", "choice": title}, *fields]
 
 
 def _twilio_credential(ctx: StepContext) -> AjoObject:
@@ -157,8 +219,9 @@ def _twilio_credential(ctx: StepContext) -> AjoObject:
         collection="credentials",
         name=spec.ajo.credential.name,
         body=body,
-        title=f"Create the API credential {spec.ajo.credential.name} (vendor Twilio)",
+        title="Create the API credential %(name)s (vendor Twilio)",
         place=PLACE,
+        instructions=INSTRUCTIONS,
         fields=fields,
         secrets=frozenset({"auth_token"}),
     )

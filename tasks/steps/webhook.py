@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from models.spec.ajo import Webhooks
 
 TOPIC = "probe"
-PLACE = "Journey Optimizer > Administration > Channels > SMS settings > SMS Webhooks > Create"
+PLACE = "Journey Optimizer > Administration > Channels > SMS settings > SMS Webhooks > Create webhook"
+INSTRUCTIONS = (
+    "Create a webhook with the values below; open the payload editor, paste the payload there and save it.",
+    "Submit the webhook, open it again and copy its webhook URL.",
+)
 
 
 class Webhook:
@@ -133,8 +137,9 @@ def wanted_webhooks(ctx: StepContext) -> list[AjoObject]:
             collection="webhooks",
             name=webhooks.inbound_name,
             body=inbound,
-            title=f"Create the inbound webhook {webhooks.inbound_name}",
+            title="Create the inbound webhook %(name)s",
             place=PLACE,
+            instructions=INSTRUCTIONS,
             fields=_inbound_fields(webhooks, sender),
             bring_back=("url",),
         ),
@@ -143,8 +148,9 @@ def wanted_webhooks(ctx: StepContext) -> list[AjoObject]:
             collection="webhooks",
             name=webhooks.feedback_name,
             body=feedback,
-            title=f"Create the feedback webhook {webhooks.feedback_name}",
+            title="Create the feedback webhook %(name)s",
             place=PLACE,
+            instructions=INSTRUCTIONS,
             fields=_common_fields(webhooks, webhooks.feedback_name, "Feedback", sender, FEEDBACK_TEMPLATE),
             bring_back=("url",),
         ),
@@ -155,11 +161,11 @@ def _common_fields(webhooks: Webhooks, name: str, kind: str, sender: str, templa
     is_guarded = webhooks.authentication == "ims"
     return [
         {"label": "Name", "value": name},
-        {"label": "SMS vendor", "value": "Custom"},
-        {"label": "Type", "value": kind},
+        {"label": "SMS vendor", "choice": "Custom"},
+        {"label": "Type", "choice": kind},
         {"label": "Sender Phone Number", "value": sender},
         {"label": "Payload", "value": template},
-        {"label": "Authentication", "value": "on (Adobe IMS token)" if is_guarded else "off"},
+        {"label": "Authentication", "choice": "on (Adobe IMS token)" if is_guarded else "off"},
     ]
 
 
@@ -170,7 +176,9 @@ def _inbound_fields(webhooks: Webhooks, sender: str) -> list[dict[str, str]]:
         {"label": "Opt-In keywords", "value": ", ".join(words.opt_in)},
         {"label": "Opt-Out keywords", "value": ", ".join(words.opt_out)},
         {"label": "Help keywords", "value": ", ".join(words.help)},
-        {"label": "Default Reply Message", "value": webhooks.default_reply or "(leave empty)"},
+        {"label": "Default Reply Message", "value": webhooks.default_reply}
+        if webhooks.default_reply
+        else {"label": "Default Reply Message", "note": "leave it empty"},
     ]
 
 
@@ -209,7 +217,7 @@ def _prove_passage(ctx: StepContext) -> None:
         raise Suspend(
             Failed(
                 f"AJO's feedback webhook refused the probe event ({probes[-1].forward_error}): check the webhook's URL, "
-                f"payload and authentication in AJO (a wrong URL: `onboard done {ctx.name} feedback-webhook --value url=…` again), "
+                f"payload and authentication in AJO (a wrong URL: `onboard task done {ctx.name} feedback-webhook --value url=…` again), "
                 f"then `onboard retry {ctx.name}`"
             )
         )

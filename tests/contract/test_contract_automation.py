@@ -38,7 +38,7 @@ from tasks.steps.credential import wanted_credential
 from tasks.steps.webhook import wanted_webhooks
 from tests.contract.in_process import simulator_client
 from tests.contract.openapi import Contract, Operation
-from tests.factories import make_spec
+from tests.factories import make_spec, spec_data
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "automation.openapi.yaml").read_text())
@@ -288,7 +288,7 @@ def test_no_status_is_left_out():
 
 def test_each_discriminator_leads_to_what_has_its_word():
     found = [(name, schema) for name, schema in nodes(DOCUMENT["components"]["schemas"]) if "discriminator" in schema]
-    assert {name for name, _ in found} == {"#/Credential", "#/Webhook"}
+    assert {name for name, _ in found} == {"#/Auth", "#/Credential", "#/Webhook"}
     for _, schema in found:
         told = schema["discriminator"]
         assert {one["$ref"] for one in schema["oneOf"]} == set(told["mapping"].values())
@@ -305,7 +305,10 @@ def test_secrets_are_in_requests_only_and_what_is_made_in_answers_only():
             for flag, names in flags.items():
                 if Contract(DOCUMENT).resolve(part).get(flag):
                     names.add(name)
-    assert flags == {"readOnly": {"id", "url", "status", "status_reason"}, "writeOnly": {"auth_token", "token"}}
+    assert flags == {
+        "readOnly": {"id", "url", "status", "status_reason"},
+        "writeOnly": {"auth_token", "token", "password", "client_secret"},
+    }
 
 
 def test_every_example_is_of_its_schema():
@@ -517,6 +520,9 @@ def test_an_answer_can_be_sent_back_with_its_secrets(house):
 def wrong_bodies(schema: dict[str, Any], example: Any) -> Iterator[tuple[str, Any]]:
     """The example with a required field left out, a word that is none of the enum's, or an unknown field."""
     schema = REQUESTS.resolve(schema)
+    if "discriminator" in schema:
+        yield "another type", {**example, "type": "another"}
+        schema = REQUESTS.resolve({"$ref": schema["discriminator"]["mapping"][example["type"]]})
     if schema.get("additionalProperties") is False:
         yield "unknown field", {**example, "colour": "red"}
     for name in schema.get("required", ()):
@@ -637,6 +643,24 @@ def test_the_steps_requests_are_described_and_each_answer_says_what_was_wanted(h
         assert shown <= set(found), "a field that no answer shows is never compared"
         assert ajo_objects.observe(notes, wanted) == []
     assert {status for _, status in house.seen} == {200, 201}
+
+
+@pytest.mark.parametrize("way", ["api_key", "basic", "bearer", "jwt", "oauth", "none"])
+def test_each_way_of_signing_in_is_described_and_taken_and_less_than_it_is_refused(house, way):
+    spec = make_spec("rcs", ajo=spec_data("rcs")["ajo"] | {"credential": {"name": "one", "auth": way, "mtls": True}})
+    notes = Notes(house.product(), spec)
+    for webhook in wanted_webhooks(notes):
+        ajo_objects.ensure(notes, webhook)
+    wanted = wanted_credential(notes)
+    found = ajo_objects.ensure(notes, wanted)
+    assert (found["auth"]["type"], found["mtls"]) == (way, True)
+    assert notes.secrets[kinds.BRIDGE_TOKEN] not in str(found) + str(wanted.fields)
+    house.checks_requests = False
+    described = {"$ref": "#/components/schemas/CustomCredential"}
+    for what, wrong in wrong_bodies(described, {**wanted.body, "name": "another"}):
+        with pytest.raises(AssertionError, match="body"):
+            REQUESTS.validate(wrong, described, "body")
+        assert house.call("POST", "/credentials", wrong).status_code == 400, what
 
 
 @pytest.mark.parametrize("channel", CHANNELS)

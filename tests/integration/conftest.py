@@ -8,6 +8,10 @@ import pytest
 
 from tests.integration.house import House
 from tests.integration.services import PostgresServer, RedisServer, Simulator
+
+# pytest shares a fixture of the session among modules only from here.
+from tests.integration.simulator_fixture import shared_simulator as shared_simulator  # noqa: PLC0414
+from tests.integration.simulator_fixture import sim as sim  # noqa: PLC0414
 from tests.integration.stack import Stack
 
 

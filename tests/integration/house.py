@@ -25,7 +25,7 @@ from gateway.app import Gateway
 from models.db import make_engine, reader
 from models.migrations import upgrade
 from models.states import OnboardingState
-from models.tables import Event, Onboarding, OperatorTask, Resource, Step, Verification
+from models.tables import Event, Onboarding, Resource, Step, Verification
 from settings import Settings
 from tasks.inbox import forward_due
 from tasks.steps import CATALOGUE
@@ -66,7 +66,8 @@ class House:
         self.settings = Settings(**values)
         self.db = make_engine(self.settings.resolved_database_url)
         upgrade(self.db)
-        self.vault = Vault([new_key()])
+        self.key = new_key()
+        self.vault = Vault([self.key])
         self.shop = Workshop(
             db=self.db,
             vault=self.vault,
@@ -158,9 +159,6 @@ class House:
 
     def resource(self, name: str, kind: str) -> Row[Any]:
         return next(row for row in self.of(Resource, name) if row.kind == kind)
-
-    def open_tasks(self, name: str) -> list[Row[Any]]:
-        return [row for row in self.of(OperatorTask, name) if row.state == "open"]
 
     def last_run(self, name: str) -> Row[Any]:
         return self.of(Verification, name)[-1]

@@ -147,6 +147,14 @@ class PostgresServer:
             connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
 
+    def crash(self) -> None:
+        """All at once, as when the machine fails; :meth:`start` brings it back."""
+        self.process.kill(signal.SIGQUIT)
+
+    def start(self) -> None:
+        self.process.start()
+        eventually(self.answers, within=20, what="postgres answers")
+
     def stop(self) -> None:
         self.process.kill(signal.SIGINT)
 
@@ -172,6 +180,9 @@ class Simulator(Process):
 
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         return fetch(f"{self.url}/_sim/{path}", body, method="PUT")
+
+    def delete(self, path: str) -> Any:
+        return fetch(f"{self.url}/_sim/{path}", method="DELETE")
 
     def live(self, kind: str) -> int:
         return int(self.ledger["counts"].get(kind, {}).get("live", 0))

@@ -31,6 +31,8 @@ NUMBER = "+14155550100"
 HANDSET = "+14155551234"
 
 T = TypeVar("T")
+# One simulator serves most modules: it stands still, so that tests step through its weeks instead of waiting.
+SHARED = ("--speed", "0", "--review", "28d", "--message", "1h", "--activation", "5s", "--max-concurrent", "2")
 
 
 @dataclass
@@ -49,6 +51,10 @@ class Simulator:
         response = self.http.request(method, f"/_sim/{path}", json=body)
         assert response.is_success, response.text
         return response.json() if response.content else None
+
+    def advance(self, duration: str) -> Any:
+        """Let time pass; returns once the callbacks that this causes are made."""
+        return self.control("POST", "clock/advance", {"duration": duration})
 
     def ledger(self) -> Any:
         return self.control("GET", "ledger")
@@ -88,7 +94,8 @@ class Simulator:
 
     def online_sender(self, sender_id: str = "rcs:brand_agent", **body: Any) -> str:
         sid = str(self.new_sender(sender_id, **body)["sid"])
-        until(lambda: self.sender(sid)["status"] == "ONLINE")
+        self.advance("30d")
+        assert self.sender(sid)["status"] == "ONLINE"
         return sid
 
     def rcs_service(self, **form: str) -> str:
@@ -116,6 +123,20 @@ def running_simulator(*options: str) -> Iterator[Simulator]:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=10)
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def shared_simulator() -> Iterator[Simulator]:
+    with running_simulator(*SHARED) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(shared_simulator: Simulator) -> Simulator:
+    """The shared simulator with an empty world."""
+    shared_simulator.http.put("/_sim/clock", json={"speed": 0}).raise_for_status()
+    shared_simulator.control("POST", "reset")
+    return shared_simulator
 
 
 def until(probe: Callable[[], T], seconds: float = 10.0) -> T:
@@ -194,7 +215,7 @@ def callback_site() -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     site.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield site

@@ -221,14 +221,16 @@ def test_only_ajo_may_send(ajo):
     def status(**headers):
         return ajo.send(headers={"Content-Type": "application/json", **headers}).status_code
 
-    basic = base64.b64encode(f"ajo:{ajo.token}".encode()).decode()
+    basic = base64.b64encode(f"acme:{ajo.token}".encode()).decode()
     assert status() == 401
     assert status(**{"X-Onboard-Token": "wrong"}) == 401
     assert status(Authorization="Bearer wrong") == 401
     assert status(Authorization="Basic !!!") == 401
+    # Right, but not the declared way.
+    assert status(Authorization=f"Bearer {ajo.token}") == 401
+    assert status(Authorization=f"Basic {basic}") == 401
     assert ajo.sent == []
-    assert status(Authorization=f"Bearer {ajo.token}") == 200
-    assert status(Authorization=f"Basic {basic}") == 200
+    assert status(**{"X-Onboard-Token": ajo.token}) == 200
     assert ajo.send(headers={"X-Onboard-Token": ajo.token, "Content-Type": "text/plain"}).status_code == 415
     assert httpx.post(ajo.url.replace("/ajo/", "/ajo/x"), json={}, trust_env=False).status_code == 404
 

@@ -1,6 +1,5 @@
 """Adobe's sign-in, the automation contract, the public surfaces API and the webhooks' receiving end."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,8 +11,6 @@ from tests.integration.simulator_fixture import (
     ORGANIZATION,
     Simulator,
     check_contract,
-    running_simulator,
-    until,
 )
 
 IMS = "/ims-na1.adobelogin.com/ims/token/v3"
@@ -35,18 +32,6 @@ INBOUND = {
     "OriginTimestamp": "2026-01-01T00:00:00Z",
     "InboundNumber": "+14155550100",
 }
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator("--activation", "0.3") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
 
 
 def sign_in(sim: Simulator, **form: str) -> httpx.Response:
@@ -187,13 +172,10 @@ def test_a_channel_configuration_becomes_active_and_shows_as_a_surface(sim: Simu
     made = make(sim, headers, "channel-configurations", configuration(credential))
     assert made["status"] == "Draft"
     seen: list[str] = []
-
-    def is_active() -> bool:
+    for _ in range(7):
         (surface,) = find_surface(sim, headers, "brand-rcs")
         seen.append(surface["surfaceStatus"])
-        return seen[-1] == "Active"
-
-    until(is_active)
+        sim.advance("1s")
     assert list(dict.fromkeys(seen)) == ["Draft", "Processing", "Active"]
     (surface,) = find_surface(sim, headers, "brand-rcs")
     fetched = sim.http.get(f"{SURFACES}/sms/{surface['id']}", headers=headers).json()
@@ -226,15 +208,18 @@ def test_a_configuration_with_fail_in_its_name_fails_and_says_why(sim: Simulator
     credential = make(sim, headers, "credentials", CUSTOM)
     made = make(sim, headers, "channel-configurations", configuration(credential, "will_fail"))
     path = f"/automation/channel-configurations/{made['id']}"
-    until(lambda: sim.http.get(path, headers=headers).json()["status"] == "Failed")
-    assert sim.http.get(path, headers=headers).json()["status_reason"]
+    sim.advance("10s")
+    failed = sim.http.get(path, headers=headers).json()
+    assert failed["status"] == "Failed"
+    assert failed["status_reason"]
 
 
 def test_the_name_of_an_active_configuration_is_read_only(sim: Simulator, headers: dict[str, str]) -> None:
     credential = make(sim, headers, "credentials", CUSTOM)
     made = make(sim, headers, "channel-configurations", configuration(credential))
     path = f"/automation/channel-configurations/{made['id']}"
-    until(lambda: sim.http.get(path, headers=headers).json()["status"] == "Active")
+    sim.advance("10s")
+    assert sim.http.get(path, headers=headers).json()["status"] == "Active"
     assert sim.http.put(path, headers=headers, json=configuration(credential, "other")).status_code == 409
     changed = configuration(credential) | {"message_type": "marketing"}
     assert sim.http.put(path, headers=headers, json=changed).json()["message_type"] == "marketing"

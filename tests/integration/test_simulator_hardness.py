@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.simulator_fixture import (
-    ACCOUNT,
-    HANDSET,
-    NUMBER,
-    TOKEN,
-    Simulator,
-    running_simulator,
-    until,
-)
+from tests.integration.simulator_fixture import ACCOUNT, HANDSET, NUMBER, TOKEN, Simulator
 from tests.integration.test_simulator_ajo import INBOUND, make
 
 # pytest finds fixtures by their names in this module.
@@ -31,18 +22,6 @@ ODD += [
     f'{{"sender_id": "rcs:a", "webhook": {{{field}}}}}' for field in ('"callback_url": 5', '"status_callback_url": "x"')
 ]
 ODD += ["", "null", "[]", '"text"', DEEP, "\xff\xfe", '{"sender_id": 5}']
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator("--review", "0.2", "--message", "0.2") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
 
 
 def is_well(sim: Simulator) -> bool:
@@ -123,20 +102,23 @@ def test_head_is_answered_as_get_is_for_keys_too(sim: Simulator) -> None:
 @pytest.mark.parametrize("address", ["http://xn--/", "http://127.0.0.1:9/#rc=²"])
 def test_a_callback_that_cannot_be_made_is_in_the_ledger_and_raises_an_alert(sim: Simulator, address: str) -> None:
     sid = sim.send(HANDSET, From=NUMBER, StatusCallback=address).json()["sid"]
-    until(lambda: sim.message(sid)["status"] == "delivered")
-    until(lambda: len(sim.call("GET", "/monitor.twilio.com/v1/Alerts").json()["alerts"]) == 3)
+    sim.advance("1h")
+    assert sim.message(sid)["status"] == "delivered"
+    assert len(sim.call("GET", "/monitor.twilio.com/v1/Alerts").json()["alerts"]) == 3
     assert all(entry["attempts"] for entry in sim.ledger()["callbacks"])
 
 
 def test_a_rejected_sender_that_is_submitted_again_is_judged_again(sim: Simulator) -> None:
     sim.control("POST", "verdicts", {"sender_id_regex": "second", "status": "REJECTED", "country": "US"})
     sid = sim.new_sender("rcs:second_try")["sid"]
-    until(lambda: sim.sender(sid)["status"] == "OFFLINE")
+    sim.advance("29d")
+    assert sim.sender(sid)["status"] == "OFFLINE"
     snapshot = sim.http.get("/_sim/snapshot").json()
     snapshot["state"]["verdicts"] = []
     sim.http.put("/_sim/snapshot", json=snapshot).raise_for_status()
     sim.control("POST", f"senders/{sid}/submit", {})
-    until(lambda: sim.sender(sid)["status"] == "ONLINE")
+    sim.advance("29d")
+    assert sim.sender(sid)["status"] == "ONLINE"
 
 
 def test_a_broken_answer_without_a_body_stays_without_one(sim: Simulator) -> None:

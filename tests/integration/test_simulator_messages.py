@@ -1,7 +1,10 @@
 """Messages: which way they go, how they end, and what Twilio's signed callbacks say of it."""
 
+import contextlib
 import socket
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from twilio.request_validator import RequestValidator
@@ -16,23 +19,10 @@ from tests.integration.simulator_fixture import (
     Site,
     callback_site,
     check_contract,
-    running_simulator,
     until,
 )
 
 AGENT = "rcs:brand_agent"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator("--review", "0.2", "--message", "0.2") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
 
 
 @pytest.fixture
@@ -48,8 +38,10 @@ def sms_service(sim: Simulator, **form: str) -> str:
 
 
 def end_of(sim: Simulator, sid: str, status: str) -> dict[str, object]:
-    until(lambda: sim.message(sid)["status"] == status)
-    return dict(sim.message(sid))
+    sim.advance("1h")
+    message = dict(sim.message(sid))
+    assert message["status"] == status
+    return message
 
 
 def history_of(sim: Simulator, sid: str) -> list[str]:
@@ -121,6 +113,8 @@ def test_a_picture_makes_an_mms_and_needs_a_number_that_can(sim: Simulator) -> N
         (HANDSET, {"StatusCallback": "http://under_score.example/"}, 21609),
         (HANDSET, {"MessagingServiceSid": "", "From": AGENT}, 21910),
         (HANDSET, {"FallbackFrom": NUMBER}, 21667),
+        (HANDSET, {"MessagingServiceSid": "", "From": NUMBER, "FallbackFrom": NUMBER}, 21666),
+        (f"rcs:{HANDSET}", {}, 21703),
     ],
 )
 def test_a_bad_message_is_refused_with_the_vendors_code(
@@ -164,16 +158,14 @@ def test_the_magic_recipients_end_as_promised(
 def test_the_recipient_that_hangs_never_leaves_sent(sim: Simulator) -> None:
     service = sms_service(sim)
     hung = sim.send("+14155559999", MessagingServiceSid=service).json()["sid"]
-    end_of(sim, hung, "sent")
-    later = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
-    end_of(sim, later, "delivered")
+    sim.advance("30d")
     assert history_of(sim, hung)[-1] == "sent"
 
 
 def test_status_callbacks_are_signed_forms_and_never_tell_the_first_status(sim: Simulator, site: Site) -> None:
     service = sim.rcs_service(StatusCallback=f"{site.url}/service?x=1&y=2")
     sid = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
-    until(lambda: "read" in site.statuses(sid))
+    sim.advance("1h")
     assert site.statuses(sid) == ["queued", "sending", "sent", "delivered", "read"]
     assert all(is_genuine(site, callback) for callback in site.received)
     assert not any(is_genuine(site, callback, "other token") for callback in site.received)
@@ -189,7 +181,8 @@ def test_the_messages_own_callback_goes_before_the_services(sim: Simulator, site
     service = sms_service(sim, StatusCallback=f"{site.url}/service")
     own = f"{site.url}/own"
     sid = sim.send("+14155550007", MessagingServiceSid=service, StatusCallback=own).json()["sid"]
-    until(lambda: "undelivered" in site.statuses(sid))
+    sim.advance("1h")
+    assert "undelivered" in site.statuses(sid)
     assert {callback.path for callback in site.received} == {"/own"}
     assert site.received[-1].fields["ErrorCode"] == "30007"
     assert "ChannelPrefix" not in site.received[-1].fields
@@ -198,9 +191,9 @@ def test_the_messages_own_callback_goes_before_the_services(sim: Simulator, site
 def test_the_silent_recipient_is_delivered_without_a_callback(sim: Simulator, site: Site) -> None:
     service = sms_service(sim, StatusCallback=site.url)
     silent = sim.send("+14155558888", MessagingServiceSid=service).json()["sid"]
-    end_of(sim, silent, "delivered")
     loud = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
-    until(lambda: "delivered" in site.statuses(loud))
+    end_of(sim, silent, "delivered")
+    assert "delivered" in site.statuses(loud)
     assert site.statuses(silent) == []
 
 
@@ -208,15 +201,15 @@ def test_the_disorderly_recipient_reports_twice_and_backwards(sim: Simulator, si
     service = sms_service(sim, StatusCallback=site.url)
     sid = sim.send("+14155557777", MessagingServiceSid=service).json()["sid"]
     order = ["delivered", "sent", "sending", "queued"]
-    until(lambda: len(site.statuses(sid)) == 8)
+    sim.advance("1h")
     assert site.statuses(sid) == [status for status in order for _ in range(2)]
 
 
 def test_by_default_a_failed_callback_is_lost_and_leaves_an_alert(sim: Simulator, site: Site) -> None:
     site.answers = [500]
     sid = sim.send(HANDSET, From=NUMBER, StatusCallback=site.url).json()["sid"]
-    until(lambda: "delivered" in site.statuses(sid))
-    until(lambda: [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [False, True, True])
+    sim.advance("1h")
+    assert [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [False, True, True]
     assert site.statuses(sid) == ["sending", "sent", "delivered"]
     lost = sim.ledger()["callbacks"][0]
     assert lost["attempts"] == [{"http_status": 500}]
@@ -229,10 +222,38 @@ def test_connection_overrides_make_it_try_again_with_the_same_token(sim: Simulat
     site.answers = [500, 404]
     callback = f"{site.url}/cb#rc=5&rp=all"
     sim.send(HANDSET, From=NUMBER, StatusCallback=callback)
-    until(lambda: [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [True] * 3)
+    sim.advance("1h")
+    assert [entry["is_delivered"] for entry in sim.ledger()["callbacks"]] == [True] * 3
     tokens = [c.headers["I-Twilio-Idempotency-Token"] for c in site.received]
     assert (len(tokens), len(set(tokens))) == (5, 3)
     assert all(is_genuine(site, received) for received in site.received)
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "attempts"),
+    [("4xx", 404, 2), ("4xx", 503, 1), ("5xx", 503, 2), ("5xx", 404, 1), ("ct", 503, 1)],
+)
+def test_the_retry_policy_names_the_failures_that_are_tried_again(
+    sim: Simulator, site: Site, policy: str, status: int, attempts: int
+) -> None:
+    site.answers = [status]
+    number_with_webhook(sim, f"{site.url}/in#rc=3&rp={policy}")
+    sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    assert len(site.received) == attempts
+
+
+def test_a_webhook_that_never_accepts_is_given_up_after_its_own_time(sim: Simulator) -> None:
+    with contextlib.ExitStack() as held, socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        number_with_webhook(sim, f"http://127.0.0.1:{full.getsockname()[1]}/in#ct=100&rc=0")
+        began = time.monotonic()
+        sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+        assert time.monotonic() - began < 4, "the override went before the five seconds that are usual"
+    (entry,) = sim.ledger()["callbacks"]
+    assert "ConnectTimeout" in entry["attempts"][0]["error"]
 
 
 def test_by_default_a_callback_is_tried_twice_when_nobody_listens(sim: Simulator) -> None:
@@ -240,7 +261,8 @@ def test_by_default_a_callback_is_tried_twice_when_nobody_listens(sim: Simulator
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         sim.send(HANDSET, From=NUMBER, StatusCallback=url)
-        callbacks = until(lambda: [c for c in sim.ledger()["callbacks"] if len(c["attempts"]) > 1])
+        sim.advance("20m")
+    callbacks = sim.ledger()["callbacks"]
     assert len(callbacks[0]["attempts"]) == 2
     assert "ConnectError" in callbacks[0]["attempts"][0]["error"]
 
@@ -249,13 +271,15 @@ def test_a_reply_reaches_the_senders_webhook_with_its_button(sim: Simulator, sit
     service = sim.new_service(InboundRequestUrl=f"{site.url}/service")
     sender = sim.online_sender(AGENT, webhook={"callback_url": f"{site.url}/sender", "callback_method": "POST"})
     sim.attach(service, Sid=sender)
-    body = {"to": AGENT, "from": HANDSET, "body": "Yes please", "button_payload": "yes-1"}
+    button = {"button_payload": "yes-1", "button_text": "Yes!"}
+    body = {"to": AGENT, "from": HANDSET, "body": "Yes please", **button}
     answer = sim.control("POST", "inbound", body)
     (callback,) = site.received
     assert answer["delivered_to"] == f"{site.url}/sender"
     assert is_genuine(site, callback)
     assert callback.fields["From"] == f"rcs:{HANDSET}"
     assert (callback.fields["Body"], callback.fields["ButtonPayload"]) == ("Yes please", "yes-1")
+    assert callback.fields["ButtonText"] == "Yes!"
     assert (callback.fields["SmsStatus"], callback.fields["MessagingServiceSid"]) == ("received", service)
     assert sim.message(answer["sid"])["direction"] == "inbound"
 
@@ -286,7 +310,8 @@ def test_stop_ends_all_messages_until_start(sim: Simulator, site: Site) -> None:
     service = sms_service(sim, InboundRequestUrl=site.url)
     sim.control("POST", "inbound", {"to": NUMBER, "from": HANDSET, "body": " stop "})
     assert site.received[-1].fields["OptOutType"] == "STOP"
-    assert sim.send(HANDSET, MessagingServiceSid=service).json()["code"] == 21610
+    for to in (HANDSET, f"rcs:{HANDSET}"):
+        assert sim.send(to, MessagingServiceSid=service).json()["code"] == 21610
     sim.control("POST", "inbound", {"to": NUMBER, "from": HANDSET, "body": "START"})
     assert sim.send(HANDSET, MessagingServiceSid=service).status_code == 201
 
@@ -300,6 +325,12 @@ def test_messages_are_found_by_recipient_and_date(sim: Simulator) -> None:
 
     assert found() == [second, first]
     assert found(To=HANDSET) == [first]
+    today = sim.control("GET", "clock")["now"][:10]
+    assert found(To=HANDSET, DateSent=today) == [first]
+    assert found(DateSent="2020-01-01") == []
+    eastward = (datetime.now(UTC) + timedelta(hours=1)).astimezone(timezone(timedelta(hours=9)))
+    assert found(**{"To": HANDSET, "DateSent<": eastward.isoformat()}) == [first]
+    assert found(**{"To": HANDSET, "DateSent>": eastward.isoformat()}) == []
     assert found(**{"To": HANDSET, "DateSent>": "2020-01-01"}) == [first]
     assert found(**{"To": HANDSET, "DateSent<": "2020-01-01T00:00:00Z"}) == []
 
@@ -375,10 +406,14 @@ def test_redirects_lose_method_and_fields_but_for_307(
     assert is_genuine(site, second)
 
 
-def test_a_redirect_to_nowhere_raises_an_alert(sim: Simulator, site: Site) -> None:
-    site.redirects = [(304, "")]
+@pytest.mark.parametrize(("status", "calls"), [(304, 1), (307, 11)])
+def test_a_redirect_to_nowhere_or_without_an_end_raises_an_alert(
+    sim: Simulator, site: Site, status: int, calls: int
+) -> None:
+    site.redirects = [(status, f"{site.url}/in")] * 15
     number_with_webhook(sim, f"{site.url}/in")
     sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
+    assert len(site.received) == calls
     (alert,) = sim.call("GET", "/monitor.twilio.com/v1/Alerts").json()["alerts"]
     assert alert["error_code"] == "11216"
 
@@ -431,6 +466,25 @@ def test_a_message_on_its_way_is_neither_redacted_nor_deleted_nor_cancelled(sim:
     assert sim.message(sid)["body"] == "hello"
 
 
+def test_a_cancelled_message_tells_its_callback_and_nothing_else(sim: Simulator, site: Site) -> None:
+    at = datetime.now(UTC) + timedelta(days=1)
+    form = {"MessagingServiceSid": sms_service(sim), "ScheduleType": "fixed", "SendAt": at.isoformat()}
+    sid = sim.send(HANDSET, StatusCallback=f"{site.url}/s", **form).json()["sid"]
+    assert sim.call("POST", sim.messages_url(f"/{sid}.json"), data={"Status": "canceled"}).status_code == 200
+    until(lambda: site.received)
+    sim.advance("2d")
+    assert site.statuses(sid) == ["canceled"]
+    assert is_genuine(site, site.received[0])
+
+
+def test_a_messaging_service_may_stand_in_from(sim: Simulator) -> None:
+    service = sms_service(sim)
+    sent = sim.send(HANDSET, From=service, Body="x" * 161).json()
+    assert (sent["status"], sent["messaging_service_sid"]) == ("accepted", service)
+    delivered = end_of(sim, sent["sid"], "delivered")
+    assert (delivered["from"], delivered["num_segments"]) == (NUMBER, "2")
+
+
 def test_a_message_carries_ten_pictures_and_no_more(sim: Simulator) -> None:
     media = [f"https://media.example/{number}.png" for number in range(11)]
     assert sim.send(HANDSET, From=NUMBER, MediaUrl=media[:10]).status_code == 201
@@ -446,12 +500,33 @@ def test_lists_are_filtered_by_sender_and_pages_are_bounded(sim: Simulator) -> N
     assert page["page_size"] == 1000
 
 
+def test_the_next_page_keeps_the_filters_and_leads_back(sim: Simulator) -> None:
+    other = "+14155551111"
+    sent = [sim.send(to, From=NUMBER).json()["sid"] for to in (HANDSET, other, HANDSET, other)]
+    first = sim.call("GET", sim.messages_url(), params={"To": HANDSET, "PageSize": "1"}).json()
+    second = sim.call("GET", f"/api.twilio.com{first['next_page_uri']}").json()
+    assert [page["messages"][0]["sid"] for page in (first, second)] == [sent[2], sent[0]]
+    assert (first["previous_page_uri"], second["next_page_uri"]) == (None, None)
+    back = sim.call("GET", f"/api.twilio.com{second['previous_page_uri']}").json()
+    assert back["messages"] == first["messages"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"PageSize": "many"}, {"Page": "x"}, {"DateSent": ">=2026-01-01"}, {"DateSent<": "0001-01-01T00:00:00+14:00"}],
+)
+def test_a_page_or_a_date_that_is_none_is_refused(sim: Simulator, wrong: dict[str, str]) -> None:
+    refused = sim.call("GET", sim.messages_url(), params=wrong)
+    assert (refused.status_code, refused.json()["code"]) == (400, 20001)
+
+
 def test_an_rcs_senders_own_status_callback_is_used_where_there_is_no_other(sim: Simulator, site: Site) -> None:
     sender = sim.online_sender(AGENT, webhook={"status_callback_url": f"{site.url}/own"})
     service = sim.new_service()
     sim.attach(service, Sid=sender)
     sid = sim.send(HANDSET, MessagingServiceSid=service).json()["sid"]
-    until(lambda: "read" in site.statuses(sid))
+    sim.advance("1h")
+    assert "read" in site.statuses(sid)
     assert {callback.path for callback in site.received} == {"/own"}
 
 
@@ -470,7 +545,7 @@ def test_nobody_at_the_webhook_raises_the_alert_of_a_lost_connection(sim: Simula
 def test_a_webhook_that_takes_longer_than_its_overrides_allow_is_given_up(
     sim: Simulator, site: Site, overrides: str
 ) -> None:
-    site.delay_seconds = 0.5
+    site.delay_seconds = 0.3
     number_with_webhook(sim, f"{site.url}/in#{overrides}")
     sim.control("POST", "inbound", {"from": HANDSET, "to": NUMBER, "body": "hello"})
     (entry,) = sim.ledger()["callbacks"]

@@ -20,8 +20,6 @@ from tests.integration.simulator_fixture import (
     TOKEN,
     Simulator,
     callback_site,
-    running_simulator,
-    until,
 )
 
 AGENT = "rcs:brand_agent"
@@ -43,18 +41,6 @@ class PointedAt(TwilioHttpClient):
         return super().request(method, urlunsplit(wanted), *args, **options)
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator("--review", "28d", "--message", "0.2") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
-
-
 @pytest.fixture
 def twilio(sim: Simulator) -> Iterator[Client]:
     client = Client(ACCOUNT, TOKEN, http_client=PointedAt(sim.url))
@@ -66,7 +52,7 @@ def online_sender(sim: Simulator, twilio: Client) -> str:
     body = ChannelsSenderList.MessagingV2ChannelsSenderRequestsCreate({"sender_id": AGENT, "friendly_name": "Brand"})
     sender = twilio.messaging.v2.channels_senders.create(messaging_v2_channels_sender_requests_create=body)
     assert sender.status == "CREATING"
-    sim.control("POST", "clock/advance", {"duration": "30d"})
+    sim.advance("30d")
     return str(sender.sid)
 
 
@@ -131,13 +117,17 @@ def test_a_restricted_key_sends_and_may_not_read_the_account(sim: Simulator, twi
 def test_a_message_is_sent_followed_listed_by_date_and_redacted(sim: Simulator, twilio: Client) -> None:
     sent = twilio.messages.create(to=HANDSET, from_=NUMBER, body="hello")
     assert (sent.status, sent.direction) == ("queued", "outbound-api")
-    done = until(lambda: next((m for m in [sent.fetch()] if m.status == "delivered"), None))
+    sim.advance("1h")
+    done = sent.fetch()
+    assert done.status == "delivered"
     assert isinstance(done.date_sent, datetime)
     today = datetime.now(UTC)
     assert [message.sid for message in twilio.messages.list(to=HANDSET, date_sent_after=today - timedelta(days=1))] == [
         sent.sid
     ]
     assert twilio.messages.list(date_sent_before=today - timedelta(days=2)) == []
+    assert [message.sid for message in twilio.messages.list(date_sent=done.date_sent.date())] == [sent.sid]
+    assert twilio.messages.list(date_sent=today - timedelta(days=2)) == []
     assert twilio.messages.list(to="+14155559999") == []
     assert done.update(body="").body == ""
     assert done.delete() is True
@@ -159,7 +149,7 @@ def test_a_scheduled_message_waits_goes_out_on_its_day_or_is_cancelled(sim: Simu
     first, second = schedule(), schedule()
     assert (first.status, first.date_sent) == ("scheduled", None)
     assert second.update(status="canceled").status == "canceled"
-    sim.control("POST", "clock/advance", {"duration": "4d"})
+    sim.advance("4d")
     assert first.fetch().status == "delivered"
     assert second.fetch().status == "canceled"
     with pytest.raises(TwilioRestException) as too_late:
@@ -204,7 +194,8 @@ def test_the_librarys_validator_accepts_every_callback_and_no_changed_one(sim: S
         for copies in (1, 2):
             body = {"from": HANDSET, "to": AGENT, "body": "ja & nein + ü", "copies": copies, "button_payload": "p=1"}
             sim.control("POST", "inbound", body)
-        until(lambda: "read" in site.statuses(sent.sid))
+        sim.advance("1h")
+        assert "read" in site.statuses(sent.sid)
         assert len(site.received) == 5 + 3
         for callback in site.received:
             signature = callback.headers["X-Twilio-Signature"]
@@ -232,3 +223,4 @@ def test_alerts_tell_of_webhooks_that_failed(sim: Simulator, twilio: Client) -> 
         (alert,) = twilio.monitor.v1.alerts.list(log_level="error")
         assert (alert.error_code, alert.request_url) == ("11200", f"{site.url}/in")
         assert alert.fetch().alert_text == alert.alert_text
+        assert twilio.monitor.v1.alerts.list(log_level="warning") == []

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.simulator_fixture import ACCOUNT, NUMBER, TOKEN, Simulator, running_simulator, until
+from tests.integration.simulator_fixture import ACCOUNT, NUMBER, TOKEN, Simulator, until
 from tests.integration.test_simulator_ajo import CUSTOM, INBOUND, configuration, make, sign_in
 
 # pytest finds fixtures by their names in this module.
@@ -59,7 +59,7 @@ def running_provider() -> Iterator[Provider]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     provider.url = f"http://127.0.0.1:{server.server_port}/send"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield provider
@@ -67,18 +67,6 @@ def running_provider() -> Iterator[Provider]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator("--activation", "0.1", "--message", "0.1") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
 
 
 @pytest.fixture
@@ -90,7 +78,7 @@ def new_campaign(sim: Simulator, signed: dict[str, str], text: str = "Hello", **
     """A campaign whose configuration is active; its id."""
     body = CUSTOM | {"payload_template": TEMPLATE, "message_id_path": "messages.0.id"} | credential
     make(sim, signed, "channel-configurations", configuration(make(sim, signed, "credentials", body)))
-    sim.control("POST", "clock/advance", {"duration": "10s"})
+    sim.advance("10s")
     made = {"name": "hello", "channel_configuration": "brand-rcs", "text": text}
     return str(sim.control("POST", "campaigns", made)["campaign_id"])
 
@@ -104,12 +92,8 @@ def prove(sim: Simulator, headers: dict[str, str], campaign: str, *numbers: str)
     job = response.json()
     assert job["status"] == "CREATED"
     path = f"{PROOFS}/{campaign}/proofs/{job['proofJobId']}"
-
-    def finished() -> Any:
-        seen = sim.http.get(path, headers=headers).json()
-        return seen if seen["status"] not in ("CREATED", "PROCESSING") else None
-
-    return until(finished)
+    sim.advance("1s")
+    return sim.http.get(path, headers=headers).json()
 
 
 def failure(job: Any) -> str:
@@ -193,7 +177,7 @@ def test_the_native_vendor_sends_through_twilio_itself(sim: Simulator, headers: 
     sim.attach(service, PhoneNumberSid=sim.number_sid())
     twilio = {"name": "sms", "vendor": "twilio", "account_sid": ACCOUNT, "auth_token": TOKEN, "message_sid": service}
     make(sim, headers, "channel-configurations", configuration(make(sim, headers, "credentials", twilio)))
-    sim.control("POST", "clock/advance", {"duration": "10s"})
+    sim.advance("10s")
     body = {"name": "hello", "channel_configuration": "brand-rcs", "text": "Hello from AJO"}
     job = prove(sim, headers, sim.control("POST", "campaigns", body)["campaign_id"])
     assert job["status"] == "SUBMITTED"
@@ -208,7 +192,7 @@ def test_a_configuration_that_is_not_active_sends_nothing_and_the_validation_say
 ) -> None:
     credential = make(sim, headers, "credentials", CUSTOM | {"provider_url": provider.url})
     make(sim, headers, "channel-configurations", configuration(credential, "brand-fail"))
-    sim.control("POST", "clock/advance", {"duration": "10s"})
+    sim.advance("10s")
     made = {"name": "hello", "channel_configuration": "brand-fail", "text": "Hello"}
     campaign = sim.control("POST", "campaigns", made)["campaign_id"]
     job = prove(sim, headers, campaign)

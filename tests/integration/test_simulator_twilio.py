@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+import urllib.request
 from typing import Any
 
 import httpx
@@ -20,7 +20,6 @@ from tests.integration.simulator_fixture import (
     Simulator,
     check_contract,
     running_simulator,
-    until,
 )
 
 API = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}"
@@ -28,18 +27,6 @@ SERVICES = "/messaging.twilio.com/v1/Services"
 SENDERS = "/messaging.twilio.com/v2/Channels/Senders"
 KEYS = "/iam.twilio.com/v1/Keys"
 READ_MESSAGES = {"allow": ["/twilio/messaging/messages/read"]}
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Simulator]:
-    with running_simulator("--review", "0.6") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(process: Simulator) -> Simulator:
-    process.control("POST", "reset")
-    return process
 
 
 class RewritingClient(HttpClient):
@@ -77,6 +64,13 @@ def assert_refused(response: httpx.Response, status: int, code: int) -> None:
 def test_a_wrong_token_is_refused(sim: Simulator) -> None:
     assert_refused(sim.call("GET", f"{API}.json", auth=(ACCOUNT, "wrong")), 401, 20003)
     assert_refused(sim.call("GET", f"{API}.json", auth=None), 401, 20003)
+
+
+def test_a_client_that_sends_credentials_only_when_asked_gets_in(sim: Simulator) -> None:
+    handler = urllib.request.HTTPBasicAuthHandler()
+    handler.add_password(realm="Twilio API", uri=sim.url, user=ACCOUNT, passwd=TOKEN)
+    with urllib.request.build_opener(handler).open(f"{sim.url}{API}.json", timeout=20) as answer:
+        assert json.load(answer)["sid"] == ACCOUNT
 
 
 def test_the_account_is_active_and_full(sim: Simulator) -> None:
@@ -137,6 +131,7 @@ def test_the_newer_pages_lead_to_each_other_by_absolute_addresses(sim: Simulator
         url = page["meta"]["next_page_url"]
         sim.new_service("arrives while the pages are read")
     assert sorted(seen) == sorted(made)
+    assert sim.call("GET", page["meta"]["previous_page_url"]).json()["meta"]["page"] == page["meta"]["page"] - 1
 
 
 def test_a_service_is_made_from_a_form_and_never_from_json(sim: Simulator) -> None:
@@ -173,16 +168,13 @@ def test_an_rcs_sender_goes_through_review_to_online(sim: Simulator) -> None:
     seen: list[str] = []
     carriers: set[str] = set()
 
-    def is_online() -> bool:
+    for _ in range(5):
+        sim.advance("1w")
         sender = sim.sender(created["sid"])
         seen.append(sender["status"])
         carriers.update(c["status"] for country in sender["compliance"]["countries"] for c in country["carriers"])
-        return bool(sender["status"] == "ONLINE")
-
-    until(is_online)
-    assert list(dict.fromkeys(seen))[-3:] == ["TWILIO_REVIEW", "PENDING_VERIFICATION", "ONLINE"]
+    assert list(dict.fromkeys(seen)) == ["TWILIO_REVIEW", "PENDING_VERIFICATION", "ONLINE"]
     assert {"CARRIER_REVIEW", "APPROVED"} <= carriers
-    sender = sim.sender(created["sid"])
     assert sender["webhook"]["callback_url"] == webhook["callback_url"]
     assert sender["profile"] == {"name": "Brand"}
     (country,) = sender["compliance"]["countries"]
@@ -214,15 +206,17 @@ def test_an_rcs_sender_cannot_be_changed_by_api(sim: Simulator) -> None:
 
 def test_a_rejected_sender_goes_offline_and_says_why(sim: Simulator) -> None:
     sid = sim.new_sender("rcs:reject_me")["sid"]
-    until(lambda: sim.sender(sid)["status"] == "OFFLINE")
+    sim.advance("29d")
     sender = sim.sender(sid)
+    assert sender["status"] == "OFFLINE"
     assert {c["status"] for c in sender["compliance"]["countries"][0]["carriers"]} == {"REJECTED"}
     assert "US" in sender["offline_reasons"][0]["message"]
 
 
 def test_a_review_can_be_scripted_carrier_by_carrier(sim: Simulator) -> None:
     sid = sim.new_sender("rcs:slow_one")["sid"]
-    until(lambda: sim.sender(sid)["status"] == "TWILIO_REVIEW")
+    sim.advance("1s")
+    assert sim.sender(sid)["status"] == "TWILIO_REVIEW"
     body = {"country": "US", "carrier": "Verizon", "status": "REJECTED"}
     sim.control("POST", f"senders/{sid}/review", body)
     sim.control("POST", f"senders/{sid}/review", {**body, "carrier": "AT&T", "status": "APPROVED"})
@@ -237,16 +231,19 @@ def test_a_scripted_sender_status_stays(sim: Simulator) -> None:
     sid = sim.new_sender("rcs:held")["sid"]
     sim.control("POST", f"senders/{sid}/review", {"status": "TWILIO_REVIEW"})
     other = sim.new_sender("rcs:other")["sid"]
-    until(lambda: sim.sender(other)["status"] == "ONLINE")
+    sim.advance("29d")
+    assert sim.sender(other)["status"] == "ONLINE"
     assert sim.sender(sid)["status"] == "TWILIO_REVIEW"
 
 
 def test_without_auto_submit_a_sender_waits_for_a_person() -> None:
-    with running_simulator("--no-auto-submit", "--review", "0.2") as simulator:
+    with running_simulator("--no-auto-submit", "--speed", "0", "--review", "28d") as simulator:
         sid = simulator.new_sender("rcs:waits")["sid"]
-        until(lambda: simulator.sender(sid)["status"] == "DRAFT")
+        simulator.advance("90d")
+        assert simulator.sender(sid)["status"] == "DRAFT"
         simulator.control("POST", f"senders/{sid}/submit", {"countries": ["GB", "DE"]})
-        until(lambda: simulator.sender(sid)["status"] == "ONLINE")
+        simulator.advance("28d")
+        assert simulator.sender(sid)["status"] == "ONLINE"
         countries = simulator.sender(sid)["compliance"]["countries"]
         assert [country["country"] for country in countries] == ["GB", "DE"]
 

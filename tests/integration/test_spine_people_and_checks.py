@@ -1,4 +1,4 @@
-"""The guided driver, updates, scheduled checks and replies, over real HTTP."""
+"""Updates, scheduled checks and replies, over real HTTP."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from sqlalchemy import update
 
 from engine.clock import now
 from models.tables import Message, Onboarding, Verification, WebhookEvent
-from providers.ajo.client import AjoClient
 from providers.twilio.client import TwilioClient
 from tests.factories import spec_data
-from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
+from tests.integration.house import AUTH_TOKEN
 from tests.integration.services import eventually
 
 ACCOUNT = "AC5105a7e0000000000000000000000001"
@@ -21,75 +20,9 @@ def twilio(house):
     return TwilioClient(house.settings, account_sid=ACCOUNT, username=ACCOUNT, password=AUTH_TOKEN)
 
 
-@pytest.fixture
-def ajo(house):
-    return AjoClient(
-        house.settings,
-        organization_id="5105A7E0C0FFEE@AdobeOrg",
-        sandbox="prod",
-        client_id="onboard-simulator",
-        client_secret=CLIENT_SECRET,
-        scopes=["openid", "additional_info.projectedProductContext"],
-    )
-
-
-def guided(channel):
-    return {"ajo": spec_data(channel)["ajo"] | {"driver": "guided"}}
-
-
 def with_authentication(word, **changes):
     data = spec_data("rcs")["ajo"] | changes
     return {"ajo": data | {"webhooks": data["webhooks"] | {"authentication": word}}}
-
-
-def test_with_the_guided_driver_a_person_does_each_ajo_object_with_the_exact_values(house, ajo):
-    """The simulator's automation stands in for the person's clicks."""
-    house.start("rcs", "acme", **with_authentication("ims", **guided("rcs")["ajo"]))
-    asked = []
-    made = {}
-
-    def act_as_the_person():
-        (task,) = house.open_tasks("acme")
-        asked.append(task.key)
-        values = {field["label"]: field.get("value") for field in task.fields}
-        if task.key in {"inbound-webhook", "feedback-webhook"}:
-            kind = values["Type"].lower()
-            body = {"name": values["Name"], "vendor": "custom", "type": kind, "sender": values["Sender Phone Number"]}
-            body |= {"payload_template": values["Payload"]}
-            body |= {"authentication": {"on (Adobe IMS token)": "ims", "off": "none"}[values["Authentication"]]}
-            assert body["authentication"] == "ims"
-            made[task.key] = ajo.automation.create("webhooks", body)
-            return {"url": made[task.key]["url"]}
-        if task.key == "credential":
-            made["credential"] = ajo.automation.create(
-                "credentials",
-                {
-                    "name": values["Name"],
-                    "vendor": "custom",
-                    "provider_url": values["Provider URL"],
-                    "payload_template": values["Provider Payload"],
-                },
-            )
-            assert values["API Token"] is None, "a secret's value is not stored in the task"
-            return {}
-        ajo.automation.create(
-            "channel-configurations",
-            {
-                "name": values["Name"],
-                "channel": "sms",
-                "message_type": values["Type"].lower(),
-                "credential_id": made["credential"]["id"],
-                "sender": values["Sender number"],
-            },
-        )
-        return {}
-
-    while house.run_to_end("acme").status != "active":
-        values = act_as_the_person()
-        house.command("confirm", "acme", asked[-1], values=values, by="Jo Doe")
-    assert asked == ["inbound-webhook", "feedback-webhook", "credential", "channel-configuration"]
-    declared = house.resource("acme", "ajo_credential")
-    assert (declared.provenance, declared.declared_by) == ("declared", "Jo Doe")
 
 
 def test_a_reply_from_the_handset_reaches_ajos_inbound_webhook_as_json(house):

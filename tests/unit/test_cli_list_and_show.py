@@ -77,6 +77,34 @@ def test_show_prints_findings_with_their_cures_and_messages(world):
     assert "error 30003" in output
 
 
+HOPS = [
+    {
+        "way": "onboard -> AJO",
+        "text": "a proof of campaign " + "c" * 36,
+        "state": "seen",
+        "at": "2026-11-23T12:00:00+00:00",
+    },
+    {"way": "AJO -> bridge", "text": "nothing came for this handset", "state": "failed", "at": None},
+    {"way": "inside AJO", "text": "from outside nothing can be seen", "state": "hidden", "at": None},
+]
+
+
+def test_show_prints_the_hops_of_the_newest_run_that_has_some(world):
+    world.start()
+    run = {"trigger": "first", "sends_message": True, "state": "failed", "requested_at": world.time, "findings": []}
+    world.add(Verification, **run, hops=[HOPS[2]])
+    world.add(Verification, **run, hops=HOPS)
+    world.add(Verification, **run)
+    output = world.onboard("show", "acme")
+    assert "Round trip of the last message, 2026-11-23" in output
+    assert [line.split()[0] for line in output.splitlines() if "AJO" in line and "  " in line][-3:] == ["✔", "✘", "·"]
+    assert world.json("show", "acme")["verifications"][1]["hops"] == HOPS
+    console = terminal(80)
+    with world.fetching() as fetch:
+        print_detail(console, read_onboarding(fetch, "acme"), world.time)
+    assert max(map(len, console.file.getvalue().splitlines())) <= 80
+
+
 def test_brackets_of_vendors_are_text_and_no_markup(world):
     world.start()
     world.script["registration"] = [Failed("refused [red]by[/red] [onb-1]")]

@@ -97,7 +97,22 @@ def test_reading_commands_import_nothing_heavy(world, command):
 
 @pytest.mark.parametrize(
     "command",
-    ["start", "list", "show", "events", "watch", "retry", "cancel", "pause", "resume", "verify", "tasks", "done"],
+    [
+        "start",
+        "list",
+        "show",
+        "events",
+        "watch",
+        "retry",
+        "cancel",
+        "pause",
+        "resume",
+        "verify",
+        "tasks",
+        "task",
+        "done",
+        "evidence",
+    ],
 )
 def test_every_help_has_an_example(world, command):
     assert f"onboard {command}" in world.onboard(command, "--help").split("Example")[1]

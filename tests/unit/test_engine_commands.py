@@ -232,7 +232,7 @@ def test_an_operator_task_waits_for_a_person_and_goes_on_with_what_they_brought(
     world.start()
     world.run("registration")
     assert world.states()[0] is S.WAITING_PERSON
-    assert "onboard done acme inbound-webhook" in world.step("registration").reason
+    assert "onboard task done acme inbound-webhook" in world.step("registration").reason
     with pytest.raises(MissingValues, match="url"):
         world.command("confirm", "inbound-webhook", values={}, by="Jo")
     with pytest.raises(MissingValues, match="url"):

@@ -408,7 +408,7 @@ def test_events_wait_together_while_ajo_is_unwell_and_one_tries_whether_it_is_we
     assert len(take(world)) == 9
 
 
-def test_a_circuit_that_stays_open_asks_again_every_minute_at_the_latest(world, endpoint):
+def test_a_circuit_that_stays_open_goes_on_asking(world, endpoint):
     add_feedback_webhook(world)
     receive(world, "sent")
     fail(world, 14)

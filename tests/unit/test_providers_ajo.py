@@ -250,3 +250,37 @@ def test_adobes_reason_is_read_from_where_its_apis_put_it(client_id, field):
     adobe = Adobe(httpx.Response(400, json={field: "the reason"}))
     with pytest.raises(Refused, match="400: the reason"):
         ajo(adobe, client_id=client_id).surfaces.find_surface("a")
+
+
+PROOF = {"phone_number": "+12125550123", "user_id": "ann", "namespace": "Email", "reference": "onb-1"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_ambiguous"),
+    [
+        (httpx.ReadTimeout("slow"), True),
+        (httpx.Response(503), True),
+        (httpx.Response(200, json={"status": "CREATED"}), True),
+        (httpx.ConnectError("refused"), False),
+        (httpx.Response(429), False),
+    ],
+)
+def test_whether_a_proof_may_have_been_made_is_told(client_id, answer, is_ambiguous):
+    with pytest.raises(Retryable) as caught:
+        ajo(Adobe(answer), client_id=client_id).proofs.create("c/1", **PROOF)
+    assert caught.value.ambiguous is is_ambiguous
+
+
+def test_a_sign_in_that_ends_unclear_leaves_no_doubt_about_the_call(client_id):
+    vendor = Vendor(httpx.Response(500))
+    with pytest.raises(Retryable) as caught:
+        ajo(vendor, client_id=client_id).proofs.create("c1", **PROOF)
+    assert not caught.value.ambiguous
+    assert vendor.paths == ["/ims/token/v3"]
+
+
+def test_a_campaign_id_cannot_leave_its_place_in_the_path(client_id):
+    adobe = Adobe(httpx.Response(404, json={"title": "none"}))
+    with pytest.raises(NotFound):
+        ajo(adobe, client_id=client_id).proofs.create("../x", **PROOF)
+    assert adobe.paths == ["/ajo/simulations/campaigns/..%2Fx/proofs"]

@@ -12,6 +12,7 @@ from models.spec.outline import example_of
 from tests.factories import make_spec, spec_data
 
 PROFILE, US = "rcs.profile", "rcs.registration.us"
+PROOF_ID = "verification.ajo_proof.campaign_id"
 KEYWORDS = {"opt_in": ["START"], "opt_out": ["STOP"], "help": ["HELP"]}
 
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
@@ -39,6 +40,8 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("sms", {"ajo.webhooks": {"inbound_name": "a", "feedback_name": "b"}}, "ajo.webhooks", "is for RCS only"),
     ("sms", {"verification.media_url": "https://a.example/x.png"}, "verification.media_url", "is for MMS only"),
     ("mms", {"verification.media_url": None}, "verification.media_url", "MMS needs it"),
+    ("mms", {"verification.ajo_proof": {"campaign_id": "c-1", "user_id": "ann"}}, "verification.ajo_proof", "RCS only"),
+    ("rcs", {"verification.ajo_proof": {"campaign_id": "Beans!", "user_id": "a"}}, PROOF_ID, "not an AJO campaign id"),
     ("mms", {"verification.required_status": "read"}, "verification.required_status", "no reading"),
     ("sms", {"verification.every": "0s"}, "verification.every", "out of range"),
     ("sms", {"verification.within": "999999d"}, "verification.within", "out of range"),

@@ -14,8 +14,8 @@ from models.spec.onboarding import CHANNELS
 
 TEMPLATES = Path(__file__).parents[2] / "models" / "spec" / "templates"
 RCS_ONLY = frozenset(
-    "headers value webhooks inbound_name feedback_name keywords opt_in opt_out help default_reply authentication mapping".split()  # noqa: SIM905
-)
+    "headers value auth mtls webhooks inbound_name feedback_name keywords opt_in opt_out help default_reply authentication mapping".split()  # noqa: SIM905
+) | {"ajo_proof", "campaign_id", "user_id", "namespace"}
 # Keys that the models share but a channel refuses, so that its template leaves them out.
 FOREIGN = {"rcs": {"media_url"}, "sms": RCS_ONLY | {"media_url"}, "mms": RCS_ONLY}
 each_channel = pytest.mark.parametrize("channel", ["rcs", "sms", "mms"])
