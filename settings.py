@@ -7,7 +7,9 @@ below :attr:`Settings.home`, all of it on loopback. This module imports nothing 
 from __future__ import annotations
 
 import os
+import re
 import sys
+from datetime import time
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -26,6 +28,16 @@ def _default_home() -> Path:
     """The state folder: ``$XDG_STATE_HOME/onboard``, by default ``~/.local/state/onboard``."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"  # noqa: TID251  this is the reader
     return Path(base) / "onboard"
+
+
+def _read_span(text: str) -> tuple[time, time]:
+    """:raises ValueError: it is not of the form ``20:00-08:00``."""
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text)
+    if match is None or match.group(1, 2) == match.group(3, 4):
+        msg = f"{text!r} is no span of a day: write for example 20:00-08:00"
+        raise ValueError(msg)
+    hour, minute, end_hour, end_minute = map(int, match.groups())
+    return time(hour, minute), time(end_hour, end_minute)
 
 
 class Settings(BaseModel):
@@ -97,6 +109,29 @@ class Settings(BaseModel):
     wait_scale: float = Field(
         1.0, gt=0, description="Multiplies every polling interval. 1 in production, small against the simulator."
     )
+    notice_urls: list[SecretStr] = Field(
+        default_factory=list,
+        description="Who is told of long waits: Apprise URLs, blanks between them (https://hooks.slack.com/…, json://…, mailtos://…). Empty: nobody; the event log says what was due.",
+    )
+    escalation_urls: list[SecretStr] = Field(
+        default_factory=list, description="Who is told in addition when a reminder has not helped. As above."
+    )
+    remind_person_days: float = Field(
+        2.0, gt=0, description="After how many days of waiting for a person a reminder is due."
+    )
+    escalate_person_days: float = Field(
+        7.0, gt=0, description="After how many days of waiting for a person an escalation is due."
+    )
+    remind_vendor_days: float = Field(
+        28.0, gt=0, description="After how many days of waiting for a vendor a reminder is due."
+    )
+    escalate_vendor_days: float = Field(
+        56.0, gt=0, description="After how many days of waiting for a vendor an escalation is due."
+    )
+    quiet_hours: str | None = Field(
+        None, description="When no notice is sent, as 20:00-08:00; it goes out afterwards. Empty: never quiet."
+    )
+    quiet_zone: str = Field("UTC", description="Time zone of the quiet hours, as Europe/Berlin.")
     log_level: str = Field("INFO", description="Log level of every process.")
 
     @classmethod
@@ -112,6 +147,32 @@ class Settings(BaseModel):
     @classmethod
     def _split_keys(cls, value: object) -> object:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+    @field_validator("notice_urls", "escalation_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        # A comma may stand in such a URL, between the recipients of a mail.
+        return value.split() if isinstance(value, str) else value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _is_a_span(cls, value: str | None) -> str | None:
+        if value is not None:
+            _read_span(value)
+        return value
+
+    @field_validator("quiet_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        if value != "UTC":
+            from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError):
+                msg = f"{value!r} is no time zone of this machine: write for example Europe/Berlin"
+                raise ValueError(msg) from None
+        return value
 
     @field_validator("mtls_proxies")
     @classmethod
@@ -147,6 +208,11 @@ class Settings(BaseModel):
     @property
     def is_sqlite(self) -> bool:
         return self.resolved_database_url.startswith("sqlite")
+
+    @property
+    def quiet_span(self) -> tuple[time, time] | None:
+        """Beginning and end of the quiet hours; they may pass midnight."""
+        return _read_span(self.quiet_hours) if self.quiet_hours else None
 
     @property
     def is_embedded_broker(self) -> bool:

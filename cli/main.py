@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "task": ("cli.operator", "Show, confirm, reject or assign one operator task."),
     "done": ("cli.operator", "Short for `task done`."),
     "evidence": ("cli.evidence", "Write the evidence pack of an onboarding, or check one."),
+    "checklist": ("cli.checklist", "Show what has to be true before the launch; confirm what a person settles."),
+    "matrix": ("cli.matrix", "Show who approved where, since when: country by carrier."),
     "inbox": ("cli.inbox", "Look at events on their way to AJO; send parked ones again."),
     "demo": ("cli.demo", "Run three onboardings against the simulator, from nothing to verified."),
     "up": ("cli.up", "Start everything this mode needs and keep it running."),
@@ -92,7 +94,9 @@ def cli() -> None:
 
 
 # Commands that only read leave nothing to tidy up, and Python's own tidying takes a tenth of a second.
-READING = frozenset({"list", "show", "explain", "events", "tasks", "validate", "schema", "settings", "completion"})
+READING = frozenset(
+    {"list", "show", "explain", "events", "tasks", "matrix", "validate", "schema", "settings", "completion"}
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -65,7 +65,7 @@ def print_detail(console: Console, detail: Detail, now: datetime) -> None:
     _print_head(console, detail, now)
     _print_steps(console, detail, now)
     _print_tasks(console, detail.tasks)
-    _print_checklist(console, detail.checklist)
+    _print_checklist(console, detail.checklist, detail.summary.name)
     _print_resources(console, detail.resources, now)
     _print_verifications(console, detail, now)
     _print_messages(console, detail.messages, now)
@@ -149,15 +149,27 @@ def _print_tasks(console: Console, tasks: Sequence[Record]) -> None:
     print_wrapped(console, Text(f"Where, and what to enter: onboard task show {name} ITEM", "dim"), indent=2)
 
 
-def _print_checklist(console: Console, items: Sequence[Record]) -> None:
-    from cli.render import Column, print_columns
+def _print_checklist(console: Console, items: Sequence[Record], name: str) -> None:
+    """What is not settled and holds something up; the rest is a number."""
+    from rich.text import Text
+
+    from cli.render import Column, print_columns, print_wrapped
+    from engine.checklist_view import is_blocking, is_settled
 
     if not items:
         return
     _title(console, "Checklist")
-    rows = [(item["title"], _styled(item["state"]), item["checked_by"], item["detail"] or "") for item in items]
-    print_columns(
-        console, [Column("item"), Column("state"), Column("by", rank=1), Column("detail")], rows, indent=2, wraps=True
+    rows = [
+        (item["key"], _styled(item["state"]), item["checked_by"], item["stage"], item["detail"] or item["title"])
+        for item in items
+        if is_blocking(item) or item["state"] == "unmet"
+    ]
+    if rows:
+        columns = [Column("item"), Column("state"), Column("by"), Column("for", rank=1), Column("detail")]
+        print_columns(console, columns, rows, indent=2, wraps=True)
+    met = sum(map(is_settled, items))
+    print_wrapped(
+        console, Text(f"{met} of {len(items)} met. All, with reasons: onboard checklist {name}", "dim"), indent=2
     )
 
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Row, select, update
 
-from engine import operator_tasks
+from engine import checklist, operator_tasks
 from engine.claim import hold
 from engine.contract import Finding, Suspend, Wait
 from engine.transitions import append_event
 from engine.upsert import upsert
 from models.db import reader
 from models.spec.onboarding import spec_from_json
-from models.states import CheckState, Provenance, ResourceState, StepState
-from models.tables import ChecklistItem, Onboarding, Resource, Step
+from models.states import Provenance, ResourceState, StepState
+from models.tables import Onboarding, Resource, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -214,23 +214,12 @@ class StepContext:
         self.write(work)
 
     # -- checklist and people -----------------------------------------------------------------------------------
-    def check(self, key: str, title: str, *, by: str, is_met: bool | None, detail: str | None = None) -> None:
-        """Record one checklist item; ``is_met`` None means still open."""
-        state = CheckState.OPEN if is_met is None else CheckState.MET if is_met else CheckState.UNMET
-        self.write(
-            lambda connection: upsert(
-                connection,
-                ChecklistItem,
-                key={"onboarding_id": self.lease.onboarding_id, "key": key},
-                values={
-                    "title": title,
-                    "checked_by": by,
-                    "state": state,
-                    "detail": detail,
-                    "updated_at": self.now(),
-                },
-            )
-        )
+    def check(self, item: str, *, is_met: bool | None, each: str | None = None, detail: str | None = None) -> None:
+        """Record one item of ``models/checklists``; ``is_met`` None means still open.
+
+        :param each: the country or number, for an item that has a row for each of them.
+        """
+        checklist.record(self, item, is_met=is_met, each=each, detail=detail)
 
     def person_wait(self, reason: str, *, topic: str = "person", look_again: timedelta | None = None) -> Wait:
         return Wait(

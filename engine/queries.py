@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from engine.checklist_view import read_checklist
 from engine.operator_sheet import open_tasks
 from engine.selection import EVERYTHING, Selection, conditions, placeholders
 from models.states import DONE, OnboardingState, StepState
@@ -238,11 +239,7 @@ def read_onboarding(fetch: Fetch, name: str) -> Detail | None:
             " present_at, seen_at FROM resource WHERE onboarding_id = :id ORDER BY id",
             params,
         ),
-        checklist=fetch(
-            "SELECT key, title, checked_by, state, detail, updated_at FROM checklist_item"
-            " WHERE onboarding_id = :id ORDER BY id",
-            params,
-        ),
+        checklist=read_checklist(fetch, summaries[0].id),
         tasks=open_tasks(fetch, name),
         verifications=fetch(
             "SELECT id, trigger, sends_message, state, requested_at, started_at, finished_at, findings, hops"

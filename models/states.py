@@ -80,3 +80,16 @@ class ForwardState(StrEnum):
     PENDING = "pending"
     FORWARDED = "forwarded"
     PARKED = "parked"
+
+
+class NoticeState(StrEnum):
+    DUE = "due"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    # Its sender vanished: it may have gone out, so it is not sent again.
+    UNCLEAR = "unclear"
+    # Nobody is configured to hear it.
+    MUTED = "muted"
+    # The wait was over, or a higher level was due with it.
+    DROPPED = "dropped"

@@ -24,7 +24,7 @@ VISIBILITY_SECONDS = 900
 app = Celery("onboard", broker=broker_url(settings), task_cls=QuietTask, set_as_current=False)
 
 app.conf.update(
-    imports=("tasks.chain", "tasks.clock", "tasks.inbox"),
+    imports=("tasks.chain", "tasks.clock", "tasks.inbox", "tasks.notices"),
     # Ids only, and JSON only: nothing in a message can run code or leak.
     accept_content=["json"],
     task_serializer="json",

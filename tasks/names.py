@@ -12,10 +12,17 @@ STEP_TASKS = {
 TICK = "clock.tick"
 SWEEP = "clock.sweep"
 FORWARD = "inbox.forward"
+SEND_NOTICES = "notices.send"
 
 STEPS_QUEUE = "steps"
 INBOX_QUEUE = "inbox"
 CLOCK_QUEUE = "clock"
-QUEUES = (STEPS_QUEUE, INBOX_QUEUE, CLOCK_QUEUE)
+NOTICES_QUEUE = "notices"
+QUEUES = (STEPS_QUEUE, INBOX_QUEUE, CLOCK_QUEUE, NOTICES_QUEUE)
 
-ROUTES = {"onboard.*": {"queue": STEPS_QUEUE}, "inbox.*": {"queue": INBOX_QUEUE}, "clock.*": {"queue": CLOCK_QUEUE}}
+ROUTES = {
+    "onboard.*": {"queue": STEPS_QUEUE},
+    "inbox.*": {"queue": INBOX_QUEUE},
+    "clock.*": {"queue": CLOCK_QUEUE},
+    "notices.*": {"queue": NOTICES_QUEUE},
+}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from models.spec.ajo import Ajo
+from models.spec.declaration import Declaration
 from models.spec.rcs import Rcs
 from models.spec.refusal import refuse
 from models.spec.rules import broken_rules
@@ -26,6 +27,9 @@ class _Common(StrictModel):
     twilio: Twilio
     ajo: Ajo
     verification: Verification
+    # Left out while empty, so that specs stored before it existed stay the same.
+    checklist: Annotated[list[Declaration], Field(exclude_if=lambda declared: not declared)] = []
+    """Items of the checklist that a person settled before the start."""
 
     @property
     def sender(self) -> str:

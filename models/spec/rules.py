@@ -7,6 +7,7 @@ says nothing about values of the wrong kind, which may be unhashable; the models
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import phonenumbers
@@ -255,7 +256,31 @@ def _us_registration(data: Any) -> Iterator[Refusal]:
         )
 
 
+def _checklist(data: Any) -> Iterator[Refusal]:
+    declared = pick(data, "checklist")
+    if not isinstance(declared, list) or not declared:
+        return
+    # Late: reading the files takes longer than all other rules together.
+    from models.checklists.catalogue import load_items
+
+    known = [item.id for item in load_items().values() if item.who == "person"]
+    seen: set[str] = set()
+    for index, one in enumerate(declared):
+        item = pick(one, "item")
+        if not isinstance(item, str):
+            continue
+        place = ("checklist", index, "item")
+        if item not in known:
+            near = get_close_matches(item, known, n=1)
+            cure = f"write {near[0]}" if near else f"choose among {', '.join(known)}"
+            yield Refusal(place, f"{shown(item)} is no item that a person settles", cure)
+        elif item in seen:
+            yield Refusal(place, f"{item} is declared twice", "remove one of them")
+        seen.add(item)
+
+
 RULES = (
+    _checklist,
     _one_service,
     _ten_dlc,
     _own_numbers,

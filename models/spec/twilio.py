@@ -11,7 +11,7 @@ from models.spec.refusal import CURE, shown
 from models.spec.types import Matches, Phone, SecretRef, StrictModel, Text
 
 
-def _read_date(value: object) -> object:
+def read_date(value: object) -> object:
     """YAML gives a date for ``2026-11-23`` and text for ``"2026-11-23"``; both are meant."""
     if not isinstance(value, str):
         return value
@@ -56,7 +56,7 @@ class TenDlcAttestation(StrictModel):
     """true, once the Console shows the campaign as registered."""
     attested_by: Annotated[Text, Field(examples=["Maria Gomez"])]
     """Who looked."""
-    attested_on: Annotated[date, BeforeValidator(_read_date), Field(examples=["2026-11-02"])]
+    attested_on: Annotated[date, BeforeValidator(read_date), Field(examples=["2026-11-02"])]
     """When: year-month-day."""
 
 

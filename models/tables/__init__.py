@@ -9,9 +9,11 @@ from models.tables.destination import Destination
 from models.tables.event import Event
 from models.tables.evidence import Evidence
 from models.tables.message import Message
+from models.tables.notice import Notice
 from models.tables.onboarding import Onboarding
 from models.tables.operator_task import OperatorTask
 from models.tables.resource import Resource
+from models.tables.review_status import ReviewStatus
 from models.tables.secret import Secret
 from models.tables.step import Step
 from models.tables.verification import Verification
@@ -26,9 +28,11 @@ __all__ = [
     "Event",
     "Evidence",
     "Message",
+    "Notice",
     "Onboarding",
     "OperatorTask",
     "Resource",
+    "ReviewStatus",
     "Secret",
     "Step",
     "Verification",

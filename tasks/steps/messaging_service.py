@@ -25,6 +25,12 @@ def marked_name(ctx: StepContext) -> str:
 
 def ensure(ctx: StepContext) -> str:
     """The SID of the declared service, or of ours, created if need be."""
+    sid = _find_or_create(ctx)
+    ctx.check("service.ready", is_met=True, detail=sid)
+    return sid
+
+
+def _find_or_create(ctx: StepContext) -> str:
     declared = ctx.spec.twilio.messaging_service
     if declared.sid is not None:
         return _adopt(ctx, declared.sid)
@@ -79,8 +85,7 @@ def ensure_numbers(ctx: StepContext, service_sid: str) -> None:
         detail = (
             "not owned by the account" if number is None else f"cannot send {', '.join(lacking)}" if lacking else None
         )
-        title = f"{phone} is owned and can send {' and '.join(sorted(needed)).upper()}"
-        ctx.check(f"number.{phone}", title, by="program", is_met=detail is None, detail=detail)
+        ctx.check("number", each=phone, is_met=detail is None, detail=detail)
         if number is None or detail is not None:
             cure = (
                 "buy it or correct `twilio.numbers`" if number is None else "choose another number in `twilio.numbers`"
@@ -90,9 +95,6 @@ def ensure_numbers(ctx: StepContext, service_sid: str) -> None:
             )
         if phone not in pool:
             twilio.add_service_number(service_sid, number.sid)
-    if (attestation := ctx.spec.twilio.a2p_10dlc) is not None:
-        detail = f"attested by {attestation.attested_by} on {attestation.attested_on}"
-        ctx.check("us.10dlc", "The US A2P 10DLC campaign is registered", by="person", is_met=True, detail=detail)
 
 
 def observe(ctx: StepContext) -> list[Finding]:

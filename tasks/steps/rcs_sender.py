@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine import kinds
-from engine.contract import Finding, Suspend, Wait
+from engine import checklist, kinds, reviews
+from engine.contract import Finding, Suspend
 from engine.endpoints import inbound_url, status_url
+from engine.matrix import is_known
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
+from tasks.steps import review
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
     from engine.context import StepContext
+    from engine.contract import Wait
+    from engine.reviews import Clock, Place
     from models.spec.onboarding import RcsSpec
     from providers.twilio.types import CountryStatus, RcsSender
 
 KIND = kinds.RCS_SENDER
-REVIEWERS = "Twilio and the carriers"
 ONLINE = frozenset({"ONLINE", "ONLINE:UPDATING"})
 BLOCKED_CARRIERS = frozenset({"REJECTED", "SUSPENDED"})
 
@@ -77,27 +83,17 @@ def ensure_launched(ctx: StepContext, spec: RcsSpec) -> None:
         },
     )
     _record_checklist(ctx, spec, sender)
-    _follow_review(ctx, spec, sender)
+    _follow_review(ctx, spec, sender, reviews.record_statuses(ctx, sender))
 
 
 def _record_checklist(ctx: StepContext, spec: RcsSpec, sender: RcsSender) -> None:
     differences = profile_differences(spec, sender)
-    ctx.check(
-        "rcs.profile",
-        "The profile at Twilio is as declared",
-        by="program",
-        is_met=not differences,
-        detail="; ".join(differences) or None,
-    )
-    ctx.check("rcs.registration.google", "Google registration data is complete", by="program", is_met=True)
-    if spec.rcs.registration.us is not None:
-        ctx.check("rcs.registration.us", "US registration data is complete", by="program", is_met=True)
-    devices = ", ".join(spec.rcs.test_devices) or "none declared"
-    ctx.check("rcs.test_devices", "Test devices accepted the invitation", by="person", is_met=True, detail=devices)
+    ctx.check("rcs.profile", is_met=not differences, detail="; ".join(differences) or None)
     for country in spec.rcs.countries:
         status = _country(sender, country)
         is_met = True if is_usable(sender, country) else False if is_blocked(status) else None
-        ctx.check(f"rcs.country.{country}", f"Usable in {country}", by="vendor", is_met=is_met, detail=describe(status))
+        ctx.check("rcs.country", each=country, is_met=is_met, detail=describe(status))
+    checklist.settle_by_launch(ctx, [country for country in spec.rcs.countries if is_usable(sender, country)])
 
 
 def profile_differences(spec: RcsSpec, sender: RcsSender) -> list[str]:
@@ -128,30 +124,40 @@ def is_blocked(status: CountryStatus | None) -> bool:
 def describe(status: CountryStatus | None) -> str:
     if status is None:
         return "not submitted"
-    carriers = ", ".join(f"{carrier.name} {carrier.status}" for carrier in status.carriers)
-    return f"{status.status}" + (f" ({carriers})" if carriers else "")
+    carriers = ", ".join(f"{carrier.name} {shown_status(carrier.status)}" for carrier in status.carriers)
+    return shown_status(status.status) + (f" ({carriers})" if carriers else "")
 
 
-def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender) -> None:
+def shown_status(status: str) -> str:
+    """The vendor's word; one that nobody knew when this was written has a mark."""
+    return status if is_known(status) else f"{status} (a word unknown to onboard)"
+
+
+def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender, clocks: Mapping[Place, Clock]) -> None:
     """Return when the sender may send as the spec wants; otherwise say who has to move."""
     countries = spec.rcs.countries
     usable = [country for country in countries if is_usable(sender, country)]
     blocked = [country for country in countries if is_blocked(_country(sender, country))]
     if len(usable) == len(countries) or (usable and spec.rcs.go_live == "any_carrier"):
         return
+    look_again = review.next_look(ctx, clocks)
     open_countries = [country for country in countries if country not in usable and country not in blocked]
     if blocked and (spec.rcs.go_live == "all_countries" or not open_countries):
-        raise Suspend(_rejected(ctx, sender, blocked))
-    if sender.status in {"DRAFT", "STUBBED"}:
+        raise Suspend(_rejected(ctx, sender, blocked, look_again))
+    # Nobody ever decides about a country that was left out of the submission.
+    left_out = [country for country in open_countries if sender.countries and _country(sender, country) is None]
+    if sender.status in {"DRAFT", "STUBBED"} or left_out:
+        if (held_up := review.wait_for_checklist(ctx, "submission", clocks)) is not None:
+            raise Suspend(held_up)
         where = (
             f"Twilio Console > Messaging > RCS > Senders > {spec.rcs.profile.display_name} > Compliance registration"
         )
         raise Suspend(
             ctx.person_wait(
-                f"submit the sender for review in the {where}, countries {', '.join(countries)} "
+                f"submit the sender for review in the {where}, countries {', '.join(left_out or countries)} "
                 "(Twilio offers no public API for this)",
                 topic="submission",
-                look_again=ctx.scaled(minutes=15),
+                look_again=look_again,
             )
         )
     if sender.status == "OFFLINE":
@@ -160,31 +166,24 @@ def _follow_review(ctx: StepContext, spec: RcsSpec, sender: RcsSender) -> None:
             ctx.person_wait(
                 f"the RCS sender is offline ({why}): answer Twilio's ticket or correct the profile",
                 topic="offline",
-                look_again=ctx.scaled(hours=1),
+                look_again=look_again,
             )
         )
-    progress = "; ".join(
-        f"{country}: {describe(_country(sender, country))}" for country in countries if country not in usable
-    )
-    raise Suspend(
-        Wait(
-            topic="review",
-            reason=f"review of {spec.rcs.sender_id} is {sender.status}; {progress}",
-            who=REVIEWERS,
-            look_again=ctx.scaled(minutes=1) if sender.status == "CREATING" else ctx.scaled(minutes=15),
-            at_most=timedelta(days=spec.rcs.review_deadline_days),
-        )
-    )
+    if (held_up := review.wait_for_checklist(ctx, "launch", clocks)) is not None:
+        raise Suspend(held_up)
+    progress = {country: describe(_country(sender, country)) for country in countries if country not in usable}
+    wait = review.wait_for_review(ctx, spec, clocks, status=shown_status(sender.status), progress=progress)
+    raise Suspend(replace(wait, look_again=ctx.scaled(minutes=1)) if sender.status == "CREATING" else wait)
 
 
-def _rejected(ctx: StepContext, sender: RcsSender, blocked: list[str]) -> Wait:
+def _rejected(ctx: StepContext, sender: RcsSender, blocked: list[str], look_again: timedelta) -> Wait:
     what = "; ".join(f"{country}: {describe(_country(sender, country))}" for country in blocked)
     reasons = f" ({'; '.join(sender.offline_reasons)})" if sender.offline_reasons else ""
     return ctx.person_wait(
         f"no carrier accepts the sender in {', '.join(blocked)}: {what}{reasons}. Answer Twilio's review ticket, or take "
         f"{', '.join(blocked)} out of `rcs.countries` and run `onboard start FILE --update`",
         topic="rejected",
-        look_again=ctx.scaled(hours=1),
+        look_again=look_again,
     )
 
 
@@ -205,6 +204,8 @@ def observe(ctx: StepContext, spec: RcsSpec) -> list[Finding]:
                 f"RCS sender {sid}", "does not exist any more", "ask Twilio support; a new sender needs a new review"
             )
         ]
+    # Our own memory, not the vendor's: the matrix must not go stale once the channel is active.
+    reviews.record_statuses(ctx, sender)
     subject = f"RCS sender {spec.rcs.sender_id}"
     findings = [
         Finding(subject, difference, "correct the spec, or the profile (a new review)", "warning")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine import kinds
+from engine import checklist, kinds
 from engine.contract import Done, Failed, Finding, Outcome, Suspend
 from models.spec.onboarding import RcsSpec
 from tasks.steps import messaging_service, rcs_sender
@@ -22,7 +22,9 @@ class Registration:
         return None
 
     def inputs(self, spec: AnySpec) -> dict[str, Any]:
-        inputs = {"channel": spec.channel, "twilio": spec.twilio.model_dump(mode="json")}
+        inputs: dict[str, Any] = {"channel": spec.channel, "twilio": spec.twilio.model_dump(mode="json")}
+        if spec.checklist:
+            inputs["checklist"] = [declared.model_dump(mode="json") for declared in spec.checklist]
         return inputs | ({"rcs": spec.rcs.model_dump(mode="json")} if isinstance(spec, RcsSpec) else {})
 
     def observe(self, ctx: StepContext) -> list[Finding]:
@@ -30,6 +32,7 @@ class Registration:
         return findings + (rcs_sender.observe(ctx, ctx.spec) if isinstance(ctx.spec, RcsSpec) else [])
 
     def act(self, ctx: StepContext) -> Outcome:
+        checklist.open_items(ctx)
         _check_account(ctx)
         service_sid = messaging_service.ensure(ctx)
         messaging_service.ensure_numbers(ctx, service_sid)
@@ -42,13 +45,7 @@ class Registration:
 def _check_account(ctx: StepContext) -> None:
     account = ctx.vendors.twilio.fetch_account()
     is_active = account.status == "active"
-    ctx.check(
-        "account.active",
-        "The Twilio account is active",
-        by="program",
-        is_met=is_active,
-        detail=f"status {account.status}",
-    )
+    ctx.check("account.active", is_met=is_active, detail=f"status {account.status}")
     if not is_active:
         raise Suspend(
             Failed(
@@ -56,9 +53,7 @@ def _check_account(ctx: StepContext) -> None:
             )
         )
     is_full = account.type == "Full"
-    ctx.check(
-        "account.full", "The Twilio account is upgraded", by="program", is_met=is_full, detail=f"type {account.type}"
-    )
+    ctx.check("account.full", is_met=is_full, detail=f"type {account.type}")
     if not is_full:
         raise Suspend(
             Failed(

@@ -118,9 +118,9 @@ class CliWorld(EngineWorld):
         return str(path)
 
 
-def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch) -> CliWorld:
+def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type[CliWorld] = CliWorld) -> Any:
     """A world that the command line finds; its database is made by :meth:`CliWorld.migrate`."""
-    world = CliWorld(folder)
+    world = kind(folder)
     for name in ("ONBOARD_DATABASE_URL", "ONBOARD_BROKER_URL", "ONBOARD_SECRET_KEYS", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {

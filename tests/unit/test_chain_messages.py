@@ -15,6 +15,7 @@ from tasks.celery import app
 from tasks.chain import send
 from tasks.inbox import send_forwards
 from tasks.names import QUEUES, STEP_TASKS
+from tasks.notices import wake_sender
 
 
 @pytest.fixture
@@ -66,3 +67,9 @@ def test_forwards_travel_in_a_queue_of_their_own(broker):
     send_forwards([(42, "acme-rcs")])
     ((queue, headers, (args, _, _)),) = messages(broker)
     assert (queue, headers["task"], args) == ("inbox", "inbox.forward", [42])
+
+
+def test_notices_travel_in_a_queue_of_their_own_and_the_message_says_nothing(broker):
+    wake_sender()
+    ((queue, headers, (args, kwargs, _)),) = messages(broker)
+    assert (queue, headers["task"], args, kwargs) == ("notices", "notices.send", [], {})

@@ -18,7 +18,7 @@ def world(tmp_path, monkeypatch):
 
 
 def ask(ctx: StepContext):
-    ctx.check("account.active", "The account is active", by="program", is_met=True)
+    ctx.check("account.active", is_met=True)
     ctx.record("ajo_credential", vendor="ajo", name="acme", external_id="C1", provenance=Provenance.ADOPTED)
     fields = [{"label": "Name", "value": "acme"}, {"label": "Token", "secret": "twilio.auth_token"}]
     return ctx.ask_person("inbound-webhook", title="Create it", place="AJO", fields=fields, bring_back=["url"])

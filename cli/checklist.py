@@ -1,0 +1,229 @@
+"""``checklist``: what has to be true before the launch, and a person's word on it."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.control import command_each, timing
+from cli.exits import USAGE, Exit
+from cli.params import NAME, echo_json, json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rich.console import Console
+
+    from engine.reading import Record
+
+SIGNS = {"met": ("✔", "green"), "unmet": ("✘", "bold red"), "open": ("○", "yellow")}
+# What nobody would write as a note.
+FILE_NAME = re.compile(r"\S+\.(pdf|png|jpe?g|docx?|eml|msg|txt|zip|html?)", re.IGNORECASE)
+LARGEST_FILE = 64 * 1024 * 1024
+
+
+def complete_items(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Keys of a person's items of the onboarding named before."""
+    try:
+        rows = _read(ctx.params["name"])
+    except Exception:
+        return []
+    return [row["key"] for row in rows if row["checked_by"] == "person" and row["key"].startswith(incomplete)]
+
+
+class NameOrCommand(click.Group):
+    """``checklist NAME`` is short for ``checklist show NAME``."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    "checklist",
+    cls=NameOrCommand,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="NAME | COMMAND NAME [ARGS]...",
+)
+def checklist_command() -> None:
+    """Show the checklist of an onboarding; confirm what only a person can settle.
+
+    \b
+    Examples:  onboard checklist acme
+               onboard checklist done acme de.brand_letter --evidence letter.pdf
+               onboard checklist unmet acme mx.spanish --reason "in English"
+    """
+
+
+@checklist_command.command("show")
+@NAME
+@click.option("--full", is_flag=True, help="Reasons and sources also of what is met.")
+@json_option()
+def show_checklist(name: str, full: bool, as_json: bool) -> None:
+    """Show every item, with reason and source.
+
+    Each has its state, who settles it, until when, and what counts as evidence. What holds something up comes first,
+    what is met last. `onboard checklist NAME` is the same.
+    """
+    from engine.checklist_view import is_blocking, is_settled, with_reasons
+
+    rows = with_reasons(_read(name))
+    if as_json:
+        echo_json(rows)
+        return
+    if not rows:
+        click.echo(f"{name} has no checklist yet: its registration has not begun.")
+        return
+    from cli.render import make_console
+    from engine.clock import now
+
+    console, moment = make_console(), now()
+    _print_head(console, name, rows)
+    for row in sorted(rows, key=lambda one: (is_settled(one), not is_blocking(one))):
+        _print_item(console, row, moment, is_full=full or not is_settled(row))
+
+
+@checklist_command.command("done")
+@NAME
+@click.argument("item", shell_complete=complete_items)
+@click.option("--by", metavar="WHO", help="Who says so. [default: your login name]")
+@click.option("--evidence", "proofs", multiple=True, metavar="TEXT_OR_FILE", help="What proves it; may be repeated.")
+@click.option("--note", metavar="TEXT", help="Anything else that should be kept.")
+def done_item(name: str, item: str, by: str | None, proofs: tuple[str, ...], note: str | None) -> int:
+    """Confirm an item.
+
+    A registration that waits for it goes on. Of a file its name, size and SHA-256 are recorded, not its content: keep
+    the file.
+
+    \b
+    Exit codes: 0 done, 2 no such item or not a person's to settle, 4 no such onboarding.
+    """
+    return _settle(name, item, is_met=True, by=by, evidence=[_evidence(proof) for proof in proofs], note=note)
+
+
+@checklist_command.command("unmet")
+@NAME
+@click.argument("item", shell_complete=complete_items)
+@click.option("--by", metavar="WHO", help="Who says so. [default: your login name]")
+@click.option("--reason", required=True, metavar="TEXT", help="What is missing.")
+def unmet_item(name: str, item: str, by: str | None, reason: str) -> int:
+    """Say that an item is not met.
+
+    Also if it was confirmed before; what needs it waits until `done`.
+
+    \b
+    Exit codes: 0 done, 2 no such item or not a person's to settle, 4 no such onboarding.
+    """
+    return _settle(name, item, is_met=False, by=by, evidence=[], note=reason)
+
+
+def _settle(
+    name: str, key: str, *, is_met: bool, by: str | None, evidence: list[dict[str, Any]], note: str | None
+) -> int:
+    from engine import checklist
+
+    who = by or getpass.getuser()
+    word = "met" if is_met else "not met"
+    try:
+        return command_each(
+            [name],
+            lambda connection, each: checklist.settle(
+                connection, each, key, is_met=is_met, by=who, evidence=evidence, note=note, **timing()
+            ),
+            f"{key} is {word}, says {who}",
+        )
+    except checklist.UnknownKey:
+        keys = [row["key"] for row in _read(name) if row["checked_by"] == "person"]
+        raise Exit(f"{name} has no item {key!r}; a person settles: {', '.join(keys) or 'none yet'}.", USAGE) from None
+    except checklist.NotAPersons as error:
+        raise Exit(
+            f"{key} is settled by the {error}, not by anybody's word; see `onboard checklist {name}`.", USAGE
+        ) from None
+
+
+def _evidence(proof: str) -> dict[str, Any]:
+    path = Path(proof)
+    if not path.is_file():
+        if FILE_NAME.fullmatch(proof) and "://" not in proof:
+            raise click.UsageError(
+                f"--evidence {proof}: there is no such file. If it is a text, put it into a sentence."
+            )
+        return {"text": proof}
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise click.UsageError(f"--evidence {proof}: is larger than 64 MB.")
+    with path.open("rb") as file:
+        return {"file": path.name, "bytes": size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _read(name: str) -> list[Record]:
+    from cli.state import reading, unknown_name
+    from engine.checklist_view import read_checklist
+    from engine.queries import find_onboardings
+
+    with reading() as fetch:
+        found = find_onboardings(fetch, [name])
+        if not found:
+            raise unknown_name(fetch, [name])
+        return read_checklist(fetch, found[0].id)
+
+
+def _print_head(console: Console, name: str, rows: Sequence[Record]) -> None:
+    from rich.text import Text
+
+    from cli.render import print_wrapped
+    from engine.checklist_view import is_blocking, is_settled
+
+    needed = {
+        stage: sum(row["stage"] == stage for row in filter(is_blocking, rows)) for stage in ("submission", "launch")
+    }
+    still = "".join(f", {count} still needed for the {stage}" for stage, count in needed.items() if count)
+    counts = f"{sum(map(is_settled, rows))} of {len(rows)} met{still}"
+    print_wrapped(console, Text.assemble((name, "bold"), f"  {counts}"))
+
+
+def _print_item(console: Console, row: Record, now: datetime, *, is_full: bool) -> None:
+    from rich.text import Text
+
+    from cli.render import print_hanging
+
+    sign, style = SIGNS[row["state"]]
+    print_hanging(console, Text.assemble((f"{sign} ", style), (f"{row['key']}  ", "bold")), Text(row["title"]))
+    lines = [("", _standing(row, now))]
+    if is_full:
+        lines += [("Why       ", row["why"]), ("Checked   ", row["check"]), ("Evidence  ", row["wanted"])]
+        lines += [("Source    ", f"{row['source']} ({row['tag']}, {row['read_on']})")] if row["source"] else []
+    for label, text in lines:
+        if text:
+            print_hanging(console, Text(f"    {label}", "dim"), Text(text))
+
+
+def _standing(row: Record, now: datetime) -> str:
+    """Who settles it or did, what for, and until when."""
+    if row["state"] == "met":
+        by = row["confirmed_by"] or row["settled_by"] or row["checked_by"]
+        who = [] if by == "spec" else [f"by {by}"]
+        return "; ".join([*who, *map(_shown, row["evidence"]), *filter(None, [row["detail"]])])
+    who = [f"says {row['confirmed_by']}"] if row["confirmed_by"] else [row["checked_by"]]
+    needed = "advice" if row["stage"] == "advice" else f"needed for the {row['stage']}"
+    due = [_due(row["due_at"], now)] if row["due_at"] else []
+    return ", ".join([*who, needed, *due]) + (f": {row['detail']}" if row["detail"] else "")
+
+
+def _due(moment: datetime, now: datetime) -> str:
+    from cli import words
+
+    return f"due {words.until(moment, now)}" if moment > now else f"overdue for {words.span(now - moment)}"
+
+
+def _shown(proof: Record) -> str:
+    return proof.get("text") or f"{proof['file']} ({proof['bytes']:,} bytes, sha256 {proof['sha256'][:12]}…)"

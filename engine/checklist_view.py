@@ -1,0 +1,50 @@
+"""The checklist as people read it: rows by plain SQL, reasons and sources from the files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.reading import Fetch, Record
+
+
+def read_checklist(fetch: Fetch, onboarding_id: int) -> list[Record]:
+    """The rows of one onboarding in the order in which they were opened."""
+    return fetch(
+        "SELECT key, item, country, title, checked_by, stage, state, settled_by, confirmed_by, evidence, detail,"
+        " opened_at, due_at, updated_at FROM checklist_item WHERE onboarding_id = :id ORDER BY id",
+        {"id": onboarding_id},
+    )
+
+
+def with_reasons(rows: Sequence[Record]) -> list[Record]:
+    """The rows with what their files say of them; empty words for an item that no file has any more."""
+    from models.checklists.catalogue import load_files
+
+    said = {
+        item.id: {
+            "why": item.why,
+            "check": item.check,
+            "wanted": item.evidence,
+            "source": item.source,
+            "tag": item.tag,
+            "read_on": item.read_on.isoformat(),
+            "file": name,
+            "version": file.version,
+        }
+        for name, file in load_files().items()
+        for item in file.items
+    }
+    nothing = dict.fromkeys(("why", "check", "wanted", "source", "tag", "read_on", "file"), "") | {"version": None}
+    return [row | said.get(row["item"], nothing) for row in rows]
+
+
+def is_settled(row: Record) -> bool:
+    return bool(row["state"] == "met")
+
+
+def is_blocking(row: Record) -> bool:
+    """Whether something waits, or will wait, for it."""
+    return row["stage"] != "advice" and not is_settled(row)
