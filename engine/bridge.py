@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Twilio lists a message a moment after accepting it. Before this age, one that is not listed may still turn up.
 LISTING_DELAY = timedelta(seconds=30)
+# Of a message that AJO gave none. AJO does not know it: to AJO the message goes by its SID.
+OWN_REFERENCE = "onboard-"
 
 
 class Task(StrEnum):

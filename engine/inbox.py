@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exists, func, or_, select, update
 
 from engine import circuits
+from engine.bridge import OWN_REFERENCE
 from engine.retry import next_delay
 from engine.transitions import append_event, lock_onboarding
 from engine.wake import BATCH, signal_step
@@ -135,7 +136,9 @@ def client_references(connection: Connection, sids: Iterable[str]) -> dict[str, 
     references = {sid: sid for sid in sids}
     for table in (Message, BridgeMessage):
         found = select(table.c.sid, table.c.client_reference).where(table.c.sid.in_(list(references)))
-        references |= {row.sid: row.client_reference for row in connection.execute(found).all()}
+        for row in connection.execute(found).all():
+            if not row.client_reference.startswith(OWN_REFERENCE):
+                references[row.sid] = row.client_reference
     return references
 
 

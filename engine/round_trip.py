@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, select, update
 
+from engine.bridge import OWN_REFERENCE
 from engine.inbox import PROBE_PREFIX
 from engine.message_status import status_of
 from engine.proofs import FAILED, REFUSED
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     Record = Row[Any]
 
-# How the bridge names a message to which AJO gave no name.
-OWN_REFERENCE = "onboard-"
 BEYOND = "what AJO makes of the feedback: from outside, only the answer of its webhook can be seen"
 
 

@@ -98,7 +98,7 @@ class Bridge:
     # -- once ---------------------------------------------------------------------------------------------------
     def _send_once(self, line: Line, message: OutboundMessage, recipient: str) -> Answer:
         # Without a reference nothing tells a repeated request from a second message: each is sent (docs/bridge.md).
-        reference = message.reference or f"onboard-{uuid.uuid4().hex}"
+        reference = message.reference or f"{bridge.OWN_REFERENCE}{uuid.uuid4().hex}"
         wanted = bridge.Wanted(line.onboarding_id, reference, recipient, message.fingerprint(), now())
         intent = self._writer.run(self._intend, wanted)
         match intent.task:

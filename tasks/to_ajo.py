@@ -28,16 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where the events of one onboarding go, and under which references.
-
-    :param tokens: the organisation's, where its webhooks ask for them.
-    """
+    """Where the events of one onboarding go, and under which references."""
 
     name: str
     spec: AnySpec
     urls: dict[str, str]
     references: dict[str, str]
-    tokens: ImsTokens | None
 
 
 def load_destinations(shop: Workshop, onboarding_id: int, rows: Sequence[Row[Any]]) -> Destinations:
@@ -50,10 +46,7 @@ def load_destinations(shop: Workshop, onboarding_id: int, rows: Sequence[Row[Any
         )
         urls = {row.kind: row.details.get("url") or "" for row in connection.execute(webhooks).all()}
         references = client_references(connection, {row.message_sid for row in rows})
-    spec = spec_from_json(onboarding.spec)
-    asks_for_token = spec.ajo.webhooks is not None and spec.ajo.webhooks.authentication == "ims"
-    tokens = _tokens(shop, onboarding_id, spec) if asks_for_token else None
-    return Destinations(onboarding.name, spec, urls, references, tokens)
+    return Destinations(onboarding.name, spec_from_json(onboarding.spec), urls, references)
 
 
 def _tokens(shop: Workshop, onboarding_id: int, spec: AnySpec) -> ImsTokens:
@@ -81,4 +74,5 @@ def post_to_ajo(shop: Workshop, row: Row[Any], to: Destinations) -> None:
     assert webhooks is not None  # noqa: S101  the spec demands them for RCS, and only RCS forwards
     ours = Ours(client_reference=to.references[row.message_sid], received_at=row.received_at, sender=to.spec.sender)
     kind: Kind = "inbound" if row.kind == "inbound" else "feedback"
-    post_event(url, ajo_event(kind, webhooks.mapping, row.payload, ours), shop.settings, to.tokens)
+    tokens = _tokens(shop, row.onboarding_id, to.spec) if webhooks.authentication == "ims" else None
+    post_event(url, ajo_event(kind, webhooks.mapping, row.payload, ours), shop.settings, tokens)

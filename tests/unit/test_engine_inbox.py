@@ -321,6 +321,13 @@ def test_ajo_is_told_its_own_reference(world, endpoint):
     assert known == {"SM1": "ref-1", "SMforeign": "SMforeign"}
 
 
+def test_a_message_that_ajo_gave_no_reference_goes_by_its_sid(world, endpoint):
+    add_bridge_message(world)
+    with world.db.begin() as connection:
+        connection.execute(update(BridgeMessage).values(sid="SM1", client_reference=bridge.OWN_REFERENCE + "1"))
+        assert inbox.client_references(connection, ["SM1"]) == {"SM1": "SM1"}
+
+
 def test_due_forwards_are_found_when_their_message_got_lost(world, endpoint):
     add_feedback_webhook(world)
     receive(world, "sent")

@@ -42,7 +42,7 @@ def test_a_person_is_told_the_token_by_reference_only(way):
     fields = wanted_credential(step_context(auth=way, mtls=True)).fields
     assert TOKEN not in repr(fields)
     assert [field["secret"] for field in fields if "secret" in field] == [kinds.BRIDGE_TOKEN] * (way != "none")
-    assert {"label": "mTLS support", "value": "on"} in fields
+    assert {"label": "mTLS support", "choice": "on"} in fields
 
 
 def test_the_payload_of_basic_and_bearer_has_what_adobe_demands_and_the_bridge_takes_it():

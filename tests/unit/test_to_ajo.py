@@ -5,10 +5,9 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import delete
 
-from models.spec.onboarding import spec_to_json
 from models.tables import Secret
 from providers.errors import Retryable
-from tasks.to_ajo import post_to_ajo
+from tasks.to_ajo import Destinations, post_to_ajo
 from tasks.vendors import make_vendors
 from tests.factories import make_spec, spec_data
 from tests.unit.engine_world import EngineWorld
@@ -23,7 +22,13 @@ def test_an_event_waits_while_the_secret_for_its_token_is_not_stored():
     ajo = spec_data("rcs")["ajo"]
     ajo["webhooks"]["authentication"] = "ims"
     row = SimpleNamespace(
-        onboarding_id=world.onboarding().id, kind="status", payload={"MessageStatus": "sent"}, received_at=world.time
+        onboarding_id=world.onboarding().id,
+        kind="status",
+        message_sid="SM1",
+        payload={"MessageStatus": "sent"},
+        received_at=world.time,
     )
+    urls = {"ajo_feedback_webhook": "https://ajo.test/w"}
+    to = Destinations("acme", make_spec("rcs", ajo=ajo), urls, {"SM1": "r-1"})
     with pytest.raises(Retryable, match=r"ajo\.client_secret is not stored: run `onboard start FILE --update`"):
-        post_to_ajo(world.shop, row, spec_to_json(make_spec("rcs", ajo=ajo)), url="https://ajo.test/w", reference="r-1")
+        post_to_ajo(world.shop, row, to)
