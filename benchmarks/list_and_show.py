@@ -119,6 +119,9 @@ def main() -> int:
         for arguments in (
             ["list"],
             ["list", "--waiting", "person"],
+            ["list", "--waiting", "vendor", "--overdue", "--name", "brand-0*"],
+            ["list", "--step", "credential"],
+            ["explain", "brand-05000"],
             ["list", "--status", "active", "--after", "brand-09000", "--json"],
             ["show", "brand-05000"],
             ["show", "brand-05000", "--json"],

@@ -1,60 +1,89 @@
-"""``retry``, ``cancel``, ``pause``, ``resume`` and ``verify``: what a person may ask of an onboarding."""
+"""``retry``, ``cancel``, ``pause`` and ``resume``: what a person may ask of one onboarding, or of many."""
 
 from __future__ import annotations
 
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.exits import FAILED, NEEDS_PERSON, NOT_FOUND, USAGE, Exit
-from cli.params import NAME, NAMES, timeout_option
+from cli.batch import choose, many_options
+from cli.exits import FAILED, NOT_FOUND, USAGE
+from cli.params import by_option, echo_json
+from engine.selection import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
-    from engine.queries import Summary
-    from engine.reading import Record, Source
     from engine.wake import WakeUp
 
     Command = Callable[[Connection, str], Sequence[WakeUp] | None]
 
-LOOK_SECONDS = 0.3
-PAUSE = Event().wait
+# How each result is counted, and the exit code it asks for; the first of these that occurs decides.
+CODES = {"unknown": NOT_FOUND, "failed": FAILED, "not possible": USAGE}
 
 
-def command_each(names: Sequence[str], work: Command, done: str) -> int:
+def command_each(names: Sequence[str], work: Command, done: str, *, as_json: bool = False) -> int:
     """Run one command of ``engine.commands`` for each name, in a transaction of its own, and wake what came of it.
 
     One that is not possible does not keep the others from it. The exit code tells the worst.
     """
-    from cli.state import open_writable, reading, unknown_name
+    from cli.state import open_writable
     from cli.waking import wake
+
+    if not names:
+        return 0
+    wakeups: list[WakeUp] = []
+    results: list[tuple[str, str]] = []
+    with open_writable() as db:
+        try:
+            for name in dict.fromkeys(names):
+                result, message = "done", done.format(name=name)
+                try:
+                    with db.begin() as connection:
+                        made_due = work(connection, name) or []
+                    wakeups += made_due
+                except Exception as error:
+                    result, message = _failure(error, name)
+                results.append((name, result))
+                _print_result(name, result, message, as_json=as_json)
+        finally:
+            # What was committed is woken, whatever ended the rest.
+            wake(wakeups)
+    if len(results) > 1 and not as_json:
+        click.echo(", ".join(f"{_count(results, word)} {word}" for word in ("done", *CODES) if _count(results, word)))
+    return next((CODES[word] for word in CODES if _count(results, word)), 0)
+
+
+def _count(results: Sequence[tuple[str, str]], word: str) -> int:
+    return sum(result == word for _, result in results)
+
+
+def _failure(error: Exception, name: str) -> tuple[str, str]:
+    """What kept this one onboarding from it; every other failure is everybody's and is raised again."""
+    from sqlalchemy.exc import OperationalError
+
+    from cli.state import reading, unknown_name
     from engine.commands import NotPossible, UnknownOnboarding
 
-    wakeups: list[WakeUp] = []
-    unknown: list[str] = []
-    code = 0
-    with open_writable() as db:
-        for name in dict.fromkeys(names):
-            try:
-                with db.begin() as connection:
-                    wakeups += work(connection, name) or []
-            except UnknownOnboarding:
-                unknown.append(name)
-            except NotPossible as error:
-                click.echo(f"Error: {error}", err=True)
-                code = USAGE
-            else:
-                click.echo(f"{name}: {done.format(name=name)}")
-    wake(wakeups)
-    if unknown:
+    if isinstance(error, UnknownOnboarding):
         with reading() as fetch:
-            click.echo(f"Error: {unknown_name(fetch, unknown).message}", err=True)
-        return NOT_FOUND
-    return code
+            return "unknown", unknown_name(fetch, [name]).message
+    if isinstance(error, NotPossible):
+        return "not possible", str(error)
+    if isinstance(error, OperationalError):
+        return "failed", f"{name}: the database did not answer ({str(error).splitlines()[0]})"
+    raise error
+
+
+def _print_result(name: str, result: str, message: str, *, as_json: bool) -> None:
+    if as_json:
+        echo_json({"name": name, "result": result, "message": message}, on_one_line=True)
+    elif result == "done":
+        click.echo(f"{name}: {message}")
+    else:
+        click.echo(f"Error: {message}", err=True)
 
 
 def timing() -> dict[str, Any]:
@@ -66,138 +95,108 @@ def timing() -> dict[str, Any]:
 
 
 @click.command("retry")
-@NAMES
-def retry_command(names: tuple[str, ...]) -> int:
+@many_options
+@click.option("--from", "from_step", type=click.Choice(STEPS), help="Run this step and all behind it again.")
+@by_option()
+def retry_command(
+    names: tuple[str, ...],
+    *,
+    as_json: bool,
+    from_step: str | None,
+    by: str,
+    where: Sequence[tuple[str, str]],
+    **how: Any,
+) -> int:
     """Try again now, from the first step that is not done.
 
     For onboardings that failed, wait or were cancelled; a degraded one goes through all steps and mends what it can.
+    With --from also what is done runs again: each step looks first and adopts what is there. --all and --where leave
+    cancelled ones out, unless --where status=cancelled asks for them.
 
     \b
     Exit codes: 0 done, 2 not possible now (the sentence says why), 4 no such onboarding.
-    Example:    onboard retry acme-rcs
+    Examples:   onboard retry acme-rcs
+                onboard retry acme-rcs --from channel
+                onboard retry --where status=failed --where sandbox=prod
     """
     from engine import commands
+    from models.states import OnboardingState
     from tasks.steps import CATALOGUE
 
+    can = set(commands.CAN_RETRY if from_step is None else commands.CAN_RETRY_FROM)
+    if ("status", "cancelled") not in where:
+        can -= {OnboardingState.CANCELLED}
     return command_each(
-        names,
-        lambda connection, name: commands.retry(connection, CATALOGUE, name, **timing()),
+        choose(names, where=where, can=can, verb="retry", **how),
+        lambda connection, name: commands.retry(connection, CATALOGUE, name, from_step=from_step, actor=by, **timing()),
         "is tried again. Follow with: onboard watch {name}",
+        as_json=as_json,
     )
 
 
 @click.command("cancel")
-@NAMES
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def cancel_command(names: tuple[str, ...], yes: bool) -> int:
+@many_options
+@by_option()
+def cancel_command(names: tuple[str, ...], *, yes: bool, as_json: bool, by: str, **how: Any) -> int:
     """End onboardings, also active ones. What exists at the vendors stays; `onboard retry` takes them up again.
 
     \b
     Exit codes: 0 done, 2 ended already, 4 no such onboarding.
-    Example:    onboard cancel acme-rcs --yes
+    Examples:   onboard cancel acme-rcs --yes
+                onboard cancel --where brand="Acme Coffee"
     """
     from engine import commands
     from engine.clock import now
     from settings import is_interactive
 
-    if not yes and is_interactive():
-        click.confirm(f"End {', '.join(names)}?", abort=True)
+    if names and not yes and is_interactive():
+        click.confirm(f"End {', '.join(names)}?", abort=True, err=True)
     return command_each(
-        names, lambda connection, name: commands.cancel(connection, name, at=now()), "cancelled; nothing was removed"
+        choose(names, can=commands.CAN_CANCEL, verb="cancel", yes=yes, **how),
+        lambda connection, name: commands.cancel(connection, name, actor=by, at=now()),
+        "cancelled; nothing was removed",
+        as_json=as_json,
     )
 
 
 @click.command("pause")
-@NAMES
-def pause_command(names: tuple[str, ...]) -> int:
+@many_options
+@by_option()
+def pause_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any) -> int:
     """Hold onboardings after the step that is running: nothing is polled, retried or checked until `onboard resume`.
 
     \b
     Exit codes: 0 done, 2 not possible now (the sentence says why), 4 no such onboarding.
-    Example:    onboard pause acme-rcs
+    Examples:   onboard pause acme-rcs
+                onboard pause --all --yes
     """
     from engine import commands
     from engine.clock import now
 
     return command_each(
-        names,
-        lambda connection, name: commands.pause(connection, name, at=now()),
+        choose(names, can=commands.CAN_PAUSE, verb="pause", **how),
+        lambda connection, name: commands.pause(connection, name, actor=by, at=now()),
         "paused. To go on: onboard resume {name}",
+        as_json=as_json,
     )
 
 
 @click.command("resume")
-@NAMES
-def resume_command(names: tuple[str, ...]) -> int:
+@many_options
+@by_option()
+def resume_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any) -> int:
     """Let paused onboardings go on where they were.
 
     \b
     Exit codes: 0 done, 2 it is not paused, 4 no such onboarding.
-    Example:    onboard resume acme-rcs
+    Examples:   onboard resume acme-rcs
+                onboard resume --where name="acme-*"
     """
     from engine import commands
 
     return command_each(
-        names, lambda connection, name: commands.resume(connection, name, **timing()), "goes on where it was"
+        choose(names, can=commands.CAN_RESUME, verb="resume", **how),
+        lambda connection, name: commands.resume(connection, name, actor=by, **timing()),
+        "goes on where it was",
+        as_json=as_json,
     )
-
-
-@click.command("verify")
-@NAME
-@click.option("--send", is_flag=True, help="Send a test message too; the vendor charges for it as for any.")
-@click.option("--wait", is_flag=True, help="Wait for the result and show the findings.")
-@timeout_option()
-def verify_command(name: str, send: bool, wait: bool, timeout: float | None) -> int:
-    """Check an active or degraded onboarding again now: reads everything, changes nothing.
-
-    \b
-    Exit codes: 0 asked for, or with --wait passed; 1 something differs or the time is over;
-                2 not possible now; 3 waits for a person; 4 no such onboarding.
-    Example:    onboard verify acme-rcs --send --wait
-    """
-    from engine import commands
-
-    code = command_each(
-        [name],
-        lambda connection, each: commands.verify(connection, each, sends_message=send, **timing()),
-        "is being checked" + ("" if wait else ". The result: onboard show {name}"),
-    )
-    if code != 0 or not wait:
-        return code
-    from cli.state import open_readable
-
-    with open_readable() as source:
-        return await_verification(source, name, deadline_seconds=timeout)
-
-
-def await_verification(
-    source: Source, name: str, *, deadline_seconds: float | None, pause: Callable[[float], object] = PAUSE
-) -> int:
-    """Wait for the newest run of the checks and print what it found; the exit code."""
-    import time
-
-    from engine.queries import find_onboardings, last_verification
-
-    end = None if deadline_seconds is None else time.monotonic() + deadline_seconds
-    while True:
-        with source.snapshot() as fetch:
-            one = find_onboardings(fetch, [name])[0]
-            run = last_verification(fetch, one.id)
-        if run is not None and run["state"] in {"passed", "failed"}:
-            return _report(one, run)
-        if one.needs_person:
-            click.echo(f"{name}: waits for a person: {one.reason}")
-            return NEEDS_PERSON
-        if one.step is not None and one.step.state in {"failed", "cancelled"}:
-            raise Exit(f"{name}: the checks ended without a result: {one.reason}")
-        if end is not None and time.monotonic() >= end:
-            raise Exit(f"{name}: no result after {deadline_seconds:g} s; see `onboard show {name}`")
-        pause(LOOK_SECONDS)
-
-
-def _report(one: Summary, run: Record) -> int:
-    for finding in run["findings"]:
-        cure = f" -> {finding['cure']}" if finding["cure"] else ""
-        click.echo(f"  {finding['severity']}: {finding['subject']} {finding['problem']}{cure}")
-    click.echo(f"{one.name}: the checks have {run['state']}")
-    return 0 if run["state"] == "passed" else FAILED

@@ -23,13 +23,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "start": ("cli.start", "Start (or --update) the onboardings declared in spec files."),
     "list": ("cli.onboarding", "List onboardings."),
     "show": ("cli.show", "Show one onboarding: steps, resources, waits, findings."),
+    "explain": ("cli.explain", "Say what an onboarding waits for, since when, and who can end it."),
     "events": ("cli.onboarding", "Show what happened to one onboarding."),
     "watch": ("cli.watch", "Follow onboardings live until they end or wait for a person."),
     "retry": ("cli.control", "Try a failed or waiting onboarding again now."),
     "cancel": ("cli.control", "Stop an onboarding; what exists at the vendors stays."),
     "pause": ("cli.control", "Hold an onboarding after the step that is running."),
     "resume": ("cli.control", "Let a paused onboarding go on."),
-    "verify": ("cli.control", "Check an active onboarding again now."),
+    "verify": ("cli.verify", "Check an active onboarding again now."),
+    "skip": ("cli.by_hand", "Leave a step out, on a person's word."),
+    "mark-done": ("cli.by_hand", "Take a step as done, on a person's word."),
     "tasks": ("cli.operator", "List what waits for a person."),
     "task": ("cli.operator", "Show, confirm, reject or assign one operator task."),
     "done": ("cli.operator", "Short for `task done`."),
@@ -70,7 +73,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name + "_command")
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_") + "_command")
         assert isinstance(command, click.Command)  # noqa: S101  the table above is ours
         return command
 
@@ -91,7 +94,9 @@ def cli() -> None:
 
 
 # Commands that only read leave nothing to tidy up, and Python's own tidying takes a tenth of a second.
-READING = frozenset({"list", "show", "events", "tasks", "matrix", "validate", "schema", "settings", "completion"})
+READING = frozenset(
+    {"list", "show", "explain", "events", "tasks", "matrix", "validate", "schema", "settings", "completion"}
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

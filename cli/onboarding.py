@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.params import NAME, STEPS, Moment, echo_json, json_option
+from cli.params import NAME, Moment, echo_json, json_option
+from engine.selection import STEPS
 from models.states import OnboardingState
 
 if TYPE_CHECKING:
@@ -25,35 +26,34 @@ FOLLOW_SECONDS = 0.5
     "statuses",
     multiple=True,
     type=click.Choice(list(map(str, OnboardingState))),
-    help="Only these; may be repeated.",
+    help="Only these; may be repeated, like all filters.",
 )
-@click.option(
-    "--channel",
-    "channels",
-    multiple=True,
-    type=click.Choice(["rcs", "sms", "mms"]),
-    help="Only these; may be repeated.",
-)
-@click.option(
-    "--sandbox", "sandboxes", multiple=True, metavar="NAME", help="Only these AJO sandboxes; may be repeated."
-)
-@click.option("--waiting", type=click.Choice(["person", "vendor"]), help="Only those that wait for one.")
+@click.option("--channel", "channels", multiple=True, type=click.Choice(["rcs", "sms", "mms"]), help="Only these.")
+@click.option("--sandbox", "sandboxes", multiple=True, metavar="NAME", help="Only these AJO sandboxes.")
+@click.option("--brand", "brands", multiple=True, metavar="NAME", help="Only these brands.")
+@click.option("--name", "names", multiple=True, metavar="GLOB", help="Only names like this; * and ? stand for others.")
+@click.option("--step", "steps", multiple=True, type=click.Choice(STEPS), help="Only those that are at this step.")
+@click.option("--waiting", multiple=True, type=click.Choice(["person", "vendor"]), help="Only those that wait for one.")
+@click.option("--overdue", "is_overdue", is_flag=True, help="Only those whose wait should have ended by now.")
 @click.option("--after", metavar="NAME", help="Begin behind this name.")
 @click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 for all.")
 @json_option()
-def list_command(as_json: bool, limit: int, **filters: Any) -> None:
+def list_command(*, as_json: bool, after: str | None, limit: int, **filters: Any) -> None:
     """List onboardings by name: status, step, since when, and what each waits for.
 
     \b
     Examples:  onboard list
                onboard list --waiting person
+               onboard list --waiting vendor --overdue --name "acme-*"
                onboard list --status failed --status degraded --limit 0 --json
     """
     from cli.state import reading
+    from engine.clock import now
     from engine.queries import list_onboardings
+    from engine.selection import Selection
 
     with reading() as fetch:
-        page = list_onboardings(fetch, limit=limit, **filters)
+        page = list_onboardings(fetch, Selection(**filters), at=now(), after=after, limit=limit)
     if as_json:
         echo_json(page)
     elif not page.onboardings:

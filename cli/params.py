@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNITS = {"s": "seconds", "min": "minutes", "m": "minutes", "h": "hours", "d": "days"}
-STEPS = ("registration", "webhook", "credential", "channel", "verification")
 
 
 def complete_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -71,6 +70,61 @@ class NameAndValue(click.ParamType[tuple[str, str]]):
         if not (separator and name.strip() and text.strip()):
             self.fail(f"{value!r} is not NAME=VALUE: write for example url=https://...", param, ctx)
         return name.strip(), text.strip()
+
+
+class Words(click.ParamType[str]):
+    """A text that says something."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = " ".join(str(value).split())
+        if not text:
+            self.fail("it is empty: write who, why or what shows it.", param, ctx)
+        return text
+
+
+class Condition(click.ParamType[tuple[str, str]]):
+    """``FIELD=VALUE``, one that onboardings can be chosen by."""
+
+    name = "field=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        from engine.selection import EVERYTHING, UnknownField
+
+        if isinstance(value, tuple):
+            return value
+        field, separator, wanted = (part.strip() for part in value.partition("="))
+        if not (separator and wanted):
+            self.fail(f"{value!r} is not FIELD=VALUE: write for example status=failed.", param, ctx)
+        try:
+            EVERYTHING.narrowed([(field, wanted)])
+        except UnknownField as error:
+            self.fail(f"{error}.", param, ctx)
+        return field, wanted
+
+
+def caller() -> str:
+    """Who types: login name and host of this process."""
+    import getpass
+    import socket
+
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that no name belongs to.
+        login = "somebody"
+    return f"{login}@{socket.gethostname()}"
+
+
+def by_option() -> Callable[[Any], Any]:
+    return click.option(
+        "--by",
+        type=Words(),
+        default=caller,
+        metavar="WHO",
+        help="Who asks for it; recorded. [default: your login name and host]",
+    )
 
 
 NAME = click.argument("name", shell_complete=complete_names)

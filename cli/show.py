@@ -89,20 +89,28 @@ def _print_head(console: Console, detail: Detail, now: datetime) -> None:
     one = detail.summary
     head = Text.assemble((one.name, "bold"), "  ", render.status(one), f"  {one.channel.upper()} for {one.brand}")
     console.print(head)
-    render.print_wrapped(console, words.situation(one, now), indent=2)
+    render.print_wrapped(console, _first_sentence(detail, now), indent=2)
     facts = (
         f"AJO sandbox {one.sandbox} of {one.organization_id}, mark {detail.mark}, started {words.clock(one.created_at)}"
     )
     render.print_wrapped(console, Text(facts, "dim"), indent=2)
 
 
+def _first_sentence(detail: Detail, now: datetime) -> str:
+    """All of them: ``onboard explain``."""
+    from cli import words
+    from engine.explain import explain
+
+    return words.sentence(explain(detail.summary, tasks=detail.tasks, checklist=detail.checklist, now=now)[0], now)
+
+
 def _print_steps(console: Console, detail: Detail, now: datetime) -> None:
     from rich.text import Text
 
-    from cli import render, words
+    from cli import render
 
     _title(console, "Steps")
-    sentence = words.situation(detail.summary, now)
+    sentence = _first_sentence(detail, now)
     rows = []
     for step in detail.summary.steps:
         # The sentence above has the reason of the step that is on.

@@ -1,4 +1,4 @@
-"""Words for people: spans of time, and the situation of an onboarding in one sentence."""
+"""Words for people: spans of time, and what an onboarding waits for, a sentence for each thing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from models.states import OnboardingState, StepState
 
 if TYPE_CHECKING:
-    from engine.queries import Step, Summary
+    from collections.abc import Iterator
+
+    from engine.explain import Blocker
+    from engine.queries import Summary
 
 O = OnboardingState  # noqa: E741  as in engine.transitions
 S = StepState
@@ -41,52 +44,72 @@ def clock(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def situation(summary: Summary, now: datetime) -> str:
-    """How it stands, why, since when, and what ends it."""
-    name, step, ago = summary.name, summary.step, span(now - summary.since)
-    match summary.status:
-        case O.ACTIVE if step is not None:
-            return f"It is active, and its checks are running ({step.state.value.replace('_', ' ')})."
-        case O.ACTIVE:
-            next_check = summary.next_verification_at
-            checked = f"; checked again {until(next_check, now)} ({day(next_check)})" if next_check else ""
-            return f"It has been active for {ago}{checked}."
-        case O.PAUSED:
-            return f"A person paused it {ago} ago; `onboard resume {name}` lets it go on."
-        case O.CANCELLED:
-            return f"A person cancelled it {ago} ago; `onboard retry {name}` takes it up again."
-        case O.DEGRADED:
-            return f"It was active, and its checks have failed ({ago} ago): {_sentence(summary.reason)}"
-        case O.FAILED if step is not None:
-            return f"It failed at {step.name} {ago} ago: {_sentence(summary.reason)}"
-        case O.RUNNING | O.WAITING if step is not None:
-            return _progress(summary, step, now)
-        case _:
-            return f"It is {summary.status.value.replace('_', ' ')}."
+# What is true of each kind of blocker. What happens at its deadline and when somebody looks: ``_tail``.
+_SENTENCES = {
+    "active": "It has been active for {ago}",
+    "checking": "It is active, and its checks are running",
+    "degraded": "It was active, and its checks have failed ({ago} ago): {what}",
+    "paused": "{what} {ago} ago, and nothing moves until `{command}`",
+    "next": "It will go on with {step}",
+    "last_attempt": "The worker that is at {step} ends its attempt",
+    "cancelled": "{what} {ago} ago; `{command}` takes it up again",
+    "status": "It is {what}",
+    "last_call": "At {step} {what}; `onboard retry` waits for its end, {until} at the latest",
+    "held": "{step} waits for {what}; it starts {until} at the latest",
+    "ready": "It is ready for {step} and no worker has taken it for {ago}",
+    "running": "It is at work on {step} for {ago}; if its worker goes silent, {then} {until}",
+    "lease_lost": "The worker at {step} went silent {ago} ago; the next sweep gives it to another",
+    "retrying": "A passing failure at {step}: {what}; tries again {looks}; {then}",
+    "wait": "It has waited for {who} for {ago}: {what}",
+    "overdue": "It has waited for {who} for {ago}, longer than it should (until {day}), so a person has to look: {what}",
+    "parked": "It has waited for {who} for {ago}, and nothing looks before: {what}",
+    "failed": "It failed at {step} {ago} ago: {what}",
+    "stuck": "{step} is {what} and nothing will move it; `{command}` does",
+    "task": "A person has had work to do for {step} for {ago}: {what}; `{command}` confirms it",
+    "item_open": "The checklist is open: {what}; {who} can settle it, last seen {ago} ago",
+    "item_unmet": "The checklist is not met: {what}; {who} can settle it, last seen {ago} ago",
+    "events": "{what} of Twilio's not at {who} yet, the oldest for {ago}; tried again {looks}",
+    "events_parked": "{what} of Twilio's kept from AJO until a person looks (`onboard inbox list --state parked`); "
+    "`{command}` sends again",
+    "by_hand": "{step} was {what} ({ago} ago)",
+}
 
 
-def _progress(summary: Summary, step: Step, now: datetime) -> str:
-    ago = span(now - summary.since)
-    if step.is_waiting:
-        deadline = step.waiting_until
-        is_vendors = deadline is not None and not step.needs_person
-        limit = f" If nothing moves by {day(deadline)}, a person is asked." if deadline and is_vendors else ""
-        looks = f" Looks again {until(step.looks_again_at, now)}." if step.looks_again_at else ""
-        who = step.waiting_for or "a person"
-        return f"It has waited for {who} for {ago}: {_sentence(step.reason)}{looks}{limit}"
-    if step.state is S.RETRYING:
-        tries = f"{step.failures} in a row" if step.failures > 1 else "the first"
-        return f"A passing failure at {step.name} ({tries}): {_sentence(step.reason)}"
-    if step.state is S.READY:
-        idle = now - summary.updated_at
-        hint = "; is a worker running? `onboard up` starts one" if idle > LONG_READY else ""
-        return f"It is ready for {step.name} and no worker has taken it for {span(idle)}{hint}."
-    return f"It is at work on {step.name} (step {step.position + 1} of {len(summary.steps)}) for {ago}."
+def sentence(blocker: Blocker, now: datetime) -> str:
+    """What it waits for, since when, who can end it, what happens at the deadline and when somebody looks next."""
+    ago = span(now - blocker.since) if blocker.since else "an unknown time"
+    text = _SENTENCES[blocker.kind].format(
+        what=blocker.what.strip().removesuffix("."),
+        step=blocker.step,
+        who=blocker.who,
+        ago=ago,
+        then=blocker.then,
+        command=blocker.command,
+        until=until(blocker.until, now),
+        day=day(blocker.until) if blocker.until else "",
+        looks=until(blocker.looks_at, now),
+    )
+    return text + "".join(f"; {part}" for part in _tail(blocker, now)) + "."
 
 
-def _sentence(reason: str | None) -> str:
-    text = (reason or "no reason was recorded").strip()
-    return text if text.endswith((".", "!", "?")) else text + "."
+def _tail(blocker: Blocker, now: datetime) -> Iterator[str]:
+    looks_at, command = blocker.looks_at, blocker.command
+    match blocker.kind:
+        case "active" if looks_at is None:
+            yield "no further check is planned"
+        case "active" | "degraded" if looks_at is not None:
+            yield f"checked again {until(looks_at, now)} ({day(looks_at)})"
+        case "wait" | "overdue" if looks_at is not None and now - looks_at > LONG_READY:
+            yield f"its next look has been due for {span(now - looks_at)}: is the scheduler running? `onboard up` starts it"
+        case "wait" | "overdue" if looks_at is not None:
+            yield f"looks again {until(looks_at, now)}"
+        case "ready" if blocker.since is not None and now - blocker.since > LONG_READY:
+            yield "is a worker running? `onboard up` starts one"
+    if blocker.kind == "wait" and blocker.until is not None:
+        limit = f"by {day(blocker.until)}" if blocker.until - now > timedelta(days=1) else until(blocker.until, now)
+        yield f"if nothing has moved {limit}, {blocker.then}"
+    if blocker.kind in {"degraded", "wait", "parked", "failed"} and command is not None and command not in blocker.what:
+        yield f"then `{command}`"
 
 
 def matter(summary: Summary, now: datetime) -> str:

@@ -84,19 +84,17 @@ def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: f
         raise LeaseLost(lease.step)
 
 
-def release(connection: Connection, onboarding_id: int, name: str) -> bool:
-    """The worker whose lease was taken away by a person has ended its call: the step need not wait for it any longer.
+def release(connection: Connection, onboarding_id: int, name: str, *, at: datetime) -> bool:
+    """The worker whose lease was taken away by a person has ended its call: no step need wait for it any longer.
 
-    True when the step is ready and was only waiting for that.
+    True when the step itself is ready and was only waiting for that; an earlier one is left to the sweep.
     """
     lock_onboarding(connection, onboarding_id)
     held_back = update(Step).where(
-        Step.c.onboarding_id == onboarding_id,
-        Step.c.name == name,
-        Step.c.state == StepState.READY,
-        Step.c.not_before.isnot(None),
+        Step.c.onboarding_id == onboarding_id, Step.c.state == StepState.READY, Step.c.not_before.isnot(None)
     )
-    return connection.execute(held_back.values(not_before=None)).rowcount == 1
+    freed = connection.execute(held_back.values(not_before=None, due_at=at).returning(Step.c.name)).scalars().all()
+    return name in freed
 
 
 def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *, at: datetime) -> bool:
@@ -131,6 +129,7 @@ def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *,
         due_at=None if is_poison else at,
         waiting_since=at if is_poison else Step.c.waiting_since,
         waiting_topic="lost" if is_poison else Step.c.waiting_topic,
+        waiting_until=None if is_poison else Step.c.waiting_until,
         waiting_for="a person" if is_poison else Step.c.waiting_for,
     )
     if freed:

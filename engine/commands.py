@@ -1,4 +1,7 @@
-"""What a person may ask of an onboarding. Each command is one transaction; what it makes due is returned, not sent."""
+"""What a person may ask of an onboarding. Each command is one transaction; what it makes due is returned, not sent.
+
+``actor`` is who asks; it goes into the event log with what was asked. Deciding a step by hand: :mod:`engine.by_hand`.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,14 @@ if TYPE_CHECKING:
 
 S = StepState
 O = OnboardingState  # noqa: E741  as in engine.transitions
+
+# The statuses in which each command makes sense.
+CAN_PAUSE = frozenset({O.RUNNING, O.WAITING, O.ACTIVE, O.DEGRADED})
+CAN_RESUME = frozenset({O.PAUSED})
+CAN_CANCEL = frozenset(O) - {O.CANCELLED, O.REMOVED, O.TEARING_DOWN}
+CAN_RETRY = frozenset({O.WAITING, O.FAILED, O.DEGRADED, O.CANCELLED})
+CAN_RETRY_FROM = CAN_RETRY | {O.RUNNING, O.ACTIVE}
+CAN_VERIFY = frozenset({O.ACTIVE, O.DEGRADED})
 
 
 class UnknownOnboarding(LookupError):
@@ -51,20 +62,19 @@ def reopen(
 ) -> list[WakeUp]:
     """Make the first step that has something to do ready and those named after it pending.
 
-    A step that runs right now is cancelled under its worker, whose record will be refused. It starts again when that
-    worker has ended its call (:func:`engine.claim.release`) or its lease is over: before, a new look at the vendor could
-    miss what that call is about to create.
+    A step that runs right now is cancelled under its worker, whose record will be refused. Nothing starts before that
+    worker has ended its call (:func:`engine.claim.release`) or its lease is over: a new look at the vendor could miss what
+    that call is about to create.
     """
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(activated_at=None))
-    found = select(Step.c.name, Step.c.state, Step.c.due_at).where(Step.c.onboarding_id == row.id)
+    found = select(Step).where(Step.c.onboarding_id == row.id)
     steps = {step.name: step for step in connection.execute(found).all()}
     states = {name: step.state for name, step in steps.items()}
+    lease_end = max((end for step in steps.values() if (end := _lease_end(step)) and end > at), default=None)
     wakeups: list[WakeUp] = []
     for name in catalogue.names:
         if states[name] in DONE and name not in names:
             continue
-        # A cancelled step keeps the end of the lease that it had; see cancel.
-        lease_end = steps[name].due_at if states[name] in {S.RUNNING, S.CANCELLED} else None
         if states[name] is S.RUNNING:
             move_step(
                 connection,
@@ -86,6 +96,8 @@ def reopen(
                 sources=(states[name],),
                 target=target,
                 at=at,
+                # What a person said of it no longer holds.
+                reason=f"{name} runs again, as asked" if steps[name].settled_by else None,
                 due_at=(lease_end or at + timedelta(seconds=grace_seconds)) if is_first else None,
                 not_before=lease_end if is_first else None,
                 failures=0,
@@ -104,44 +116,87 @@ def reopen(
     return wakeups
 
 
+def _lease_end(step: Row[Any]) -> datetime | None:
+    """Until when a worker may be in the middle of a call for it, also one that was taken off it."""
+    if step.state is S.READY:
+        return step.not_before  # type: ignore[no-any-return]
+    # A cancelled step keeps the end of the lease that it had; see cancel.
+    return step.due_at if step.state in {S.RUNNING, S.CANCELLED} else None
+
+
 def retry(
-    connection: Connection, catalogue: Catalogue, name: str, *, at: datetime, grace_seconds: float
+    connection: Connection,
+    catalogue: Catalogue,
+    name: str,
+    *,
+    actor: str,
+    at: datetime,
+    grace_seconds: float,
+    from_step: str | None = None,
 ) -> list[WakeUp]:
     """Try again now, from the first step that is not done; also takes up a cancelled onboarding.
 
-    A degraded one goes through all its steps: each mends what it owns and can mend.
+    A degraded one goes through all its steps, but not through those that a person decided by hand: each mends what it
+    owns and can mend.
 
-    :raises NotPossible: there is nothing to try again, or it is at work already.
+    :param from_step: run this step and all that follow again, also what is done and what was decided by hand. They
+        look first and adopt what is there.
+    :raises NotPossible: there is nothing to try again, it is at work already, or it has not come to ``from_step`` yet.
     """
     row = find(connection, name)
-    if row.status is O.ACTIVE:
-        raise NotPossible(f"{name} is active; to check it again: `onboard verify {name}`")
-    if row.status is O.PAUSED:
-        raise NotPossible(f"{name} is paused; to let it go on: `onboard resume {name}`")
-    if row.status is O.RUNNING:
-        raise NotPossible(f"{name} is at work already; see `onboard show {name}`")
-    append_event(connection, row.id, "onboarding:retried", "a person asked to try again", at=at)
+    if row.status not in (CAN_RETRY if from_step is None else CAN_RETRY_FROM):
+        raise NotPossible(_why_no_retry(name, row.status))
+    found = select(Step.c.name, Step.c.state, Step.c.settled_by).where(Step.c.onboarding_id == row.id)
+    steps = {step.name: step for step in connection.execute(found).all()}
+    if from_step is None:
+        by_hand = {step for step in steps if steps[step].settled_by}
+        # Cancelling ends the scheduled checks, so what was active is verified anew; that sets the next date too.
+        again = set(catalogue.names) - by_hand if row.status is O.DEGRADED else {catalogue.names[-1]}
+    else:
+        again = {step.name for step in catalogue.from_step(from_step)}
+        before = [step for step in catalogue.names if step not in again and steps[step].state not in DONE]
+        if before:
+            raise NotPossible(
+                f"{name} has not come to {from_step} yet: {before[0]} is not done; `onboard retry {name}`"
+            )
+    text = f"{actor} asked to try again" + (f" from {from_step}" if from_step else "")
+    details = {"actor": actor, **({"from": from_step} if from_step else {})}
+    append_event(connection, row.id, "onboarding:retried", text, at=at, details=details)
     if row.status is O.CANCELLED:
         move_onboarding(connection, row.id, O.CANCELLED, O.RUNNING, at=at)
-    # A silent check that was under way must not pass for the one that a person asks for now.
-    replace_open_runs(connection, row.id, at=at, only_silent=True)
-    # Cancelling ends the scheduled checks, so what was active is verified anew; that sets the next date too.
-    again = set(catalogue.names) if row.status is O.DEGRADED else {catalogue.names[-1]}
+    # A silent check that was under way must not pass for the one that a person asks for now, nor may one that sent
+    # its message before earlier steps ran again.
+    is_proof_outdated = from_step is not None and from_step != catalogue.names[-1]
+    replace_open_runs(connection, row.id, at=at, only_silent=not is_proof_outdated)
     return reopen(connection, catalogue, row, again, at=at, grace_seconds=grace_seconds)
 
 
-def cancel(connection: Connection, name: str, *, at: datetime) -> None:
+def _why_no_retry(name: str, status: OnboardingState) -> str:
+    match status:
+        case O.ACTIVE:
+            return (
+                f"{name} is active; to check it again: `onboard verify {name}`, to run steps again: "
+                f"`onboard retry {name} --from STEP`"
+            )
+        case O.PAUSED:
+            return f"{name} is paused; to let it go on: `onboard resume {name}`"
+        case O.RUNNING:
+            return f"{name} is at work already; see `onboard show {name}`"
+        case _:
+            return f"{name} is {status.value.replace('_', ' ')}; there is nothing to try again"
+
+
+def cancel(connection: Connection, name: str, *, actor: str, at: datetime) -> None:
     """End it. A worker in the middle of a step finishes its call and then finds its lease gone.
 
     :raises NotPossible: it ended already.
     """
     row = find(connection, name)
-    if row.status in {O.CANCELLED, O.REMOVED, O.TEARING_DOWN}:
+    if row.status not in CAN_CANCEL:
         raise NotPossible(f"{name} is {row.status} already")
-    move_onboarding(connection, row.id, row.status, O.CANCELLED, at=at, reason="a person cancelled it")
+    _move_asked(connection, row, O.CANCELLED, f"{actor} cancelled it", actor=actor, at=at)
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(next_verification_at=None))
-    found = select(Step.c.name, Step.c.state, Step.c.due_at).where(Step.c.onboarding_id == row.id)
-    for step in connection.execute(found).all():
+    for step in connection.execute(select(Step).where(Step.c.onboarding_id == row.id)).all():
         if step.state not in DONE and step.state is not S.CANCELLED:
             move_step(
                 connection,
@@ -151,29 +206,36 @@ def cancel(connection: Connection, name: str, *, at: datetime) -> None:
                 target=S.CANCELLED,
                 at=at,
                 # Its worker may be in the middle of a call: `retry` has to wait for its end.
-                due_at=step.due_at if step.state is S.RUNNING else None,
+                due_at=_lease_end(step),
             )
 
 
-def pause(connection: Connection, name: str, *, at: datetime) -> None:
+def _move_asked(
+    connection: Connection, row: Row[Any], target: OnboardingState, reason: str, *, actor: str, at: datetime
+) -> None:
+    move_onboarding(connection, row.id, row.status, target, at=at, reason=reason, details={"actor": actor})
+
+
+def pause(connection: Connection, name: str, *, actor: str, at: datetime) -> None:
     """Hold it after the step that runs.
 
     :raises NotPossible: it does not move anyway.
     """
     row = find(connection, name)
-    if row.status not in {O.RUNNING, O.WAITING, O.ACTIVE, O.DEGRADED}:
+    if row.status not in CAN_PAUSE:
         raise NotPossible(f"{name} is {row.status}; only a running, waiting, active or degraded one can be paused")
-    move_onboarding(connection, row.id, row.status, O.PAUSED, at=at, reason="a person paused it")
+    _move_asked(connection, row, O.PAUSED, f"{actor} paused it", actor=actor, at=at)
 
 
-def resume(connection: Connection, name: str, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
+def resume(connection: Connection, name: str, *, actor: str, at: datetime, grace_seconds: float) -> list[WakeUp]:
     """Let a paused onboarding go on.
 
     :raises NotPossible: it is not paused.
     """
     row = find(connection, name)
-    if row.status is not O.PAUSED:
+    if row.status not in CAN_RESUME:
         raise NotPossible(f"{name} is {row.status}, not paused")
+    append_event(connection, row.id, "onboarding:resumed", f"{actor} let it go on", at=at, details={"actor": actor})
     move_onboarding(connection, row.id, O.PAUSED, _status_before_pause(connection, row), at=at)
     settle_onboarding(connection, row.id, at=at)
     due_at = at + timedelta(seconds=grace_seconds)
@@ -194,19 +256,21 @@ def _status_before_pause(connection: Connection, row: Row[Any]) -> OnboardingSta
 
 
 def verify(
-    connection: Connection, name: str, *, sends_message: bool, at: datetime, grace_seconds: float
+    connection: Connection, name: str, *, sends_message: bool, actor: str, at: datetime, grace_seconds: float
 ) -> list[WakeUp]:
     """Ask for a run of the checks now.
 
     :raises NotPossible: the onboarding is not active yet, or a run is under way.
     """
     row = find(connection, name)
-    if row.status not in {O.ACTIVE, O.DEGRADED}:
+    if row.status not in CAN_VERIFY:
         raise NotPossible(f"{name} is {row.status}; only an active or degraded onboarding can be verified again")
     if not begin_verification(
         connection, row.id, trigger="request", sends_message=sends_message, at=at, grace_seconds=grace_seconds
     ):
         raise NotPossible(f"a verification of {name} is under way; see `onboard show {name}`")
+    text = f"{actor} asked for a check" + (" with a test message" if sends_message else "")
+    append_event(connection, row.id, "verification:requested", text, at=at, details={"actor": actor})
     return [WakeUp(row.id, name, "verification")]
 
 

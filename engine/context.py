@@ -20,7 +20,7 @@ from engine.transitions import append_event
 from engine.upsert import upsert
 from models.db import reader
 from models.spec.onboarding import spec_from_json
-from models.states import Provenance, ResourceState
+from models.states import Provenance, ResourceState, StepState
 from models.tables import Onboarding, Resource, Step
 
 if TYPE_CHECKING:
@@ -278,11 +278,22 @@ class StepContext:
         return found
 
     def observe_all(self) -> list[Finding]:
-        """The findings of every other step that applies; what verification looks at."""
+        """The findings of every other step that applies and that nobody skipped; what verification looks at."""
         findings: list[Finding] = []
+        left_out = {self.lease.step, *self._skipped_by_hand()}
         for step in self.shop.catalogue.steps:
-            if step.name != self.lease.step and step.skip_reason(self.spec) is None:
+            if step.name not in left_out and step.skip_reason(self.spec) is None:
                 # Many calls without a write between them: a slow vendor must not cost the lease.
                 self.write(lambda _connection: None)
                 findings += step.observe(self)
         return findings
+
+    def _skipped_by_hand(self) -> list[str]:
+        rows = self.read(
+            select(Step.c.name).where(
+                Step.c.onboarding_id == self.lease.onboarding_id,
+                Step.c.state == StepState.SKIPPED,
+                Step.c.settled_by.isnot(None),
+            )
+        )
+        return [row.name for row in rows]

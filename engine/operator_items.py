@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.operator_sheet import HELD, read_tasks
-from engine.queries import WAITS
+from engine.selection import WAITS
 
 if TYPE_CHECKING:
     from engine.reading import Fetch, Record

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.checklist_view import read_checklist
 from engine.operator_sheet import open_tasks
+from engine.selection import EVERYTHING, Selection, conditions, placeholders
 from models.states import DONE, OnboardingState, StepState
 
 if TYPE_CHECKING:
@@ -24,16 +25,6 @@ S = StepState
 # SQLite takes 32,766 parameters at most.
 ID_BATCH = 5_000
 EVENTS_SHOWN = 10
-
-# A look at what is waited for does not end the wait: the step says what it waits for until it is done or has failed.
-_WAITS_FOR_PERSON = (
-    "(s.state = 'waiting_person' OR (s.state IN ('ready', 'running') AND s.waiting_for LIKE 'a person%'))"
-)
-_WAITS_FOR_VENDOR = (
-    "(s.state = 'waiting_vendor'"
-    " OR (s.state IN ('ready', 'running') AND s.waiting_topic IS NOT NULL AND s.waiting_for NOT LIKE 'a person%'))"
-)
-WAITS = {"person": _WAITS_FOR_PERSON, "vendor": _WAITS_FOR_VENDOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +44,9 @@ class Step:
     waiting_since: datetime | None
     waiting_until: datetime | None
     waiting_for: str | None
+    waiting_topic: str | None
+    due_at: datetime | None
+    settled_by: str | None
 
     @property
     def is_waiting(self) -> bool:
@@ -129,34 +123,21 @@ _SUMMARY = (
 )
 _STEPS = (
     "SELECT s.onboarding_id, s.name, s.position, s.state, s.reason, s.attempt AS attempts, s.failures, s.started_at,"
-    " s.finished_at, CASE WHEN s.waiting_since IS NOT NULL THEN s.due_at END AS looks_again_at, s.not_before, s.waiting_since, s.waiting_until, s.waiting_for"
+    " s.finished_at, CASE WHEN s.waiting_since IS NOT NULL THEN s.due_at END AS looks_again_at, s.not_before, s.waiting_since, s.waiting_until, s.waiting_for,"
+    " s.waiting_topic, s.due_at, s.settled_by"
     " FROM step s"
 )
 
 
 def list_onboardings(
-    fetch: Fetch,
-    *,
-    statuses: Sequence[str] = (),
-    channels: Sequence[str] = (),
-    sandboxes: Sequence[str] = (),
-    waiting: str | None = None,
-    after: str | None = None,
-    limit: int = 0,
+    fetch: Fetch, selection: Selection = EVERYTHING, *, at: datetime, after: str | None = None, limit: int = 0
 ) -> Page:
-    """The onboardings that match all filters, from the first name behind ``after``.
+    """The onboardings that are meant, from the first name behind ``after``.
 
-    :param waiting: ``person`` or ``vendor``.
+    :param at: what should have come before this moment is overdue.
     :param limit: at most so many; 0 for all.
     """
-    wheres: list[str] = []
-    params: dict[str, Any] = {}
-    for column, values in (("status", statuses), ("channel", channels), ("sandbox", sandboxes)):
-        if values:
-            wheres.append(f"o.{column} IN ({_placeholders(column, values, params)})")
-    if waiting is not None:
-        wheres.append(f"EXISTS (SELECT 1 FROM step s WHERE s.onboarding_id = o.id AND {WAITS[waiting]})")  # noqa: S608  our words
-        wheres.append("o.status NOT IN ('paused', 'cancelled', 'tearing_down', 'removed')")
+    wheres, params = conditions(selection, at=at)
     matching = fetch(f"SELECT count(*) AS n FROM onboarding o {_where(wheres)}", params)[0]["n"]  # noqa: S608  our words
     if after is not None:
         wheres.append("o.name > :after")
@@ -167,6 +148,13 @@ def list_onboardings(
     has_more = bool(limit) and len(rows) > limit
     found = _with_steps(fetch, rows[:limit] if has_more else rows)
     return Page(found, found[-1].name if has_more else None, matching, count_by_status(fetch))
+
+
+def select_names(fetch: Fetch, selection: Selection, *, at: datetime) -> list[tuple[str, OnboardingState]]:
+    """Names and statuses of the onboardings that are meant, by name."""
+    wheres, params = conditions(selection, at=at)
+    rows = fetch(f"SELECT o.name, o.status FROM onboarding o {_where(wheres)} ORDER BY o.name", params)  # noqa: S608  our words
+    return [(row["name"], OnboardingState(row["status"])) for row in rows]
 
 
 def count_by_status(fetch: Fetch) -> dict[str, int]:
@@ -181,7 +169,7 @@ def find_onboardings(fetch: Fetch, names: Sequence[str]) -> list[Summary]:
     found: dict[str, Summary] = {}
     for start in range(0, len(names), ID_BATCH):
         params: dict[str, Any] = {}
-        places = _placeholders("name", names[start : start + ID_BATCH], params)
+        places = placeholders("name", names[start : start + ID_BATCH], params)
         rows = fetch(f"{_SUMMARY} WHERE o.name IN ({places})", params)
         found |= {summary.name: summary for summary in _with_steps(fetch, rows)}
     return [found[name] for name in names if name in found]
@@ -206,7 +194,7 @@ def _with_steps(fetch: Fetch, rows: Sequence[Record]) -> list[Summary]:
     for start in range(0, len(rows), ID_BATCH):
         params: dict[str, Any] = {}
         ids = [row["id"] for row in rows[start : start + ID_BATCH]]
-        places = _placeholders("id", ids, params)
+        places = placeholders("id", ids, params)
         for row in fetch(f"{_STEPS} WHERE s.onboarding_id IN ({places}) ORDER BY s.position", params):
             steps[row.pop("onboarding_id")].append(Step(**row | {"state": StepState(row["state"])}))
     return [
@@ -323,6 +311,29 @@ def stored_events(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Forwards:
+    """What has not reached AJO of one onboarding. ``due_at``: when the next of it is tried."""
+
+    waiting: int
+    oldest_at: datetime | None
+    due_at: datetime | None
+    parked: int
+
+
+def read_forwards(fetch: Fetch, onboarding_id: int) -> Forwards:
+    params = {"id": onboarding_id}
+    on_its_way = fetch(
+        "SELECT count(*) AS n, min(received_at) AS oldest_at, min(forward_due_at) AS due_at FROM webhook_event"
+        " WHERE onboarding_id = :id AND forward_due_at IS NOT NULL AND forward_state IN ('arrived', 'pending')",
+        params,
+    )[0]
+    parked = fetch(
+        "SELECT count(*) AS n FROM webhook_event WHERE onboarding_id = :id AND forward_state = 'parked'", params
+    )[0]["n"]
+    return Forwards(on_its_way["n"], on_its_way["oldest_at"], on_its_way["due_at"], parked)
+
+
 def last_verification(fetch: Fetch, onboarding_id: int) -> Record | None:
     """The newest run of the checks."""
     rows = fetch(
@@ -356,10 +367,3 @@ def to_json(value: Any) -> Any:
 def _where(conditions: Iterable[str]) -> str:
     joined = " AND ".join(conditions)
     return f"WHERE {joined}" if joined else ""
-
-
-def _placeholders(prefix: str, values: Sequence[Any], params: dict[str, Any]) -> str:
-    """``:prefix_0, :prefix_1`` for an IN list; the values go into ``params``."""
-    names = [f"{prefix}_{number}" for number in range(len(values))]
-    params.update(zip(names, values, strict=True))
-    return ", ".join(f":{name}" for name in names)

@@ -78,7 +78,7 @@ class SqliteSource:
             self._connection.execute("COMMIT")
 
     def _fetch(self, sql: str, params: Mapping[str, Any]) -> list[Record]:
-        cursor = self._connection.execute(sql, params)
+        cursor = self._connection.execute(sql, _stored_all(params))
         names = [column[0] for column in cursor.description]
         return [decode(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -106,10 +106,11 @@ class EngineSource:
     def snapshot(self) -> Iterator[Fetch]:
         from sqlalchemy import text
 
+        is_sqlite = self._engine.dialect.name == "sqlite"
         with self._engine.begin() as connection:
 
             def fetch(sql: str, params: Mapping[str, Any]) -> list[Record]:
-                result = connection.execute(text(sql), dict(params))
+                result = connection.execute(text(sql), _stored_all(params) if is_sqlite else dict(params))
                 return [decode(row.items()) for row in result.mappings()]
 
             yield fetch
@@ -125,6 +126,14 @@ class EngineSource:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _stored_all(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Times as SQLAlchemy writes them into SQLite: text in UTC, so that they compare with what is stored."""
+    return {
+        name: value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+        for name, value in params.items()
+    }
 
 
 def decode(row: Any) -> Record:

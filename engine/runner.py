@@ -76,7 +76,7 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
     except LeaseLost:
         log.warning("step %s of onboarding %s was taken over while it ran", name, onboarding_id)
         with shop.db.begin() as connection:
-            return TryAgain(0) if release(connection, onboarding_id, name) else Stop()
+            return TryAgain(0) if release(connection, onboarding_id, name, at=shop.now()) else Stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +198,7 @@ def _record_retry(connection: Connection, shop: Workshop, lease: Lease, error: R
             error=error,
             waiting_since=now,
             waiting_topic="gave up",
+            waiting_until=None,
             waiting_for="a person",
             failures=0,
         )

@@ -40,6 +40,13 @@ STEP_MOVES: dict[StepState, frozenset[StepState]] = {
     S.CANCELLED: frozenset({S.READY, S.PENDING}),
 }
 
+# What a person may decide besides, with a name and evidence (engine.by_hand). Not of a step that runs: what its worker is
+# about to create has to be recorded first.
+STEP_MOVES_BY_HAND: dict[StepState, frozenset[StepState]] = {
+    state: frozenset({S.SUCCEEDED, S.SKIPPED})
+    for state in (S.PENDING, S.READY, S.RETRYING, S.WAITING_VENDOR, S.WAITING_PERSON, S.FAILED)
+}
+
 # A look at what is waited for (ready, running) does not end the wait; these do.
 SETTLED = frozenset({S.PENDING, S.SUCCEEDED, S.SKIPPED, S.FAILED, S.CANCELLED})
 
@@ -103,6 +110,8 @@ def move_step(
     fence: int | None = None,
     where: Any = None,
     settles: bool = True,
+    settled_by: str | None = None,
+    details: dict[str, Any] | None = None,
     **columns: Any,
 ) -> bool:
     """Move one step by conditional update, append its event and settle the onboarding's own status.
@@ -111,12 +120,14 @@ def move_step(
     :param fence: only if this is still the current attempt (the fence against late workers).
     :param where: a further SQL condition, checked in the same statement.
     :param settles: False where several steps move together: the caller settles once they all have.
+    :param settled_by: the person who decides it; the moves by hand are then the legal ones.
     :return: False when the step was not in such a state, or belongs to a newer attempt: somebody else decided.
     """
     lock_onboarding(connection, onboarding_id)
     origins = list(sources)
+    moves = STEP_MOVES if settled_by is None else STEP_MOVES_BY_HAND
     for origin in origins:
-        if target not in STEP_MOVES[origin]:
+        if target not in moves.get(origin, ()):
             msg = f"step {name}: {origin} -> {target}"
             raise IllegalMove(msg)
     statement = update(Step).where(
@@ -126,7 +137,7 @@ def move_step(
         statement = statement.where(Step.c.attempt == fence)
     if where is not None:
         statement = statement.where(where)
-    values: dict[str, Any] = {"state": target, "due_at": None, **columns}
+    values: dict[str, Any] = {"state": target, "due_at": None, "settled_by": settled_by, **columns}
     if reason is not None or target not in {S.READY, S.RUNNING}:
         # A step that looks again keeps saying what it waits for.
         values["reason"] = reason
@@ -135,7 +146,7 @@ def move_step(
     if connection.execute(statement.values(**values)).rowcount != 1:
         return False
     text = reason or f"{name} is {target.value.replace('_', ' ')}"
-    append_event(connection, onboarding_id, f"step:{target}", text, at=at, step=name)
+    append_event(connection, onboarding_id, f"step:{target}", text, at=at, step=name, details=details)
     if settles:
         settle_onboarding(connection, onboarding_id, at=at)
     return True
@@ -190,6 +201,7 @@ def move_onboarding(
     *,
     at: datetime,
     reason: str | None = None,
+    details: dict[str, Any] | None = None,
 ) -> bool:
     """Move the onboarding itself. False when it is no longer in ``source``."""
     values: dict[str, Any] = {"reason": None if target is O.ACTIVE else reason, "updated_at": at}
@@ -206,5 +218,5 @@ def move_onboarding(
     if connection.execute(statement.values(**values)).rowcount != 1:
         return False
     text = f"{source.value} -> {target.value}" + (f": {reason}" if reason and target is not O.ACTIVE else "")
-    append_event(connection, onboarding_id, f"onboarding:{target}", text, at=at)
+    append_event(connection, onboarding_id, f"onboarding:{target}", text, at=at, details=details)
     return True

@@ -35,6 +35,8 @@ Step = Table(
     Column("waiting_until", UtcDateTime),
     # Who can end the wait.
     Column("waiting_for", String(200)),
+    # Who skipped it or marked it done by hand; its reason has their words. Empty once it runs again.
+    Column("settled_by", String(200)),
     Column("inputs_digest", String(64), nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),

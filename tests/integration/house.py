@@ -104,7 +104,8 @@ class House:
 
         function = getattr(commands, verb)
         takes = signature(function).parameters
-        options |= {key: value for key, value in {"at": now(), "grace_seconds": 2}.items() if key in takes}
+        known = {"at": now(), "grace_seconds": 2, "actor": "house"}
+        options |= {key: value for key, value in known.items() if key in takes}
         with self.db.begin() as connection:
             first = (connection, CATALOGUE, name) if "catalogue" in takes else (connection, name)
             function(*first, *args, **options)

@@ -7,9 +7,9 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, insert, select
 
-from engine import commands, wake
+from engine import by_hand, commands, wake
 from engine.claim import Lease, claim_step
 from engine.context import Workshop
 from engine.contract import Catalogue, Done
@@ -17,8 +17,8 @@ from engine.runner import Next, run_step
 from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
 from models.db import make_engine
-from models.states import OnboardingState, StepState
-from models.tables import Attempt, Event, Onboarding, Step, metadata
+from models.states import OnboardingState, Provenance, ResourceState, StepState
+from models.tables import Attempt, Event, Onboarding, Resource, Step, metadata
 from settings import Settings
 from tests.factories import make_spec
 
@@ -158,14 +158,35 @@ class EngineWorld:
             )
 
     def command(self, verb: str, *args: Any, name: str = "acme", **options: Any) -> Any:
-        """Run ``engine.commands.<verb>`` with the arguments that every command takes filled in."""
-        function = getattr(commands, verb)
-        known = {"at": self.time, "grace_seconds": 60}
+        """Run ``engine.commands.<verb>`` or ``engine.by_hand.<verb>`` with what every command takes filled in."""
+        function = getattr(commands, verb, None) or getattr(by_hand, verb)
+        known = {"at": self.time, "grace_seconds": 60, "actor": "jo@desk"}
         takes = inspect.signature(function).parameters
-        options |= {key: value for key, value in known.items() if key in takes}
+        options = {key: value for key, value in known.items() if key in takes} | options
         with self.db.begin() as connection:
             first = (connection, self.catalogue, name) if "catalogue" in takes else (connection, name)
             return function(*first, *args, **options)
 
     def onboarding_id(self, connection: Connection, name: str = "acme") -> int:
         return connection.execute(select(Onboarding.c.id).where(Onboarding.c.name == name)).scalar_one()
+
+    def record_resources(self, *kinds: str, name: str = "acme") -> None:
+        """As if earlier attempts had found or made them."""
+        with self.db.begin() as connection:
+            onboarding_id = self.onboarding_id(connection, name)
+            rows = [
+                {
+                    "onboarding_id": onboarding_id,
+                    "step": "registration",
+                    "vendor": "twilio",
+                    "kind": kind,
+                    "name": kind,
+                    "external_id": kind,
+                    "state": ResourceState.PRESENT,
+                    "provenance": Provenance.CREATED,
+                    "details": {},
+                    "intended_at": self.time,
+                }
+                for kind in kinds
+            ]
+            connection.execute(insert(Resource), rows)

@@ -60,7 +60,7 @@ def test_show_says_in_one_sentence_what_is_waited_for(world):
     world.script["registration"] = [REVIEW]
     world.run("registration")
     output = world.onboard("show", "acme")
-    assert "It has waited for Twilio and the carriers for 3 d: US: PENDING." in output
+    assert "It has waited for Twilio and the carriers for 3 d: US: PENDING; its next look has been due for" in output
     assert "a person is asked" in output
 
 

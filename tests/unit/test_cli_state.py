@@ -84,7 +84,9 @@ def test_completion_is_silent_without_a_database(world, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("command", [["list"], ["show", "acme"], ["events", "acme"], ["tasks"], ["list", "--json"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["show", "acme"], ["explain", "acme"], ["events", "acme"], ["tasks"], ["list", "--json"]]
+)
 def test_reading_commands_import_nothing_heavy(world, command):
     world.migrate()
     world.start()
@@ -98,20 +100,8 @@ def test_reading_commands_import_nothing_heavy(world, command):
 @pytest.mark.parametrize(
     "command",
     [
-        "start",
-        "list",
-        "show",
-        "events",
-        "watch",
-        "retry",
-        "cancel",
-        "pause",
-        "resume",
-        "verify",
-        "tasks",
-        "task",
-        "done",
-        "evidence",
+        *("start", "list", "show", "explain", "events", "watch", "retry", "cancel", "pause", "resume", "verify"),
+        *("skip", "mark-done", "tasks", "task", "done", "evidence"),
     ],
 )
 def test_every_help_has_an_example(world, command):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
 from engine.contract import Failed, Wait
-from engine.queries import find_onboardings, list_onboardings, names_like, names_under_way
+from engine.queries import find_onboardings, list_onboardings, names_like, names_under_way, select_names
 from engine.reading import EngineSource
+from engine.selection import EVERYTHING, Selection, UnknownField
 from models.states import OnboardingState, StepState
 from models.tables import Onboarding
 from tests.unit.cli_world import make_world
@@ -23,16 +25,16 @@ def world(tmp_path, monkeypatch):
 
 def names(world, **filters):
     with world.fetching() as fetch:
-        return [one.name for one in list_onboardings(fetch, **filters).onboardings]
+        return [one.name for one in list_onboardings(fetch, Selection(**filters), at=world.time).onboardings]
 
 
 def test_pages_follow_each_other_by_name_and_end(world):
     for name in ("cee", "bee", "dee", "ace-1", "ace"):
         world.start(name)
     with world.fetching() as fetch:
-        first = list_onboardings(fetch, limit=2)
-        second = list_onboardings(fetch, limit=2, after=first.after)
-        third = list_onboardings(fetch, limit=2, after=second.after)
+        first = list_onboardings(fetch, at=world.time, limit=2)
+        second = list_onboardings(fetch, at=world.time, limit=2, after=first.after)
+        third = list_onboardings(fetch, at=world.time, limit=2, after=second.after)
     assert [one.name for page in (first, second, third) for one in page.onboardings] == [
         *("ace", "ace-1"),
         *("bee", "cee"),
@@ -45,7 +47,7 @@ def test_a_full_last_page_has_no_next(world):
     world.start("ace")
     world.start("bee")
     with world.fetching() as fetch:
-        assert list_onboardings(fetch, limit=2).after is None
+        assert list_onboardings(fetch, at=world.time, limit=2).after is None
 
 
 def test_filters_narrow_and_combine(world):
@@ -53,10 +55,10 @@ def test_filters_narrow_and_combine(world):
     world.start("bee-sms")
     world.start("cee-sms")
     world.command("pause", name="cee-sms")
-    assert names(world, channels=["sms"]) == ["bee-sms", "cee-sms"]
-    assert names(world, channels=["sms"], statuses=["paused"]) == ["cee-sms"]
-    assert names(world, statuses=["paused", "running"]) == ["ace-rcs", "bee-sms", "cee-sms"]
-    assert names(world, sandboxes=["elsewhere"]) == []
+    assert names(world, channels=("sms",)) == ["bee-sms", "cee-sms"]
+    assert names(world, channels=("sms",), statuses=("paused",)) == ["cee-sms"]
+    assert names(world, statuses=("paused", "running")) == ["ace-rcs", "bee-sms", "cee-sms"]
+    assert names(world, sandboxes=("elsewhere",)) == []
 
 
 def test_who_is_waited_for_can_be_asked(world):
@@ -64,8 +66,57 @@ def test_who_is_waited_for_can_be_asked(world):
         world.start(name)
         world.script["registration"] = [wait]
         world.run("registration", name)
-    assert names(world, waiting="vendor") == ["vendor"]
-    assert names(world, waiting="person") == ["person"]
+    assert names(world, waiting=("vendor",)) == ["vendor"]
+    assert names(world, waiting=("person",)) == ["person"]
+
+
+def test_names_are_chosen_by_pattern_and_its_own_signs_are_no_wildcards(world):
+    for name in ("acme-rcs", "acme-sms", "bistro-rcs"):
+        world.start(name)
+    assert names(world, names=("*-rcs",)) == ["acme-rcs", "bistro-rcs"]
+    assert names(world, names=("acme-?cs", "bistro*")) == ["acme-rcs", "bistro-rcs"]
+    assert names(world, names=("acme_rcs",)) == names(world, names=("acme%",)) == []
+
+
+def test_the_step_that_is_on_and_the_brand_can_be_asked(world):
+    world.start("ace")
+    world.start("bee", brand="Bee Line")
+    world.run("registration", "bee")
+    assert names(world, steps=("registration",)) == ["ace"]
+    assert names(world, steps=("registration", "webhook")) == ["ace", "bee"]
+    assert names(world, brands=("Bee Line",)) == ["bee"]
+
+
+@pytest.mark.parametrize("how", ["file", "sqlalchemy"])
+def test_overdue_is_a_wait_that_should_have_ended_looked_at_again_or_not(world, how):
+    for name, wait in (("late", REVIEW), ("person", SUBMIT), ("soon", replace(REVIEW, at_most=timedelta(days=90)))):
+        world.start(name)
+        world.script["registration"] = [wait, wait]
+        world.run("registration", name)
+    world.forward(days=60)
+
+    def overdue(**filters):
+        selection = Selection(is_overdue=True, **filters)
+        with EngineSource(world.db).snapshot() if how == "sqlalchemy" else world.fetching() as fetch:
+            return [name for name, _ in select_names(fetch, selection, at=world.time)]
+
+    assert overdue() == ["late", "person"]
+    assert overdue(waiting=("vendor",)) == ["late"]
+    world.make_ready("registration", "late")
+    world.script["registration"] = [REVIEW]
+    world.run("registration", "late")
+    assert overdue(waiting=("person",)) == ["late", "person"]
+    world.command("pause", name="late")
+    assert overdue() == ["person"]
+
+
+def test_conditions_add_up_and_what_cannot_be_asked_is_said():
+    selection = EVERYTHING.narrowed([("status", "failed"), ("name", "a*"), ("status", "active")])
+    assert selection == Selection(statuses=("failed", "active"), names=("a*",))
+    with pytest.raises(UnknownField, match="no field 'colour'; there are: status"):
+        EVERYTHING.narrowed([("colour", "red")])
+    with pytest.raises(UnknownField, match="status is never 'broken'"):
+        EVERYTHING.narrowed([("status", "broken")])
 
 
 def test_a_wait_stays_a_wait_while_somebody_looks(world):
@@ -74,7 +125,7 @@ def test_a_wait_stays_a_wait_while_somebody_looks(world):
     world.run("registration", "vendor")
     world.make_ready("registration", "vendor")
     world.claim("registration", "vendor")
-    assert names(world, waiting="vendor") == ["vendor"]
+    assert names(world, waiting=("vendor",)) == ["vendor"]
     with world.fetching() as fetch:
         step = find_onboardings(fetch, ["vendor"])[0].step
     assert (step.state, step.seen_state) == (StepState.RUNNING, StepState.WAITING_VENDOR)
@@ -85,7 +136,7 @@ def test_a_paused_wait_is_not_asked_of_anybody(world):
     world.script["registration"] = [SUBMIT]
     world.run("registration", "person")
     world.command("pause", name="person")
-    assert names(world, waiting="person") == []
+    assert names(world, waiting=("person",)) == []
 
 
 def test_counts_are_of_all_whatever_the_page(world):
@@ -94,7 +145,7 @@ def test_counts_are_of_all_whatever_the_page(world):
     world.script["registration"] = [Failed("refused")]
     world.run("registration", "bee")
     with world.fetching() as fetch:
-        page = list_onboardings(fetch, statuses=["failed"], limit=1)
+        page = list_onboardings(fetch, Selection(statuses=("failed",)), at=world.time, limit=1)
     assert page.counts == {"running": 2, "failed": 1}
     assert page.matching == 1
 

@@ -1,0 +1,87 @@
+"""Which onboardings a command that takes many is meant for: those named, or all that match, shown before it begins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.exits import USAGE, Exit
+from cli.params import ANY_NAMES, Condition, json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from models.states import OnboardingState
+
+NAMES_SHOWN = 20
+
+
+def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Names, or ``--all`` and ``--where``; ``--yes`` and ``--json``."""
+    for decorate in (  # the last comes first in --help
+        json_option("Print one JSON object a line for each onboarding: name, result, message."),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option(
+            "--where",
+            multiple=True,
+            type=Condition(),
+            metavar="FIELD=VALUE",
+            help="Those that match instead of names: status, channel, sandbox, brand, name (with * and ?), waiting, step. "
+            "Repeated: another value of the same field widens, another field narrows.",
+        ),
+        click.option("--all", "is_all", is_flag=True, help="All instead of names."),
+        ANY_NAMES,
+    ):
+        command = decorate(command)
+    return command
+
+
+def choose(
+    names: Sequence[str],
+    *,
+    is_all: bool,
+    where: Sequence[tuple[str, str]],
+    can: Collection[OnboardingState],
+    verb: str,
+    yes: bool,
+) -> list[str]:
+    """The names to go through. What is chosen by ``--all`` or ``--where`` is shown, and asked for unless ``yes``.
+
+    :param can: statuses in which the command makes sense; others that match are left out, and said.
+    :raises Exit: nobody can be asked and ``yes`` is missing.
+    """
+    if names and (is_all or where):
+        raise click.UsageError("give names, or --all or --where, not both.")
+    if names:
+        return list(dict.fromkeys(names))
+    if not (is_all or where):
+        raise click.UsageError("name the onboardings, or choose them by --where FIELD=VALUE or --all.")
+    from cli.state import reading
+    from engine.clock import now
+    from engine.queries import select_names
+    from engine.selection import EVERYTHING
+    from settings import is_interactive
+
+    with reading() as fetch:
+        found = select_names(fetch, EVERYTHING.narrowed(where), at=now())
+    chosen = [name for name, status in found if status in can]
+    click.echo(_preview(chosen, Counter(status for _, status in found if status not in can), verb), err=True)
+    if chosen and not yes:
+        if not is_interactive():
+            raise Exit(f"nobody can be asked here; to {verb} them, add --yes.", USAGE)
+        click.confirm(
+            f"{verb.capitalize()} {'it' if len(chosen) == 1 else f'these {len(chosen)}'}?", abort=True, err=True
+        )
+    return chosen
+
+
+def _preview(chosen: Sequence[str], left_out: Counter[OnboardingState], verb: str) -> str:
+    rest = ", ".join(f"{count} {status.value.replace('_', ' ')}" for status, count in sorted(left_out.items()))
+    if not chosen:
+        return f"Nothing to {verb}" + (f"; left out: {rest}." if rest else ": no onboarding is like that.")
+    more = f" and {len(chosen) - NAMES_SHOWN} more" if len(chosen) > NAMES_SHOWN else ""
+    what = "1 onboarding" if len(chosen) == 1 else f"{len(chosen)} onboardings"
+    text = f"To {verb}: {what} ({', '.join(chosen[:NAMES_SHOWN])}{more})."
+    return text + (f" Left out: {rest}." if rest else "")
