@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.control import command_each, timing
 from cli.exits import USAGE, Exit
+from cli.operator_input import LONGEST_REASON, Words, read_exhibit, vault_if_any
 from cli.params import NAME, echo_json, json_option
 
 if TYPE_CHECKING:
@@ -20,12 +18,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from engine.evidence import Exhibit
     from engine.reading import Record
 
 SIGNS = {"met": ("✔", "green"), "unmet": ("✘", "bold red"), "open": ("○", "yellow")}
-# What nobody would write as a note.
-FILE_NAME = re.compile(r"\S+\.(pdf|png|jpe?g|docx?|eml|msg|txt|zip|html?)", re.IGNORECASE)
-LARGEST_FILE = 64 * 1024 * 1024
+BY = click.option(
+    "--by", metavar="WHO", type=Words(), default=getpass.getuser, help="Who says so. [default: your login]"
+)
 
 
 def complete_items(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -95,27 +94,28 @@ def show_checklist(name: str, full: bool, as_json: bool) -> None:
 @checklist_command.command("done")
 @NAME
 @click.argument("item", shell_complete=complete_items)
-@click.option("--by", metavar="WHO", help="Who says so. [default: your login name]")
-@click.option("--evidence", "proofs", multiple=True, metavar="TEXT_OR_FILE", help="What proves it; may be repeated.")
-@click.option("--note", metavar="TEXT", help="Anything else that should be kept.")
-def done_item(name: str, item: str, by: str | None, proofs: tuple[str, ...], note: str | None) -> int:
+@BY
+@click.option(
+    "--evidence", "proofs", multiple=True, metavar="FILE_OR_TEXT", help="What proves it: a file, or a sentence."
+)
+@click.option("--note", type=Words(LONGEST_REASON), metavar="TEXT", help="Anything else that should be kept.")
+def done_item(name: str, item: str, by: str, proofs: tuple[str, ...], note: str | None) -> int:
     """Confirm an item.
 
-    A registration that waits for it goes on. Of a file its name, size and SHA-256 are recorded, not its content: keep
-    the file.
+    A registration that waits for it goes on. Evidence is kept, at most 5 MB a file, and goes into the evidence pack.
 
     \b
     Exit codes: 0 done, 2 no such item or not a person's to settle, 4 no such onboarding.
     """
-    return _settle(name, item, is_met=True, by=by, evidence=[_evidence(proof) for proof in proofs], note=note)
+    return _settle(name, item, is_met=True, by=by, exhibits=[read_exhibit(proof) for proof in proofs], note=note)
 
 
 @checklist_command.command("unmet")
 @NAME
 @click.argument("item", shell_complete=complete_items)
-@click.option("--by", metavar="WHO", help="Who says so. [default: your login name]")
-@click.option("--reason", required=True, metavar="TEXT", help="What is missing.")
-def unmet_item(name: str, item: str, by: str | None, reason: str) -> int:
+@BY
+@click.option("--reason", required=True, type=Words(LONGEST_REASON), metavar="TEXT", help="What is missing.")
+def unmet_item(name: str, item: str, by: str, reason: str) -> int:
     """Say that an item is not met.
 
     Also if it was confirmed before; what needs it waits until `done`.
@@ -123,46 +123,31 @@ def unmet_item(name: str, item: str, by: str | None, reason: str) -> int:
     \b
     Exit codes: 0 done, 2 no such item or not a person's to settle, 4 no such onboarding.
     """
-    return _settle(name, item, is_met=False, by=by, evidence=[], note=reason)
+    return _settle(name, item, is_met=False, by=by, exhibits=[], note=reason)
 
 
-def _settle(
-    name: str, key: str, *, is_met: bool, by: str | None, evidence: list[dict[str, Any]], note: str | None
-) -> int:
+def _settle(name: str, key: str, *, is_met: bool, by: str, exhibits: list[Exhibit], note: str | None) -> int:
     from engine import checklist
+    from engine.evidence import NotAcceptable
 
-    who = by or getpass.getuser()
-    word = "met" if is_met else "not met"
+    vault = vault_if_any()
+    said = f"{key} is {'met' if is_met else 'not met'}, says {by}".replace("{", "{{").replace("}", "}}")
     try:
         return command_each(
             [name],
             lambda connection, each: checklist.settle(
-                connection, each, key, is_met=is_met, by=who, evidence=evidence, note=note, **timing()
+                connection, each, key, is_met=is_met, by=by, exhibits=exhibits, note=note, vault=vault, **timing()
             ),
-            f"{key} is {word}, says {who}",
+            said,
         )
     except checklist.UnknownKey:
         keys = [row["key"] for row in _read(name) if row["checked_by"] == "person"]
         raise Exit(f"{name} has no item {key!r}; a person settles: {', '.join(keys) or 'none yet'}.", USAGE) from None
     except checklist.NotAPersons as error:
-        raise Exit(
-            f"{key} is settled by the {error}, not by anybody's word; see `onboard checklist {name}`.", USAGE
-        ) from None
-
-
-def _evidence(proof: str) -> dict[str, Any]:
-    path = Path(proof)
-    if not path.is_file():
-        if FILE_NAME.fullmatch(proof) and "://" not in proof:
-            raise click.UsageError(
-                f"--evidence {proof}: there is no such file. If it is a text, put it into a sentence."
-            )
-        return {"text": proof}
-    size = path.stat().st_size
-    if size > LARGEST_FILE:
-        raise click.UsageError(f"--evidence {proof}: is larger than 64 MB.")
-    with path.open("rb") as file:
-        return {"file": path.name, "bytes": size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        msg = f"{key} is settled by the {error}, not by anybody's word; see `onboard checklist {name}`."
+        raise Exit(msg, USAGE) from None
+    except NotAcceptable as error:
+        raise Exit(str(error), USAGE) from None
 
 
 def _read(name: str) -> list[Record]:
@@ -226,4 +211,4 @@ def _due(moment: datetime, now: datetime) -> str:
 
 
 def _shown(proof: Record) -> str:
-    return proof.get("text") or f"{proof['file']} ({proof['bytes']:,} bytes, sha256 {proof['sha256'][:12]}…)"
+    return f"{proof['name']} ({proof['size']:,} bytes, sha256 {proof['sha256'][:12]}…)"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, or_, select, update
 
 from engine.commands import find
+from engine.evidence import keep, refuse_secrets
 from engine.transitions import append_event
 from engine.wake import WakeUp, signal_step
 from models.checklists.catalogue import find_item, items_for, key_of, stated_by
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from engine.context import StepContext
+    from engine.evidence import Exhibit
+    from engine.vault import Vault
     from models.checklists.catalogue import Applied
     from models.checklists.item import Item
 
@@ -36,7 +39,6 @@ OPEN: dict[str, Any] = {
     "state": CheckState.OPEN,
     "settled_by": None,
     "confirmed_by": None,
-    "evidence": [],
     "detail": None,
 }
 
@@ -103,8 +105,7 @@ def _stated(applied: Applied, spec: Mapping[str, Any]) -> dict[str, Any] | None:
         "state": CheckState.MET,
         "settled_by": "spec",
         "confirmed_by": by and by[:LONGEST_NAME],
-        "evidence": [{"text": text}],
-        "detail": None,
+        "detail": text,
     }
 
 
@@ -204,17 +205,19 @@ def settle(
     *,
     is_met: bool,
     by: str,
-    evidence: Sequence[Mapping[str, Any]] = (),
+    exhibits: Sequence[Exhibit] = (),
     note: str | None = None,
+    vault: Vault | None,
     at: datetime,
     grace_seconds: float,
 ) -> list[WakeUp]:
     """Record a person's word on one item, and let the registration look again if it waits.
 
-    :param evidence: ``{"text"}``, or ``{"file", "bytes", "sha256"}``.
+    :param vault: to refuse secrets in clear; None where this machine has no key to know them.
     :raises engine.commands.UnknownOnboarding: there is none of this name.
     :raises UnknownKey: its checklist has no such item.
     :raises NotAPersons: nobody's word settles it.
+    :raises engine.evidence.NotAcceptable: a piece of evidence or the note cannot be kept.
     """
     onboarding = find(connection, name)
     of_it = (ChecklistItem.c.onboarding_id == onboarding.id) & (ChecklistItem.c.key == key)
@@ -223,19 +226,19 @@ def settle(
         raise UnknownKey(key)
     if row.checked_by != "person":
         raise NotAPersons(row.checked_by)
+    given = [("the note", (note or "").encode()), *((exhibit.name, exhibit.content) for exhibit in exhibits)]
+    refuse_secrets(connection, onboarding.id, vault, given)
     values = {
         "state": CheckState.MET if is_met else CheckState.UNMET,
         "settled_by": "person",
         "confirmed_by": by[:LONGEST_NAME],
-        "evidence": [dict(one) for one in evidence],
         "detail": note,
         "updated_at": at,
     }
     connection.execute(update(ChecklistItem).where(ChecklistItem.c.id == row.id).values(**values))
     kind = "checklist:met" if is_met else "checklist:unmet"
     said = f"{row.title} ({key}): {'met' if is_met else 'not met'}, says {by}" + (f": {note}" if note else "")
-    append_event(
-        connection, onboarding.id, kind, said, at=at, step=STEP, details={"by": by, "evidence": values["evidence"]}
-    )
+    append_event(connection, onboarding.id, kind, said, at=at, step=STEP, details={"by": by})
+    keep(connection, onboarding.id, key, exhibits, step=STEP, by=by, at=at)
     is_ready = signal_step(connection, onboarding.id, STEP, at=at, grace_seconds=grace_seconds)
     return [WakeUp(onboarding.id, name, STEP)] if is_ready else []

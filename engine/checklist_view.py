@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,12 +12,21 @@ if TYPE_CHECKING:
 
 
 def read_checklist(fetch: Fetch, onboarding_id: int) -> list[Record]:
-    """The rows of one onboarding in the order in which they were opened."""
-    return fetch(
-        "SELECT key, item, country, title, checked_by, stage, state, settled_by, confirmed_by, evidence, detail,"
+    """The rows of one onboarding in the order in which they were opened, each with what was handed in for it."""
+    params = {"id": onboarding_id}
+    rows = fetch(
+        "SELECT key, item, country, title, checked_by, stage, state, settled_by, confirmed_by, detail,"
         " opened_at, due_at, updated_at FROM checklist_item WHERE onboarding_id = :id ORDER BY id",
-        {"id": onboarding_id},
+        params,
     )
+    given = fetch(
+        "SELECT item, name, size, sha256, given_by, given_at FROM evidence WHERE onboarding_id = :id ORDER BY id",
+        params,
+    )
+    exhibits: dict[str, list[Record]] = defaultdict(list)
+    for each in given:
+        exhibits[each.pop("item")].append(each)
+    return [row | {"evidence": exhibits[row["key"]]} for row in rows]
 
 
 def with_reasons(rows: Sequence[Record]) -> list[Record]:

@@ -131,7 +131,12 @@ def _with_timeline(messages: list[Record], callbacks: Sequence[Record]) -> list[
 def _approvals(parts: Mapping[str, list[Record]], events: Sequence[Record]) -> list[Record]:
     """Everything that is so because somebody said so: who, what, when, how."""
     said = [
-        {"what": item["title"], "who": f"a {item['checked_by']}", "at": item["updated_at"], "how": item["detail"] or ""}
+        {
+            "what": item["title"],
+            "who": item["confirmed_by"] or f"a {item['checked_by']}",
+            "at": item["updated_at"],
+            "how": item["detail"] or "",
+        }
         for item in parts["checklist"]
         if item["state"] == "met" and item["checked_by"] != "program"
     ]

@@ -27,7 +27,7 @@ SQLITE_FILE = "sqlite:///"
 # Columns whose names do not end in ``_at`` but hold a time, and those that hold JSON: SQLite gives both as text.
 TIMES = frozenset({"at", "waiting_since", "waiting_until", "not_before"})
 JSON = frozenset(
-    "bring_back details evidence fields findings hops instructions params payload spec values".split()  # noqa: SIM905
+    "bring_back details fields findings hops instructions params payload spec values".split()  # noqa: SIM905
 )
 
 

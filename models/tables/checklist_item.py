@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, String, Table, Text, UniqueConstraint
 
 from models.states import CheckState
 from models.tables.base import BigId, UtcDateTime, metadata, primary_key, state_type
@@ -28,8 +28,6 @@ ChecklistItem = Table(
     Column("settled_by", String(10)),
     # The person, where one stands for it.
     Column("confirmed_by", String(200)),
-    # [{text}] or, for files, [{file, bytes, sha256}].
-    Column("evidence", JSON, nullable=False),
     Column("detail", Text),
     Column("opened_at", UtcDateTime),
     Column("due_at", UtcDateTime),

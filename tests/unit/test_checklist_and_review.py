@@ -30,7 +30,7 @@ def test_a_brand_in_the_us_needs_no_persons_word_before_the_submission(world):
     assert world.item("us.ctia").settled_by == "spec"
     dlc = world.item("us.10dlc")
     assert (dlc.state, dlc.confirmed_by) == (CheckState.MET, "Jo Doe")
-    assert "attested on 2026-11-01" in dlc.evidence[0]["text"]
+    assert "attested on 2026-11-01" in dlc.detail
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_spec_may_say_it_before_the_start_and_take_it_back(world):
     assert world.step("registration").waiting_topic == "submission"
     letter = world.item("de.brand_letter")
     assert (letter.settled_by, letter.confirmed_by) == ("spec", "Jo Doe")
-    assert letter.evidence == [{"text": "declared in the spec on 2026-11-01: Ticket 4711"}]
+    assert letter.detail == "declared in the spec on 2026-11-01: Ticket 4711"
     world.start(channel="rcs", rcs=rcs_part(countries=("DE",)), checklist=[PAGES], is_update=True)
     world.run("registration")
     assert world.item("de.brand_letter").state is CheckState.OPEN

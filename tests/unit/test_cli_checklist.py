@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import zipfile
 
 import pytest
 
 from models.states import StepState
-from tests.unit.cli_world import make_world
+from tests.unit.cli_world import TOKEN, make_world
 from tests.unit.review_world import ReviewWorld
 
 
@@ -37,24 +39,27 @@ def test_json_has_every_field(world):
     assert letter["due_at"] > letter["opened_at"]
 
 
-def test_of_a_file_name_size_and_hash_are_kept(world, tmp_path):
+def test_files_and_notes_are_kept(world, tmp_path):
     letter = tmp_path / "letter.pdf"
     letter.write_bytes(b"%PDF signed")
     proof = ("--evidence", str(letter), "--evidence", "Ticket 4711", "--note", "sent by post")
     world.onboard("checklist", "done", "acme", "de.brand_letter", "--by", "Jo Doe", *proof)
     row = world.item("de.brand_letter")
     digest = hashlib.sha256(b"%PDF signed").hexdigest()
-    assert row.evidence == [{"file": "letter.pdf", "bytes": 11, "sha256": digest}, {"text": "Ticket 4711"}]
+    given = next(one for one in world.json("checklist", "acme") if one["key"] == "de.brand_letter")["evidence"]
+    assert [(one["name"], one["size"], one["given_by"]) for one in given] == [
+        ("letter.pdf", 11, "Jo Doe"),
+        ("note.txt", 11, "Jo Doe"),
+    ]
+    assert given[0]["sha256"] == digest
     assert (row.confirmed_by, row.detail) == ("Jo Doe", "sent by post")
     assert "met, says Jo Doe: sent by post" in world.onboard("events", "acme")
-    assert f"letter.pdf (11 bytes, sha256 {digest[:12]}…); Ticket 4711; sent by post" in world.onboard(
-        "checklist", "acme"
-    )
+    assert f"letter.pdf (11 bytes, sha256 {digest[:12]}…); note.txt" in world.onboard("checklist", "acme")
 
 
 def test_a_file_that_is_not_there_is_no_evidence(world):
     output = world.onboard("checklist", "done", "acme", "de.brand_letter", "--evidence", "lettr.pdf", code=2)
-    assert "lettr.pdf: there is no such file" in output
+    assert "there is no file lettr.pdf" in output
     assert world.item("de.brand_letter").state == "open"
 
 
@@ -78,3 +83,27 @@ def test_show_lists_only_what_holds_something_up(world):
     assert "de.brand_letter" in part
     assert "rcs.ticket" not in part
     assert "onboard checklist acme" in part
+
+
+def test_evidence_that_holds_a_secret_is_refused(world):
+    proof = ("--evidence", f"the token is {TOKEN} as you see")
+    output = world.onboard("checklist", "done", "acme", "de.brand_letter", *proof, code=2)
+    assert "holds the secret twilio.auth_token in clear" in output
+    assert TOKEN not in output
+    assert world.item("de.brand_letter").state == "open"
+
+
+def test_a_persons_word_and_its_evidence_are_in_the_evidence_pack(world, tmp_path):
+    letter = tmp_path / "letter.pdf"
+    letter.write_bytes(b"%PDF signed")
+    world.onboard("checklist", "done", "acme", "de.brand_letter", "--by", "Jo Doe", "--evidence", str(letter))
+    pack = tmp_path / "acme.zip"
+    world.onboard("evidence", "acme", "-o", str(pack))
+    with zipfile.ZipFile(pack) as archive:
+        approvals = json.loads(archive.read("approvals.json"))
+        rows = {row["key"]: row for row in json.loads(archive.read("checklist.json"))}
+        (path,) = rows["de.brand_letter"]["evidence"]
+        assert archive.read(path) == b"%PDF signed"
+    said = {(each["what"], each["who"]) for each in approvals}
+    assert ("The Brand Verification Letter for Germany is signed", "Jo Doe") in said
+    assert "all fits" in world.onboard("evidence", "check", str(pack))

@@ -262,7 +262,7 @@ def test_a_persons_item_past_its_due_time_is_told_while_a_vendor_is_waited_for(w
     configure(world, notice_urls=[SLACK])
     begin(world, wait_for(needs_person=False))
     item = {"key": "us.brand_vetting", "item": "us.brand_vetting", "title": "The brand vetting is answered"}
-    kind = {"checked_by": "person", "stage": "launch", "state": "open", "evidence": []}
+    kind = {"checked_by": "person", "stage": "launch", "state": "open"}
     due_at = world.time + timedelta(days=14)
     with world.db.begin() as connection:
         found = world.onboarding_id(connection)

@@ -76,7 +76,7 @@ def act(ctx):
         {"label": "API Token", "secret": "twilio.auth_token"},
     ]
     answer = ctx.ask_person("inbound-webhook", title="Create it", place="AJO", fields=fields, bring_back=["url"])
-    ctx.check("letter", "The letter was sent", by="person", is_met=True, detail=f"by Max to {HANDSET}")
+    ctx.check("rcs.country", each="US", is_met=True, detail=f"by Max to {HANDSET}")
     ctx.record(
         "ajo_inbound_webhook",
         vendor="ajo",
@@ -122,11 +122,11 @@ def test_it_has_who_did_what_with_which_evidence(pack):
     assert next(iter(files)) == "index.html"
     approvals = {(each["what"], each["who"]) for each in load(pack, "approvals.json")}
     assert ("Create it", "Jo Doe") in approvals
-    assert ("The letter was sent", "a person") in approvals
+    assert ("The sender is usable in US", "a vendor") in approvals
     (message,) = load(pack, "messages.json")
     assert message["timeline"][0]["status"] == "delivered"
     page = files["index.html"].decode()
-    for words in ("Jo Doe", "The letter was sent", "evidence/001-page_1.png", "SM1"):
+    for words in ("Jo Doe", "The sender is usable in US", "evidence/001-page_1.png", "SM1"):
         assert words in page
 
 

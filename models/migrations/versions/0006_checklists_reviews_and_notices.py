@@ -11,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-NEW_COLUMNS = ("item", "country", "stage", "settled_by", "confirmed_by", "evidence", "opened_at", "due_at")
+NEW_COLUMNS = ("item", "country", "stage", "settled_by", "confirmed_by", "opened_at", "due_at")
 DUE = sa.text("due_at IS NOT NULL")
 UNDER_WAY = sa.text("settled_at IS NULL AND taken_at IS NOT NULL")
 
@@ -24,7 +24,6 @@ def upgrade() -> None:
         table.add_column(sa.Column("stage", sa.String(length=10), nullable=False, server_default="advice"))
         table.add_column(sa.Column("settled_by", sa.String(length=10), nullable=True))
         table.add_column(sa.Column("confirmed_by", sa.String(length=200), nullable=True))
-        table.add_column(sa.Column("evidence", sa.JSON(), nullable=False, server_default="[]"))
         table.add_column(sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("due_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
