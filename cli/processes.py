@@ -115,7 +115,7 @@ def gateway_command() -> None:
         http="h11",
         h11_max_incomplete_event_size=LONGEST_HEADERS,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from gateway.answers import Answer
     from gateway.app import Gateway
 
-# Each waits for Twilio; Twilio's own callbacks have threads of their own.
-THREADS = 64
-
 
 async def send_message(request: Request) -> Response:
     """AJO's custom provider posts one message."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +16,7 @@ from starlette.routing import Route
 
 from engine.clock import now
 from engine.inbox import backlog
-from gateway.ajo import THREADS, send_message
+from gateway.ajo import send_message
 from gateway.body import BodyRefused
 from gateway.bridge import Bridge
 from gateway.callbacks import PREFIX, Callbacks
@@ -27,7 +28,7 @@ from gateway.writer import Writer
 from models.db import reader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from sqlalchemy import Engine
     from starlette.requests import Request
@@ -120,7 +121,7 @@ class Gateway:
         self.metrics = Metrics(db)
         self.waker = Waker(wake)
         writer = Writer(db)
-        self.bridge = Bridge(db, vault, settings, writer, connections=THREADS)
+        self.bridge = Bridge(db, vault, settings, writer)
         self._callbacks = Callbacks(Receiver(db, vault, settings, writer), self.waker, self.metrics)
         self._others = Starlette(
             middleware=[Middleware(_Counting, metrics=self.metrics)],
@@ -131,6 +132,7 @@ class Gateway:
                 Route("/readyz", readyz),
             ],
             exception_handlers={BodyRefused: _on_refused, SQLAlchemyError: _on_database_error},
+            lifespan=self._living,
         )
         self._others.state.gateway = self
 
@@ -138,6 +140,7 @@ class Gateway:
         is_callback = scope["type"] == "http" and scope["path"].startswith(PREFIX)
         await (self._callbacks if is_callback else self._others)(scope, receive, send)
 
-    def close(self) -> None:
-        """Wait for the calls that are under way."""
-        self.bridge.close()
+    @asynccontextmanager
+    async def _living(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        await self.bridge.close()

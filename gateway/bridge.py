@@ -1,4 +1,4 @@
-"""AJO's messages, sent through Twilio: authenticate, check, intend, send, answer. Synchronous: runs in a worker thread."""
+"""AJO's messages, sent through Twilio: authenticate, check, intend, send, answer. All on the event loop, but for look-ups."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from gateway.receiver import mask_number
 from models.db import reader
 from providers.connections import thread_client
 from providers.errors import NeedsPerson, OnboardingError, RateLimited, Refused, Retryable
+from providers.http_async import AsyncHttp
+from providers.twilio.messages import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,43 +41,42 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# Calls to Twilio at the same time; more wait for their turn.
+CONNECTIONS = 64
+THREADS = 4
+
 
 class Bridge:
-    """Sends for every onboarding. One per process; safe in threads.
+    """Sends for every onboarding. One per process."""
 
-    :param connections: how many calls to Twilio there may be at the same time.
-    """
-
-    def __init__(self, db: Engine, vault: Vault, settings: Settings, writer: Writer, *, connections: int) -> None:
+    def __init__(self, db: Engine, vault: Vault, settings: Settings, writer: Writer) -> None:
         self._db = db
         self._writer = writer
         self._settings = settings
         self._lines = Lines(db, vault, settings)
         self._listing_delay = max(bridge.LISTING_DELAY * settings.wait_scale, timedelta(seconds=1))
-        # Each thread keeps a client of its own: one that all of them shared would cost four times as much a call.
+        self._sender = AsyncHttp(connections=CONNECTIONS)
+        # For what is seldom and blocks: a line that is not known yet, a message that has to be looked for.
         self._clients: list[httpx.Client] = []
-        self._threads = ThreadPoolExecutor(
-            connections, "bridge", initializer=lambda: self._clients.append(thread_client())
-        )
+        self._threads = ThreadPoolExecutor(THREADS, "bridge", initializer=lambda: self._clients.append(thread_client()))
 
-    def close(self) -> None:
-        """Wait for calls under way and close the connections to Twilio."""
+    async def close(self) -> None:
+        """Close the connections to Twilio."""
+        await self._sender.close()
         self._threads.shutdown()
         for client in self._clients:
             client.close()
 
     def gate(self, token: str) -> Gate | Answer:
         """What the onboarding asks of AJO; an answer when it cannot send."""
-        line = self._lines.find(token)
+        line = self._lines.known(token) or self._lines.find(token)
         return line if isinstance(line, Answer) else line.gate
 
     async def answer(self, token: str, headers: Headers, body: bytes, peer: str | None) -> Answer:
-        """As :meth:`send`, for the event loop; waits in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.send, token, headers, body, peer)
-
-    def send(self, token: str, headers: Headers, body: bytes, peer: str | None) -> Answer:
         """Send one message, at most once per reference."""
-        line = self._lines.find(token)
+        line = self._lines.known(token)
+        if line is None:
+            line = await self._in_thread(self._lines.find, token)
         if isinstance(line, Answer):
             return line
         try:
@@ -89,23 +90,26 @@ class Bridge:
             _check_sender(message.sender, line)
         except BadMessage as problem:
             return error(400, f"invalid_{problem.field}", f"{problem.field}: {problem}")
-        return self._send_once(line, message, recipient)
+        return await self._send_once(line, message, recipient)
 
-    def _write(self, row: Row[Any], work: Callable[[Connection, Row[Any]], T]) -> T:
-        result: T = self._writer.run(_each, lambda connection: work(connection, row))
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    async def _write(self, row: Row[Any], work: Callable[[Connection, Row[Any]], T]) -> T:
+        result: T = await self._writer.submit(_each, lambda connection: work(connection, row))
         return result
 
     # -- once ---------------------------------------------------------------------------------------------------
-    def _send_once(self, line: Line, message: OutboundMessage, recipient: str) -> Answer:
+    async def _send_once(self, line: Line, message: OutboundMessage, recipient: str) -> Answer:
         # Without a reference nothing tells a repeated request from a second message: each is sent (docs/bridge.md).
         reference = message.reference or f"{bridge.OWN_REFERENCE}{uuid.uuid4().hex}"
         wanted = bridge.Wanted(line.onboarding_id, reference, recipient, message.fingerprint(), now())
-        intent = self._writer.run(self._intend, wanted)
+        intent = await self._writer.submit(self._intend, wanted)
         match intent.task:
             case Task.SEND:
-                return self._post(line, message, intent.row)
+                return await self._post(line, message, intent.row)
             case Task.LOOK:
-                return self._look(line, message, intent.row) or _unclear(reference)
+                return await self._look(line, message, intent.row) or _unclear(reference)
             case Task.WAIT:
                 return error(503, "in_progress", "this message is being sent right now", reference, after=1)
             case Task.CLASH:
@@ -116,48 +120,49 @@ class Bridge:
     def _intend(self, connection: Connection, wanted: Sequence[bridge.Wanted]) -> list[bridge.Intent]:
         return bridge.intend(connection, wanted, call_seconds=2 * self._settings.http_timeout_seconds)
 
-    def _post(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer:
+    async def _post(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer:
+        outgoing = Outgoing(
+            to=row.recipient,
+            service_sid=line.service_sid,
+            body=message.message,
+            media_urls=message.media,
+            status_callback=line.status_callback,
+            content_sid=message.content_sid,
+            content_variables=message.content_variables,
+            fallback_from=message.fallback_from,
+            validity_seconds=message.validity_seconds,
+        )
         try:
-            sent = line.twilio.send_message(
-                to=row.recipient,
-                service_sid=line.service_sid,
-                body=message.message,
-                media_urls=message.media,
-                status_callback=line.status_callback,
-                content_sid=message.content_sid,
-                content_variables=message.content_variables,
-                fallback_from=message.fallback_from,
-                validity_seconds=message.validity_seconds,
-            )
+            sent = await line.twilio.send_message_from_loop(self._sender, outgoing)
         except Retryable as failure:
             if failure.ambiguous:
-                return self._look(line, message, row) or _unclear(row.client_reference)
-            self._write(row, bridge.not_sent)
+                return await self._look(line, message, row) or _unclear(row.client_reference)
+            await self._write(row, bridge.not_sent)
             is_busy = isinstance(failure, RateLimited)
             code, status = ("busy", 429) if is_busy else ("unavailable", 503)
             log.warning("%d for %s: %s", status, line.name, failure.message)
             after = failure.after or RETRY_AFTER_SECONDS
             return error(status, code, "Twilio cannot take the message now", row.client_reference, after=after)
         except (Refused, NeedsPerson) as failure:
-            return self._refused(line, row, failure)
-        return self._accepted(line, row, sent)
+            return await self._refused(line, row, failure)
+        return await self._accepted(line, row, sent)
 
-    def _look(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer | None:
+    async def _look(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer | None:
         """What became of a call whose end is unclear. Sends again only when Twilio surely has nothing.
 
         None when that cannot be said yet.
         """
         try:
-            found = self._find(line, message, row)
+            found = await self._in_thread(self._find, line, message, row)
         except OnboardingError as failure:
             log.warning("a message of %s could not be looked up: %s", line.name, failure.message)
             return None
         if found is not None:
-            return self._accepted(line, row, found)
+            return await self._accepted(line, row, found)
         claim = partial(bridge.post_unless_taken, at=now(), listing_delay=self._listing_delay)
-        if not self._write(row, claim):
+        if not await self._write(row, claim):
             return None
-        return self._post(line, message, row)
+        return await self._post(line, message, row)
 
     def _find(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Message | None:
         """The message at Twilio, by recipient and text; one that has a reference already is another one.
@@ -173,19 +178,19 @@ class Bridge:
             taken = bridge.sids_of_others(connection, [one.sid for one in same])
         return next((one for one in same if one.sid not in taken), None)
 
-    def _accepted(self, line: Line, row: Row[Any], sent: Message) -> Answer:
-        self._writer.run(bridge.accepted, (row, sent.sid))
+    async def _accepted(self, line: Line, row: Row[Any], sent: Message) -> Answer:
+        await self._writer.submit(bridge.accepted, (row, sent.sid))
         log.info("%s %s: sent to %s for AJO (%s)", line.name, sent.sid, mask_number(row.recipient), sent.status)
         return _taken(row, sent.sid, sent.status)
 
-    def _refused(self, line: Line, row: Row[Any], failure: Refused | NeedsPerson) -> Answer:
+    async def _refused(self, line: Line, row: Row[Any], failure: Refused | NeedsPerson) -> Answer:
         code = failure.context.code if failure.context is not None else None
         number = code if isinstance(code, int) else None
         if isinstance(failure, NeedsPerson):
             # A person may mend it: the same reference may then be sent.
-            self._write(row, bridge.not_sent)
+            await self._write(row, bridge.not_sent)
         else:
-            self._write(row, partial(bridge.refused, code=number, reason=failure.message))
+            await self._write(row, partial(bridge.refused, code=number, reason=failure.message))
         log.warning("422 for %s: %s", line.name, failure.message)
         return error(422, str(number or "refused"), failure.message, row.client_reference)
 

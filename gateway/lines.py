@@ -59,11 +59,13 @@ class Lines:
         self._settings = settings
         self._known: dict[str, tuple[float, Line | Answer]] = {}
 
-    def find(self, token: str) -> Line | Answer:
-        """The line, or the answer that says why there is none."""
+    def known(self, token: str) -> Line | Answer | None:
+        """What :meth:`find` said a moment ago; None when it has to be asked."""
         until, known = self._known.get(token, (0.0, None))
-        if known is not None and time.monotonic() < until:
-            return known
+        return known if time.monotonic() < until else None
+
+    def find(self, token: str) -> Line | Answer:
+        """The line, or the answer that says why there is none. Asks the database."""
         with reader(self._db).begin() as connection:
             row = connection.execute(select(Onboarding).where(Onboarding.c.endpoint_token == token)).one_or_none()
             if row is None:

@@ -73,10 +73,10 @@ class Http:
     ) -> None:
         self.vendor = vendor
         self.base_url = _checked(vendor, base_url)
-        self._seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, LONGEST_CONNECT_SECONDS))
         self._classify = classify
-        self._auth = auth
+        self.auth = auth
         self._headers = dict(headers or {})
         self._read_only = read_only
         self._client = client
@@ -127,11 +127,10 @@ class Http:
                 json=json,
                 params=dict(params) if params else None,
                 headers={"Accept": "application/json", "X-Request-Id": request_id, **self._headers, **(headers or {})},
-                auth=self._auth,
+                auth=self.auth,
             )
             outcome = response.status_code
-            theirs = response.headers.get("Twilio-Request-Id") or response.headers.get("X-Request-Id") or request_id
-            theirs = theirs[:LONGEST_REQUEST_ID]
+            theirs = request_id_of(response, request_id)
             ids = request_id if theirs == request_id else f"{request_id}, theirs {theirs}"
         except UNSENT as error:
             outcome = type(error).__name__
@@ -159,13 +158,19 @@ class Http:
             milliseconds = (time.monotonic() - started) * 1000
             log.debug("%s: %s %s -> %s in %.0f ms (%s)", self.vendor, method, shown, outcome, milliseconds, ids)
         context = CallContext(self.vendor, operation, status=response.status_code, request_id=theirs)
+        return self.judge(response, context, is_write=is_write, reads_answer=reads_answer)
+
+    def judge(
+        self, response: httpx.Response, context: CallContext, *, is_write: bool, reads_answer: bool = True
+    ) -> Any:
+        """What an answer means: its JSON object, None when there is no body, or the error that it stands for."""
         self._check_status(response, context, is_write=is_write)
         return self._body(response, context, is_write=is_write) if reads_answer else None
 
     def _exchange(self, method: str, url: str, **options: Any) -> httpx.Response:
         """The whole answer, within the size limit, and over in twice the timeout however slowly its body drips."""
         client = self._client or thread_client()
-        deadline = time.monotonic() + 2 * self._seconds
+        deadline = time.monotonic() + 2 * self.timeout_seconds
         with client.stream(method, url, timeout=self._timeout, follow_redirects=False, **options) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
@@ -203,6 +208,12 @@ class Http:
             msg = f"{self.vendor} answered {response.status_code} to {context.operation} with something that is no JSON object"
             raise Retryable(msg, ambiguous=is_write, context=context)
         return body
+
+
+def request_id_of(response: httpx.Response, ours: str) -> str:
+    """The vendor's id of a call, ``ours`` where it gave none."""
+    theirs: str = response.headers.get("Twilio-Request-Id") or response.headers.get("X-Request-Id") or ours
+    return theirs[:LONGEST_REQUEST_ID]
 
 
 def _checked(vendor: str, base_url: str) -> str:

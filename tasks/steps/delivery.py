@@ -13,6 +13,7 @@ from engine.message_status import status_rank
 from models.spec.onboarding import RcsSpec
 from providers.errors import Refused
 from providers.twilio.errors import delivery_decision
+from providers.twilio.messages import Outgoing
 
 if TYPE_CHECKING:
     from engine.context import StepContext
@@ -102,7 +103,7 @@ def _post(ctx: StepContext, twilio: TwilioClient, row: Record, *, number: int) -
     is_rcs = isinstance(ctx.spec, RcsSpec)
     verifications.message_posting(ctx, row.id)
     try:
-        accepted = twilio.send_message(
+        outgoing = Outgoing(
             # rcs: in front of the number forces RCS; without it Twilio would quietly fall back to SMS.
             to=f"rcs:{row.recipient}" if is_rcs else row.recipient,
             service_sid=ctx.external_id(kinds.MESSAGING_SERVICE),
@@ -110,6 +111,7 @@ def _post(ctx: StepContext, twilio: TwilioClient, row: Record, *, number: int) -
             media_urls=[ctx.spec.verification.media_url] if ctx.spec.verification.media_url else [],
             status_callback=status_url(ctx.settings.resolved_public_url, ctx.endpoint_token),
         )
+        accepted = twilio.send_message(outgoing)
     except Refused as error:
         code = error.context.code if error.context is not None else None
         verifications.message_refused(ctx, row.id, error_code=code if isinstance(code, int) else None)

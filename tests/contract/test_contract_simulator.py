@@ -17,6 +17,7 @@ import pytest
 
 from providers.ajo.client import AjoClient
 from providers.twilio.client import TwilioClient
+from providers.twilio.messages import Outgoing
 from settings import Settings
 from simulator.config import Config
 from simulator.server import create_app
@@ -363,7 +364,7 @@ def test_our_twilio_client_and_the_simulator_agree_with_the_contract_in_every_ca
     assert api.find_sender("rcs:acme_agent") == api.list_senders()[0]
     key = api.create_restricted_key(friendly_name="bridge", permissions=KEY_PERMISSIONS)
     assert api.fetch_key(key.sid).friendly_name == api.list_keys()[0].friendly_name == "bridge"
-    sent = api.send_message(to=HANDSET, service_sid=service.sid, body="Hi", status_callback="https://g.test/s")
+    sent = api.send_message(Outgoing(HANDSET, service.sid, "Hi", status_callback="https://g.test/s"))
     walk.advance()
     assert api.fetch_message(sent.sid).status == "read"
     assert [one.sid for one in api.list_messages(to=HANDSET, sent_after=before)] == [sent.sid]

@@ -82,7 +82,7 @@ class Target:
         self.tokens = [row.endpoint_token for row in rows] + ["nobody"]
 
     def close(self) -> None:
-        self.gateway.close()
+        self.loop.run_until_complete(self.gateway.bridge.close())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
         self.db.dispose()

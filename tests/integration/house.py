@@ -78,7 +78,7 @@ class House:
             worker="house",
         )
         self.app = Gateway(self.db, self.vault, self.settings, NoWake())
-        self.server = uvicorn.Server(uvicorn.Config(self.app, port=port, log_level="warning", lifespan="off"))
+        self.server = uvicorn.Server(uvicorn.Config(self.app, port=port, log_level="warning", lifespan="on"))
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         eventually(lambda: fetch(f"http://127.0.0.1:{port}/healthz"), within=10, what="the gateway answers")
@@ -86,7 +86,6 @@ class House:
     def close(self) -> None:
         self.server.should_exit = True
         self.thread.join(timeout=10)
-        self.app.close()
         self.db.dispose()
 
     def start(

@@ -37,7 +37,8 @@ class Twilio:
     def fetch_message(self, sid):
         return next(message for _, message in self.listed if message.sid == sid)
 
-    def send_message(self, *, to, body, **_):
+    def send_message(self, outgoing):
+        to, body = outgoing.to, outgoing.body
         self.posts.append(to)
         failure = self.modes[to]() if to in self.modes else None
         if failure is not None and not getattr(failure, "ambiguous", False):

@@ -11,7 +11,7 @@ import pytest
 
 from providers import http as http_module
 from providers.answers import LONGEST_RETRY_AFTER_SECONDS, read_answer, retry_after
-from providers.connections import _tls_context, thread_client
+from providers.connections import thread_client, tls_context
 from providers.errors import CallContext, Misconfigured, NeedsPerson, RateLimited, Refused, Retryable
 from providers.http import Http, ReadOnly
 from tests.unit.providers_world import Vendor, http, refuse
@@ -317,8 +317,8 @@ def test_a_thread_whose_client_was_closed_gets_a_new_one():
     assert seen[0] is not seen[1]
 
 
-def test_the_threads_share_one_tls_context(monkeypatch):
-    _tls_context.cache_clear()
+def test_the_threads_share_onetls_context(monkeypatch):
+    tls_context.cache_clear()
     made = []
     real = httpx.create_ssl_context
     monkeypatch.setattr("providers.connections.httpx.create_ssl_context", lambda: made.append(1) or real())

@@ -8,6 +8,7 @@ import pytest
 
 from providers.errors import NeedsPerson, Retryable
 from providers.twilio import api as api_module
+from providers.twilio.messages import Outgoing
 from providers.twilio.types import Alert, CarrierStatus, CountryStatus
 from tests.unit.providers_world import ACCOUNT, AUTH_TOKEN, Vendor, twilio
 
@@ -193,10 +194,8 @@ def test_a_new_keys_secret_shows_in_no_text():
 def test_a_message_is_sent_as_form_data_with_what_is_given():
     vendor = Vendor(json({"sid": "SM1", "status": "accepted", "from": None, "error_code": None}, 201))
     api = twilio(vendor)
-    message = api.send_message(to="rcs:+14155551234", service_sid="MG1", body="Hi")
-    api.send_message(
-        to="+14155551234", service_sid="MG1", body="Hi", media_urls=["https://m"], status_callback="https://s"
-    )
+    message = api.send_message(Outgoing("rcs:+14155551234", "MG1", "Hi"))
+    api.send_message(Outgoing("+14155551234", "MG1", "Hi", media_urls=["https://m"], status_callback="https://s"))
     least, full = (form_of(request) for request in vendor.requests)
     assert least == {"To": "rcs:+14155551234", "MessagingServiceSid": "MG1", "Body": "Hi"}
     assert full.keys() - least.keys() == {"MediaUrl", "StatusCallback"}
@@ -252,7 +251,7 @@ def test_alerts_are_read_with_a_code_even_when_it_is_no_number():
 )
 def test_an_answer_without_its_fields_is_retried_as_ambiguous_after_a_write(answer):
     with pytest.raises(Retryable, match="cannot be read") as caught:
-        twilio(Vendor(answer)).send_message(to="+14155551234", service_sid="MG1", body="Hi")
+        twilio(Vendor(answer)).send_message(Outgoing("+14155551234", "MG1", "Hi"))
     assert caught.value.ambiguous
 
 
