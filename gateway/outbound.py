@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 from typing import Annotated, Any
 
 import phonenumbers
@@ -95,6 +96,7 @@ def read_message(body: bytes) -> OutboundMessage:
     return message
 
 
+@lru_cache(maxsize=10_000)
 def recipient_of(to: str, default_region: str | None) -> str:
     """E.164, with ``rcs:`` in front where it was there.
 

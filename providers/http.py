@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json as json_codec
 import logging
+import random
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -113,7 +114,7 @@ class Http:
         if not self.owns(url):
             msg = f"{operation}: {redact(url)} is not below {self.base_url}"
             raise ValueError(msg)
-        request_id = uuid.uuid4().hex
+        request_id = new_request_id()
         is_write = method not in SAFE_METHODS
         context = CallContext(self.vendor, operation, request_id=request_id)
         started = time.monotonic()
@@ -130,7 +131,7 @@ class Http:
                 auth=self.auth,
             )
             outcome = response.status_code
-            theirs = request_id_of(response, request_id)
+            theirs = request_id_of(response.headers, request_id)
             ids = request_id if theirs == request_id else f"{request_id}, theirs {theirs}"
         except UNSENT as error:
             outcome = type(error).__name__
@@ -153,10 +154,7 @@ class Http:
             msg = f"{self.vendor} answered with {outcome} to {operation}"
             raise Retryable(msg, ambiguous=is_write, context=context) from None
         finally:
-            # Without the query: it may hold phone numbers.
-            shown = redact(url.removeprefix(self.base_url).partition("?")[0])
-            milliseconds = (time.monotonic() - started) * 1000
-            log.debug("%s: %s %s -> %s in %.0f ms (%s)", self.vendor, method, shown, outcome, milliseconds, ids)
+            log_call(self.vendor, method, url.removeprefix(self.base_url), outcome=outcome, started=started, ids=ids)
         context = CallContext(self.vendor, operation, status=response.status_code, request_id=theirs)
         return self.judge(response, context, is_write=is_write, reads_answer=reads_answer)
 
@@ -165,7 +163,7 @@ class Http:
     ) -> Any:
         """What an answer means: its JSON object, None when there is no body, or the error that it stands for."""
         self._check_status(response, context, is_write=is_write)
-        return self._body(response, context, is_write=is_write) if reads_answer else None
+        return self.read(response.content, context, is_write=is_write) if reads_answer else None
 
     def _exchange(self, method: str, url: str, **options: Any) -> httpx.Response:
         """The whole answer, within the size limit, and over in twice the timeout however slowly its body drips."""
@@ -197,22 +195,39 @@ class Http:
             cure = f"correct the URL of {self.vendor} (now {self.base_url}), then `onboard retry`"
             raise NeedsPerson(what + ", which is a redirect", cure=cure, context=context)
 
-    def _body(self, response: httpx.Response, context: CallContext, *, is_write: bool) -> Any:
-        if not response.content:
+    def read(self, content: bytes, context: CallContext, *, is_write: bool) -> Any:
+        """The JSON object of an answer of success, None when there is no body."""
+        if not content:
             return None
         try:
-            body = response.json()
+            body = json_codec.loads(content)
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            msg = f"{self.vendor} answered {response.status_code} to {context.operation} with something that is no JSON object"
+            msg = (
+                f"{self.vendor} answered {context.status} to {context.operation} with something that is no JSON object"
+            )
             raise Retryable(msg, ambiguous=is_write, context=context)
         return body
 
 
-def request_id_of(response: httpx.Response, ours: str) -> str:
+def new_request_id() -> str:
+    """Enough to tell calls apart; it guards nothing, so it need not ask the system for randomness."""
+    return f"{random.getrandbits(128):032x}"
+
+
+def log_call(vendor: str, method: str, path: str, *, outcome: object, started: float, ids: str) -> None:
+    """What became of a call, for whoever looks for a defect."""
+    if log.isEnabledFor(logging.DEBUG):
+        # Without the query: it may hold phone numbers.
+        shown = redact(path.partition("?")[0])
+        milliseconds = (time.monotonic() - started) * 1000
+        log.debug("%s: %s %s -> %s in %.0f ms (%s)", vendor, method, shown, outcome, milliseconds, ids)
+
+
+def request_id_of(headers: Mapping[str, str], ours: str) -> str:
     """The vendor's id of a call, ``ours`` where it gave none."""
-    theirs: str = response.headers.get("Twilio-Request-Id") or response.headers.get("X-Request-Id") or ours
+    theirs: str = headers.get("Twilio-Request-Id") or headers.get("X-Request-Id") or ours
     return theirs[:LONGEST_REQUEST_ID]
 
 

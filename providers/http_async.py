@@ -6,9 +6,7 @@ client costs twice as much as aiohttp (docs/adr/0015-the-bridge-sends-from-the-e
 
 from __future__ import annotations
 
-import logging
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -18,15 +16,12 @@ from yarl import URL
 
 from providers.connections import USER_AGENT, is_loopback, tls_context
 from providers.errors import CallContext, Retryable
-from providers.http import LARGEST_ANSWER_BYTES, LONGEST_CONNECT_SECONDS, request_id_of
-from providers.redaction import redact
+from providers.http import LARGEST_ANSWER_BYTES, LONGEST_CONNECT_SECONDS, log_call, new_request_id, request_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from providers.http import Http
-
-log = logging.getLogger(__name__)
 
 FORM = "application/x-www-form-urlencoded"
 # Nothing was sent yet when these are raised.
@@ -50,13 +45,13 @@ class AsyncHttp:
 
     async def post_form(self, http: Http, path: str, form: Mapping[str, Any], *, operation: str) -> Any:
         """As ``http.request("POST", path, form=form, operation=operation)``, without blocking."""
-        request_id = uuid.uuid4().hex
+        request_id = new_request_id()
         context = CallContext(http.vendor, operation, request_id=request_id)
         started = time.monotonic()
         outcome: object = "no answer"
         try:
-            response = await self._exchange(http, path, form, request_id)
-            outcome = response.status_code
+            answer, content = await self._exchange(http, path, form, request_id)
+            outcome = answer.status
         except UNSENT as error:
             outcome = type(error).__name__
             msg = f"{http.vendor} cannot be reached ({str(error) or outcome}) to {operation}"
@@ -67,13 +62,17 @@ class AsyncHttp:
             msg = f"{http.vendor} did not finish its answer ({outcome}) to {operation}"
             raise Retryable(msg, ambiguous=True, context=context) from None
         finally:
-            milliseconds = (time.monotonic() - started) * 1000
-            log.debug("%s: POST %s -> %s in %.0f ms (%s)", http.vendor, redact(path), outcome, milliseconds, request_id)
-        theirs = request_id_of(response, request_id)
-        context = CallContext(http.vendor, operation, status=response.status_code, request_id=theirs)
+            log_call(http.vendor, "POST", path, outcome=outcome, started=started, ids=request_id)
+        theirs = request_id_of(answer.headers, request_id)
+        context = CallContext(http.vendor, operation, status=answer.status, request_id=theirs)
+        if answer.status < 300:
+            return http.read(content, context, is_write=True)
+        response = httpx.Response(answer.status, headers=_end_to_end(answer), content=content)
         return http.judge(response, context, is_write=True)
 
-    async def _exchange(self, http: Http, path: str, form: Mapping[str, Any], request_id: str) -> httpx.Response:
+    async def _exchange(
+        self, http: Http, path: str, form: Mapping[str, Any], request_id: str
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
         headers = {"Content-Type": FORM, "Accept": "application/json", "X-Request-Id": request_id}
         if http.auth is not None:
             headers["Authorization"] = aiohttp.encode_basic_auth(*http.auth)
@@ -95,7 +94,7 @@ class AsyncHttp:
                 if len(body) > LARGEST_ANSWER_BYTES:
                     msg = "the answer is larger than 5 MB"
                     raise aiohttp.ClientPayloadError(msg)
-            return httpx.Response(answer.status, headers=_end_to_end(answer), content=bytes(body))
+            return answer, bytes(body)
 
     def _session(self, http: Http) -> aiohttp.ClientSession:
         # What runs on this machine (simulator) is not reached through the company's proxy.
