@@ -186,7 +186,8 @@ def _of_wait(one: Summary, step: Step, reason: str, now: datetime) -> Blocker:
 
 def _of_checklist(checklist: Iterable[Record], step: Step, blocker: Blocker) -> Iterator[Blocker]:
     for item in checklist:
-        if item["state"] in {"open", "unmet"}:
+        # Advice holds up nothing.
+        if item["state"] in {"open", "unmet"} and item["stage"] != "advice":
             what = item["title"] + (f" ({item['detail']})" if item["detail"] else "")
             who = CHECKERS.get(item["checked_by"], item["checked_by"])
             kind = f"item_{item['state']}"

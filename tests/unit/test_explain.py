@@ -363,12 +363,13 @@ def test_the_operator_task_it_waits_for_gives_the_command_and_others_a_sentence_
     )
 
 
-def item(state: str, by: str = "vendor", detail: str | None = "AT&T PENDING") -> dict[str, Any]:
-    return {"title": "Usable in US", "state": state, "checked_by": by, "detail": detail, "updated_at": NOW - AGO}
+def item(state: str, by: str = "vendor", detail: str | None = "AT&T PENDING", stage: str = "launch") -> dict[str, Any]:
+    what = {"title": "Usable in US", "detail": detail, "stage": stage}
+    return what | {"state": state, "checked_by": by, "updated_at": NOW - AGO}
 
 
-def test_open_and_unmet_items_are_said_while_registration_is_on_and_met_ones_never():
-    items = [item("met"), item("open"), item("unmet", "person", None)]
+def test_open_and_unmet_items_are_said_while_registration_is_on_and_met_ones_and_advice_never():
+    items = [item("met"), item("open"), item("unmet", "person", None), item("open", "person", stage="advice")]
     registering = make_summary(O.WAITING, make_step("registration", S.WAITING_VENDOR, **REVIEW))
     assert sentences(registering, checklist=items)[1:] == [
         "The checklist is open: Usable in US (AT&T PENDING); the vendor can settle it, last seen 3 h ago.",
