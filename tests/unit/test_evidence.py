@@ -123,6 +123,7 @@ def test_it_has_who_did_what_with_which_evidence(pack):
     approvals = {(each["what"], each["who"]) for each in load(pack, "approvals.json")}
     assert ("Create it", "Jo Doe") in approvals
     assert ("The sender is usable in US", "a vendor") in approvals
+    assert ("ajo_inbound_webhook inbound", "Jo Doe") in approvals
     (message,) = load(pack, "messages.json")
     assert message["timeline"][0]["status"] == "delivered"
     page = files["index.html"].decode()
