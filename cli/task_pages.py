@@ -22,7 +22,7 @@ def print_list(items: Sequence[Record]) -> None:
     from rich.text import Text
 
     from cli import render
-    from cli.words import span
+    from cli.words import due, span
     from engine.clock import now
 
     console, moment = render.make_console(), now()
@@ -38,6 +38,8 @@ def print_list(items: Sequence[Record]) -> None:
     rows = []
     for item in items:
         what = Text(item["title"]) if item["kind"] != "wait" else Text(item["title"], render.PERSON)
+        if item.get("due_at"):
+            what.append(f", {due(item['due_at'], moment)}", "dim")
         if item.get("rejection"):
             what = Text.assemble((f"{item['rejection']}: ", render.PERSON), what)
         who = [item.get("assignee") or ""] if has_assignees else []
@@ -47,7 +49,7 @@ def print_list(items: Sequence[Record]) -> None:
     render.print_columns(console, columns, rows, wraps=True)
     console.print(Text("\nWhere, and what to enter: onboard task show ONBOARDING ITEM", "dim"))
     if any(item["kind"] == "item" for item in items):
-        console.print(Text(f"Settled items of a checklist: {done_item('ONBOARDING', 'ITEM')}", "dim"))
+        console.print(Text(f"An item of a checklist is settled by: {done_item('ONBOARDING', 'ITEM')}", "dim"))
 
 
 def print_task(task: Record, language: str) -> None:

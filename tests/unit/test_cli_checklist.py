@@ -58,6 +58,16 @@ def test_files_and_notes_are_kept(world, tmp_path):
     assert f"letter.pdf (11 bytes, sha256 {digest[:12]}…); note.txt" in world.onboard("checklist", "acme")
 
 
+def test_evidence_that_is_too_large_leaves_the_item_open(world, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.evidence.LARGEST_BYTES", 8)
+    big = tmp_path / "big.pdf"
+    big.write_bytes(b"123456789")
+    output = world.onboard("checklist", "done", "acme", "de.brand_letter", "--evidence", str(big), code=2)
+    assert "is larger than 8 bytes" in output
+    assert world.item("de.brand_letter").state == "open"
+    assert "checklist:met" not in world.events()
+
+
 def test_a_file_that_is_not_there_is_no_evidence(world):
     output = world.onboard("checklist", "done", "acme", "de.brand_letter", "--evidence", "lettr.pdf", code=2)
     assert "there is no file lettr.pdf" in output
@@ -128,7 +138,7 @@ def test_what_holds_up_the_submission_stands_among_the_tasks_with_its_command(wo
         ("item", key, f"onboard checklist done acme {key} --by WHO") for key in ("de.brand_letter", "de.german_pages")
     ]
     page = world.onboard("tasks")
-    assert "de.brand_letter" in page
+    assert "The Brand Verification Letter for Germany is signed, due in 1" in " ".join(page.split())
     assert "onboard checklist done ONBOARDING ITEM --by WHO" in page
     shown = world.onboard("task", "show", "acme", "de.brand_letter")
     assert "needed for the submission, due in 1" in shown

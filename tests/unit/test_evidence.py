@@ -131,6 +131,18 @@ def test_it_has_who_did_what_with_which_evidence(pack):
         assert words in page
 
 
+def test_a_rejection_and_a_step_decided_by_hand_have_their_names(world, tmp_path):
+    world.start("diner", channel="rcs")
+    world.script["registration"] = [act]
+    world.run("registration", "diner")
+    world.onboard("task", "reject", "diner", "inbound-webhook", "--reason", "no rights there", "--by", "Max")
+    world.onboard("skip", "diner", "channel", "--reason", "no handset", "--by", "Jo Doe")
+    world.onboard("evidence", "diner", "-o", str(tmp_path / "diner.zip"))
+    said = {each["what"]: (each["who"], each["how"]) for each in load(tmp_path / "diner.zip", "approvals.json")}
+    assert said["Create it"] == ("Max", "rejected: no rights there")
+    assert said["channel is skipped"] == ("Jo Doe", "skipped by Jo Doe: no handset")
+
+
 def test_secrets_numbers_replies_and_capabilities_are_left_out(world, pack):
     token = world.onboarding().endpoint_token
     for name, content in files_of(pack.read_bytes()).items():
