@@ -49,7 +49,7 @@ def print_list(items: Sequence[Record]) -> None:
     render.print_columns(console, columns, rows, wraps=True)
     console.print(Text("\nWhere, and what to enter: onboard task show ONBOARDING ITEM", "dim"))
     if any(item["kind"] == "item" for item in items):
-        console.print(Text(f"An item of a checklist is settled by: {done_item('ONBOARDING', 'ITEM')}", "dim"))
+        console.print(Text(f"Items of a checklist: {done_item('ONBOARDING', 'ITEM')}", "dim"))
 
 
 def print_task(task: Record, language: str) -> None:
