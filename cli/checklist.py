@@ -194,20 +194,16 @@ def _print_item(console: Console, row: Record, now: datetime, *, is_full: bool) 
 
 def _standing(row: Record, now: datetime) -> str:
     """Who settles it or did, what for, and until when."""
+    from cli import words
+
     if row["state"] == "met":
         by = row["confirmed_by"] or row["settled_by"] or row["checked_by"]
         who = [] if by == "spec" else [f"by {by}"]
         return "; ".join([*who, *map(_shown, row["evidence"]), *filter(None, [row["detail"]])])
     who = [f"says {row['confirmed_by']}"] if row["confirmed_by"] else [row["checked_by"]]
     needed = "advice" if row["stage"] == "advice" else f"needed for the {row['stage']}"
-    due = [_due(row["due_at"], now)] if row["due_at"] else []
+    due = [words.due(row["due_at"], now)] if row["due_at"] else []
     return ", ".join([*who, needed, *due]) + (f": {row['detail']}" if row["detail"] else "")
-
-
-def _due(moment: datetime, now: datetime) -> str:
-    from cli import words
-
-    return f"due {words.until(moment, now)}" if moment > now else f"overdue for {words.span(now - moment)}"
 
 
 def _shown(proof: Record) -> str:

@@ -49,7 +49,9 @@ LANG = click.option(
 def tasks_command(
     name: str | None, *, mine: bool, assignee: str | None, is_all: bool, lang: str | None, as_json: bool
 ) -> None:
-    """List what waits for a person, of one onboarding or of all: operator tasks, other waits, steps that have failed.
+    """List what waits for a person, of one onboarding or of all.
+
+    Operator tasks, items of checklists that hold something up, other waits, steps that have failed.
 
     \b
     Examples:  onboard tasks

@@ -59,6 +59,8 @@ def check_values(item: Record, given: dict[str, str]) -> None:
     from settings import get_settings
 
     key, wanted = item["key"], item.get("bring_back", [])
+    if item["kind"] == "item":
+        raise Exit(f"{key} is an item of the checklist; confirm it with: {item['command']}", USAGE)
     if item["kind"] == "failed":
         raise Exit(f"{item['step']} has failed: mend what it says, then `onboard retry {item['onboarding']}`", USAGE)
     surplus = [value for value in given if value not in wanted]

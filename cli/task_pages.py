@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from engine.checklist_view import done_command as done_item
 from engine.operator_sheet import done_command, to_bring_back
 from engine.texts import fill, words
 
@@ -21,7 +22,7 @@ def print_list(items: Sequence[Record]) -> None:
     from rich.text import Text
 
     from cli import render
-    from cli.words import span
+    from cli.words import due, span
     from engine.clock import now
 
     console, moment = render.make_console(), now()
@@ -37,6 +38,8 @@ def print_list(items: Sequence[Record]) -> None:
     rows = []
     for item in items:
         what = Text(item["title"]) if item["kind"] != "wait" else Text(item["title"], render.PERSON)
+        if item.get("due_at"):
+            what.append(f", {due(item['due_at'], moment)}", "dim")
         if item.get("rejection"):
             what = Text.assemble((f"{item['rejection']}: ", render.PERSON), what)
         who = [item.get("assignee") or ""] if has_assignees else []
@@ -45,6 +48,8 @@ def print_list(items: Sequence[Record]) -> None:
         )
     render.print_columns(console, columns, rows, wraps=True)
     console.print(Text("\nWhere, and what to enter: onboard task show ONBOARDING ITEM", "dim"))
+    if any(item["kind"] == "item" for item in items):
+        console.print(Text(f"Items of a checklist: {done_item('ONBOARDING', 'ITEM')}", "dim"))
 
 
 def print_task(task: Record, language: str) -> None:
@@ -85,12 +90,30 @@ def _print_wait(console: Console, item: Record) -> None:
     if item["kind"] == "failed":
         print_wrapped(console, Text.assemble("Then  ", (f"onboard retry {item['onboarding']}", "bold")), indent=2)
         return
+    if item["kind"] == "item":
+        _print_checklist_item(console, item)
+        return
     looks = f"{item['step']} has waited for {span(now() - item['since'])}, and looks again {until(item['looks_again_at'], now())}."
     print_wrapped(console, looks, indent=2)
     command = f"onboard task done {item['onboarding']} {item['key']}"
     print_wrapped(
         console, Text.assemble("To let it look at once, and record who did it: ", (command, "bold")), indent=2
     )
+    _print_evidence(console, item)
+
+
+def _print_checklist_item(console: Console, item: Record) -> None:
+    from rich.text import Text
+
+    from cli.render import print_wrapped
+    from cli.words import due
+    from engine.clock import now
+
+    late = f", {due(item['due_at'], now())}" if item["due_at"] else ""
+    detail = f": {item['detail']}" if item["detail"] else ""
+    print_wrapped(console, f"needed for the {item['stage']}{late}{detail}", indent=2)
+    print_wrapped(console, f"Why, and what counts as evidence: onboard checklist {item['onboarding']}", indent=2)
+    print_wrapped(console, Text.assemble("Then  ", (item["command"], "bold")), indent=2)
     _print_evidence(console, item)
 
 

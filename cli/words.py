@@ -35,6 +35,11 @@ def until(moment: datetime | None, now: datetime) -> str:
     return f"in {span(moment - now)}"
 
 
+def due(moment: datetime, now: datetime) -> str:
+    """``due in 13 d``, or since when it is late."""
+    return f"due {until(moment, now)}" if moment > now else f"overdue for {span(now - moment)}"
+
+
 def day(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d")
 
@@ -66,8 +71,8 @@ _SENTENCES = {
     "failed": "It failed at {step} {ago} ago: {what}",
     "stuck": "{step} is {what} and nothing will move it; `{command}` does",
     "task": "A person has had work to do for {step} for {ago}: {what}; `{command}` confirms it",
-    "item_open": "The checklist is open: {what}; {who} can settle it, last seen {ago} ago",
-    "item_unmet": "The checklist is not met: {what}; {who} can settle it, last seen {ago} ago",
+    "item_open": "The checklist is open: {what}; {who} can settle it",
+    "item_unmet": "The checklist is not met: {what}; {who} can settle it",
     "events": "{what} of Twilio's not at {who} yet, the oldest for {ago}; tried again {looks}",
     "events_parked": "{what} of Twilio's kept from AJO until a person looks (`onboard inbox list --state parked`); "
     "`{command}` sends again",
@@ -105,10 +110,18 @@ def _tail(blocker: Blocker, now: datetime) -> Iterator[str]:
             yield f"looks again {until(looks_at, now)}"
         case "ready" if blocker.since is not None and now - blocker.since > LONG_READY:
             yield "is a worker running? `onboard up` starts one"
+        case "item_open" | "item_unmet" if command is None and blocker.since is not None:
+            yield f"last seen {span(now - blocker.since)} ago"
+        case "item_open" | "item_unmet" if blocker.until is not None:
+            yield f"{due(blocker.until, now)} ({day(blocker.until)})"
     if blocker.kind == "wait" and blocker.until is not None:
         limit = f"by {day(blocker.until)}" if blocker.until - now > timedelta(days=1) else until(blocker.until, now)
         yield f"if nothing has moved {limit}, {blocker.then}"
-    if blocker.kind in {"degraded", "wait", "parked", "failed"} and command is not None and command not in blocker.what:
+    if (
+        blocker.kind in {"degraded", "wait", "parked", "failed", "item_open", "item_unmet"}
+        and command is not None
+        and command not in blocker.what
+    ):
         yield f"then `{command}`"
 
 

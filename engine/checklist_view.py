@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from engine.reading import Fetch, Record
 
+# What the registration waits for once the sender was submitted.
+AFTER_SUBMISSION = frozenset({"review", "offline", "rejected"})
+
 
 def read_checklist(fetch: Fetch, onboarding_id: int) -> list[Record]:
     """The rows of one onboarding in the order in which they were opened, each with what was handed in for it."""
@@ -58,3 +61,19 @@ def is_settled(row: Record) -> bool:
 def is_blocking(row: Record) -> bool:
     """Whether something waits, or will wait, for it."""
     return row["stage"] != "advice" and not is_settled(row)
+
+
+def is_needed(row: Record, topic: str | None) -> bool:
+    """Whether it holds up a registration that waits for ``topic``.
+
+    A person's items have their time: mails come after the submission, and what was submitted needs no more for that.
+    """
+    if not is_blocking(row) or row["checked_by"] != "person":
+        return is_blocking(row)
+    is_submitted = topic in AFTER_SUBMISSION
+    return not is_submitted if row["stage"] == "submission" else is_submitted or row["state"] == "unmet"
+
+
+def done_command(name: str, key: str) -> str:
+    """What a person types to settle the item."""
+    return f"onboard checklist done {name} {key} --by WHO"

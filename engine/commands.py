@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from engine.operator_tasks import answer_task
 from engine.transitions import append_event, move_onboarding, move_step, settle_onboarding
 from engine.verifications import last_check_passed, replace_open_runs
-from engine.wake import WakeUp, begin_verification, signal_step
+from engine.wake import WakeUp, begin_verification
 from models.states import DONE, OnboardingState, StepState
 from models.tables import Onboarding, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -272,24 +270,3 @@ def verify(
     text = f"{actor} asked for a check" + (" with a test message" if sends_message else "")
     append_event(connection, row.id, "verification:requested", text, at=at, details={"actor": actor})
     return [WakeUp(row.id, name, "verification")]
-
-
-def confirm(
-    connection: Connection,
-    name: str,
-    key: str,
-    *,
-    values: Mapping[str, str],
-    by: str,
-    at: datetime,
-    grace_seconds: float,
-) -> list[WakeUp]:
-    """Record that a person did an operator task and wake the step that waits for it.
-
-    :raises engine.operator_tasks.UnknownTask: there is no such open task.
-    :raises engine.operator_tasks.MissingValues: something was not brought back.
-    """
-    row = find(connection, name)
-    step = answer_task(connection, row.id, key, values=values, by=by, at=at)
-    is_ready = signal_step(connection, row.id, step, at=at, grace_seconds=grace_seconds)
-    return [WakeUp(row.id, name, step)] if is_ready else []

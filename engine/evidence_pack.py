@@ -130,27 +130,50 @@ def _with_timeline(messages: list[Record], callbacks: Sequence[Record]) -> list[
 
 def _approvals(parts: Mapping[str, list[Record]], events: Sequence[Record]) -> list[Record]:
     """Everything that is so because somebody said so: who, what, when, how."""
-    said = [
-        {
-            "what": item["title"],
-            "who": item["confirmed_by"] or f"a {item['checked_by']}",
-            "at": item["updated_at"],
-            "how": item["detail"] or "",
-        }
-        for item in parts["checklist"]
-        if item["state"] == "met" and item["checked_by"] != "program"
-    ]
+    said = [_word_on(item) for item in parts["checklist"] if _is_somebodys_word(item)]
+    for task in parts["tasks"]:
+        if task["done_by"]:
+            said.append(_said(task["title"], task["done_by"], task["done_at"], "operator task", task["step"]))
+        elif task["rejected_by"]:
+            how = f"rejected: {task['rejection']}"
+            said.append(_said(task["title"], task["rejected_by"], task["rejected_at"], how, task["step"]))
     said += [
-        {"what": task["title"], "who": task["done_by"], "at": task["done_at"], "how": "operator task"}
-        for task in parts["tasks"]
-        if task["done_by"]
-    ]
-    said += [
-        {"what": event["details"]["what"], "who": event["details"]["by"], "at": event["at"], "how": "says it is done"}
+        _said(event["details"]["what"], event["details"]["by"], event["at"], "says it is done", event["step"])
         for event in events
         if event["kind"] == "wait:answered"
     ]
+    said += [
+        _said(
+            f"{step['name']} is {step['state']}", step["settled_by"], step["finished_at"], step["reason"], step["name"]
+        )
+        for step in parts["steps"]
+        if step["settled_by"]
+    ]
+    said += [
+        _said(f"{row['kind']} {row['name']}", row["declared_by"], row["present_at"], "declared", row["step"])
+        for row in parts["resources"]
+        if row["declared_by"]
+    ]
     return sorted(said, key=lambda each: str(each["at"]))
+
+
+def _said(what: str, who: str, at: str, how: str, needed_for: str) -> Record:
+    return {"what": what, "who": who, "at": at, "how": how, "needed_for": needed_for}
+
+
+def _is_somebodys_word(item: Record) -> bool:
+    """Not what the program saw itself, nor that the spec has the fields that it looks for."""
+    if item["confirmed_by"]:
+        return True
+    return item["state"] != "open" and "program" not in {item["settled_by"], item["checked_by"]}
+
+
+def _word_on(item: Record) -> Record:
+    """What was said of an item of the checklist, also that it is not met."""
+    by = item["settled_by"] or item["checked_by"]
+    who = item["confirmed_by"] or ("the spec" if by == "spec" else f"a {by}")
+    how = "; ".join(filter(None, ["not met" if item["state"] == "unmet" else "", item["detail"]]))
+    return _said(item["title"], who, item["updated_at"], how, item["stage"])
 
 
 def _cell(value: Any) -> Any:

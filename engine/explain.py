@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from engine.checklist_view import done_command, is_needed
 from engine.retry import FAILURES_BEFORE_GIVING_UP
 from models.states import DONE, OnboardingState, StepState
 
@@ -46,7 +47,7 @@ class Blocker:
     :param kind: what sort of thing; the key of its sentence.
     :param what: what is waited for and how far it is, in the words of the step, the task or the item.
     :param who: who can end it.
-    :param until: when ``then`` happens unless it has ended before.
+    :param until: when ``then`` happens unless it has ended before; of an item of the checklist, when it is due.
     :param looks_at: when onboard looks next; None when nothing looks by itself.
     :param command: what a person can type to end it.
     """
@@ -140,7 +141,7 @@ def _of_step(one: Summary, tasks: Sequence[Record], checklist: Sequence[Record],
     yield from others
     # The checklist is the registration's.
     if step.name == "registration":
-        yield from _of_checklist(checklist, step, blocker)
+        yield from _of_checklist(one.name, checklist, step, blocker)
 
 
 def _of_state(one: Summary, step: Step, now: datetime) -> Blocker:
@@ -184,14 +185,22 @@ def _of_wait(one: Summary, step: Step, reason: str, now: datetime) -> Blocker:
     return replace(wait, until=step.waiting_until, then=ASKED)
 
 
-def _of_checklist(checklist: Iterable[Record], step: Step, blocker: Blocker) -> Iterator[Blocker]:
+def _of_checklist(name: str, checklist: Iterable[Record], step: Step, blocker: Blocker) -> Iterator[Blocker]:
     for item in checklist:
-        # Advice holds up nothing.
-        if item["state"] in {"open", "unmet"} and item["stage"] != "advice":
-            what = item["title"] + (f" ({item['detail']})" if item["detail"] else "")
-            who = CHECKERS.get(item["checked_by"], item["checked_by"])
-            kind = f"item_{item['state']}"
-            yield Blocker(kind, what, step.name, item["updated_at"], who, looks_at=blocker.looks_at)
+        if not is_needed(item, step.waiting_topic):
+            continue
+        detail = f" ({item['detail']})" if item["detail"] else ""
+        is_persons = item["checked_by"] == "person"
+        yield Blocker(
+            f"item_{item['state']}",
+            f"{item['title']}{detail}, needed for the {item['stage']}",
+            step.name,
+            item["updated_at"],
+            CHECKERS.get(item["checked_by"], item["checked_by"]),
+            until=item["due_at"],
+            looks_at=None if is_persons else blocker.looks_at,
+            command=done_command(name, item["key"]) if is_persons else None,
+        )
 
 
 def _of_events(name: str, forwards: Forwards | None) -> Iterator[Blocker]:

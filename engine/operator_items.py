@@ -1,9 +1,10 @@
-"""Everything that waits for a person, in one list: operator tasks, other waits for people, steps that have failed."""
+"""Everything that waits for a person, in one list: operator tasks, items of checklists, other waits, failed steps."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.checklist_view import done_command, is_needed
 from engine.operator_sheet import HELD, read_tasks
 from engine.selection import WAITS
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 # Of a step that has failed: it does not wait, but nothing goes on without a person.
 FAILED = "failed"
+# The registration's wait for its checklist; the items themselves stand in its place.
+CHECKLIST = "checklist"
 
 
 def wait_key(topic: str) -> str:
@@ -22,7 +25,7 @@ def wait_key(topic: str) -> str:
 def read_items(
     fetch: Fetch, name: str | None = None, *, is_all: bool = False, assignee: str | None = None, language: str = "en"
 ) -> list[Record]:
-    """What waits for people, oldest first. ``kind`` is ``task``, ``wait`` or ``failed``, ``key`` is its name.
+    """What waits for people, oldest first. ``kind`` is ``task``, ``item``, ``wait`` or ``failed``, ``key`` is its name.
 
     :param is_all: also tasks that are done, and those of paused and ended onboardings.
     :param assignee: only the tasks of this person.
@@ -40,8 +43,35 @@ def read_items(
     )
     items = [{"kind": "task", "since": task["opened_at"], **task} for task in tasks]
     if assignee is None:
-        items += _read_waits(fetch, wheres, params)
+        of_checklist = _read_checklist_items(fetch, wheres, params)
+        told = {item["onboarding"] for item in of_checklist}
+        waits = _read_waits(fetch, wheres, params)
+        items += of_checklist
+        items += [wait for wait in waits if wait["key"] != CHECKLIST or wait["onboarding"] not in told]
     return sorted(items, key=lambda item: item["since"])
+
+
+def _read_checklist_items(fetch: Fetch, wheres: list[str], params: dict[str, Any]) -> list[Record]:
+    """What a person has to settle before a registration can end, with what to type then."""
+    conditions = " AND ".join(
+        [*wheres, "c.checked_by = 'person'", "c.state <> 'met'", "s.state NOT IN ('succeeded', 'skipped')"]
+    )
+    rows = fetch(
+        "SELECT o.name AS onboarding, s.name AS step, s.waiting_topic, c.key, c.title, c.state, c.stage, c.checked_by,"  # noqa: S608  our words
+        " c.detail, c.opened_at, c.due_at, c.updated_at FROM checklist_item c JOIN onboarding o ON o.id = c.onboarding_id"
+        f" JOIN step s ON s.onboarding_id = o.id AND s.name = 'registration' WHERE {conditions} ORDER BY c.id",
+        params,
+    )
+    return [_checklist_item(row) for row in rows if is_needed(row, row["waiting_topic"])]
+
+
+def _checklist_item(row: Record) -> Record:
+    return {
+        "kind": "item",
+        "since": row["opened_at"] or row["updated_at"],
+        "command": done_command(row["onboarding"], row["key"]),
+        **{name: row[name] for name in ("key", "onboarding", "step", "title", "state", "stage", "detail", "due_at")},
+    }
 
 
 def _read_waits(fetch: Fetch, wheres: list[str], params: dict[str, Any]) -> list[Record]:

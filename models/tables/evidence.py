@@ -11,7 +11,7 @@ Evidence = Table(
     metadata,
     primary_key(),
     Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
-    # Key of the operator task, or of the wait, that it belongs to.
+    # Key of the operator task, the wait or the item of the checklist that it belongs to.
     Column("item", String(60), nullable=False),
     # The file's own name; `note.txt` for words given on the command line.
     Column("name", String(200), nullable=False),

@@ -40,7 +40,10 @@ class Operator:
     def work_until_active(self, name, picture):
         """Answer whatever waits for a person, until nothing does."""
         while self.house.run_to_end(name).status != "active":
-            (item,) = self.read("tasks", name)
+            items = self.read("tasks", name)
+            # The mails of Google and the brand vetting: the approval shows that they were answered.
+            assert {each["stage"] for each in items if each["kind"] == "item"} <= {"launch"}
+            (item,) = (each for each in items if each["kind"] != "item")
             if item["kind"] == "wait":
                 values = self.settle_with_twilio(item)
             else:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from engine import by_hand, commands, wake
+from engine import by_hand, commands, operator_commands, wake
 from engine.claim import Lease, claim_step
 from engine.context import Workshop
 from engine.contract import Catalogue, Done
@@ -158,9 +158,10 @@ class EngineWorld:
             )
 
     def command(self, verb: str, *args: Any, name: str = "acme", **options: Any) -> Any:
-        """Run ``engine.commands.<verb>`` or ``engine.by_hand.<verb>`` with what every command takes filled in."""
-        function = getattr(commands, verb, None) or getattr(by_hand, verb)
-        known = {"at": self.time, "grace_seconds": 60, "actor": "jo@desk"}
+        """Run the command of ``engine.commands``, ``by_hand`` or ``operator_commands`` with what each takes filled in."""
+        homes = (commands, by_hand, operator_commands)
+        function = next(getattr(home, verb) for home in homes if hasattr(home, verb))
+        known = {"at": self.time, "grace_seconds": 60, "actor": "jo@desk", "vault": self.vault, "exhibits": ()}
         takes = inspect.signature(function).parameters
         options = {key: value for key, value in known.items() if key in takes} | options
         with self.db.begin() as connection:

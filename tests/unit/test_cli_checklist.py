@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from models.states import StepState
+from tests.factories import rcs_part
 from tests.unit.cli_world import TOKEN, make_world
 from tests.unit.review_world import ReviewWorld
 
@@ -57,6 +58,16 @@ def test_files_and_notes_are_kept(world, tmp_path):
     assert f"letter.pdf (11 bytes, sha256 {digest[:12]}…); note.txt" in world.onboard("checklist", "acme")
 
 
+def test_evidence_that_is_too_large_leaves_the_item_open(world, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.evidence.LARGEST_BYTES", 8)
+    big = tmp_path / "big.pdf"
+    big.write_bytes(b"123456789")
+    output = world.onboard("checklist", "done", "acme", "de.brand_letter", "--evidence", str(big), code=2)
+    assert "is larger than 8 bytes" in output
+    assert world.item("de.brand_letter").state == "open"
+    assert "checklist:met" not in world.events()
+
+
 def test_a_file_that_is_not_there_is_no_evidence(world):
     output = world.onboard("checklist", "done", "acme", "de.brand_letter", "--evidence", "lettr.pdf", code=2)
     assert "there is no file lettr.pdf" in output
@@ -93,10 +104,14 @@ def test_evidence_that_holds_a_secret_is_refused(world):
     assert world.item("de.brand_letter").state == "open"
 
 
-def test_a_persons_word_and_its_evidence_are_in_the_evidence_pack(world, tmp_path):
+def test_what_people_said_and_its_evidence_are_in_the_evidence_pack(world, tmp_path):
     letter = tmp_path / "letter.pdf"
     letter.write_bytes(b"%PDF signed")
+    pages = {"item": "de.german_pages", "attested_by": "Maria", "attested_on": "2026-11-01", "evidence": "Ticket 4711"}
+    world.start(channel="rcs", rcs=rcs_part(countries=("DE",)), checklist=[pages], is_update=True)
+    world.run("registration")
     world.onboard("checklist", "done", "acme", "de.brand_letter", "--by", "Jo Doe", "--evidence", str(letter))
+    world.onboard("checklist", "unmet", "acme", "rcs.ticket", "--by", "Legal", "--reason", "not asked yet")
     pack = tmp_path / "acme.zip"
     world.onboard("evidence", "acme", "-o", str(pack))
     with zipfile.ZipFile(pack) as archive:
@@ -104,6 +119,41 @@ def test_a_persons_word_and_its_evidence_are_in_the_evidence_pack(world, tmp_pat
         rows = {row["key"]: row for row in json.loads(archive.read("checklist.json"))}
         (path,) = rows["de.brand_letter"]["evidence"]
         assert archive.read(path) == b"%PDF signed"
-    said = {(each["what"], each["who"]) for each in approvals}
-    assert ("The Brand Verification Letter for Germany is signed", "Jo Doe") in said
+    assert rows["de.german_pages"]["evidence"] == []
+    said = {each["what"]: (each["who"], each["how"], each["needed_for"]) for each in approvals}
+    assert said[rows["de.brand_letter"]["title"]] == ("Jo Doe", "", "submission")
+    declared = ("Maria", "declared in the spec on 2026-11-01: Ticket 4711", "submission")
+    assert said[rows["de.german_pages"]["title"]] == declared
+    assert said[rows["rcs.ticket"]["title"]] == ("Legal", "not met; not asked yet", "advice")
+    assert said[rows["rcs.opt_in"]["title"]][0] == "the spec"
+    for nobodys_word in ("account.active", "rcs.profile_fields", "rcs.google_email"):
+        assert rows[nobodys_word]["title"] not in said
     assert "all fits" in world.onboard("evidence", "check", str(pack))
+
+
+# -- in the list of what waits for people -------------------------------------------------------------------------------
+def test_what_holds_up_the_submission_stands_among_the_tasks_with_its_command(world):
+    items = world.json("tasks")
+    assert [(item["kind"], item["key"], item["command"]) for item in items] == [
+        ("item", key, f"onboard checklist done acme {key} --by WHO") for key in ("de.brand_letter", "de.german_pages")
+    ]
+    page = world.onboard("tasks")
+    assert "The Brand Verification Letter for Germany is signed, due in 1" in " ".join(page.split())
+    assert "onboard checklist done ONBOARDING ITEM --by WHO" in page
+    shown = world.onboard("task", "show", "acme", "de.brand_letter")
+    assert "needed for the submission, due in 1" in shown
+    assert items[0]["command"] in shown
+    world.onboard(*items[0]["command"].split()[1:])
+    assert [item["key"] for item in world.json("tasks")] == ["de.german_pages"]
+
+
+def test_an_item_of_the_checklist_is_settled_by_its_own_command(world):
+    refused = world.onboard("done", "acme", "de.brand_letter", code=2)
+    assert "onboard checklist done acme de.brand_letter --by WHO" in refused
+    assert world.item("de.brand_letter").state == "open"
+
+
+def test_items_of_a_paused_onboarding_wait_for_nobody(world):
+    world.onboard("pause", "acme")
+    assert world.json("tasks") == []
+    assert [item["key"] for item in world.json("tasks", "acme")] == ["de.brand_letter", "de.german_pages"]

@@ -234,10 +234,11 @@ def test_an_operator_task_waits_for_a_person_and_goes_on_with_what_they_brought(
     assert world.states()[0] is S.WAITING_PERSON
     assert "onboard task done acme inbound-webhook" in world.step("registration").reason
     with pytest.raises(MissingValues, match="url"):
-        world.command("confirm", "inbound-webhook", values={}, by="Jo")
+        world.command("report_done", "inbound-webhook", values={}, by="Jo")
     with pytest.raises(MissingValues, match="url"):
-        world.command("confirm", "inbound-webhook", values={"url": "notaurl"}, by="Jo")
-    (wakeup,) = world.command("confirm", "inbound-webhook", values={"url": "https://hooks.example.com/1"}, by="Jo")
+        world.command("report_done", "inbound-webhook", values={"url": "notaurl"}, by="Jo")
+    said = world.command("report_done", "inbound-webhook", values={"url": "https://hooks.example.com/1"}, by="Jo")
+    (wakeup,) = said.wakeups
     assert wakeup.step == "registration"
     world.run_all()
     assert world.status() is O.ACTIVE
@@ -246,4 +247,4 @@ def test_an_operator_task_waits_for_a_person_and_goes_on_with_what_they_brought(
 def test_confirming_a_task_that_does_not_exist_is_refused(world):
     world.start()
     with pytest.raises(UnknownTask):
-        world.command("confirm", "nothing", values={}, by="Jo")
+        world.command("report_done", "nothing", values={}, by="Jo")

@@ -310,15 +310,15 @@ def test_a_wrong_answer_can_be_corrected_while_the_step_is_not_done():
 
     world.script["registration"] = [act] * 5
     world.run("registration")
-    world.command("confirm", "feedback-webhook", values={"url": "https://wrong.example"}, by="jo")
+    world.command("report_done", "feedback-webhook", values={"url": "https://wrong.example"}, by="jo")
     world.run("registration")
     assert world.step("registration").state is StepState.FAILED
-    world.command("confirm", "feedback-webhook", values={"url": "https://right.example"}, by="jo")
+    world.command("report_done", "feedback-webhook", values={"url": "https://right.example"}, by="jo")
     world.command("retry")
     world.run("registration")
     assert world.step("registration").state is StepState.SUCCEEDED
     with pytest.raises(UnknownTask):
-        world.command("confirm", "feedback-webhook", values={"url": "https://late.example"}, by="jo")
+        world.command("report_done", "feedback-webhook", values={"url": "https://late.example"}, by="jo")
 
 
 def test_a_changed_secret_has_to_be_entered_again_by_the_person():
@@ -332,7 +332,7 @@ def test_a_changed_secret_has_to_be_entered_again_by_the_person():
 
     world.script["registration"] = [act] * 5
     world.run("registration")
-    world.command("confirm", "feedback-webhook", values={}, by="jo")
+    world.command("report_done", "feedback-webhook", values={}, by="jo")
     world.run("registration")
     assert world.step("registration").state is StepState.SUCCEEDED
     world.start(is_update=True, token="second")

@@ -123,11 +123,24 @@ def test_it_has_who_did_what_with_which_evidence(pack):
     approvals = {(each["what"], each["who"]) for each in load(pack, "approvals.json")}
     assert ("Create it", "Jo Doe") in approvals
     assert ("The sender is usable in US", "a vendor") in approvals
+    assert ("ajo_inbound_webhook inbound", "Jo Doe") in approvals
     (message,) = load(pack, "messages.json")
     assert message["timeline"][0]["status"] == "delivered"
     page = files["index.html"].decode()
     for words in ("Jo Doe", "The sender is usable in US", "evidence/001-page_1.png", "SM1"):
         assert words in page
+
+
+def test_a_rejection_and_a_step_decided_by_hand_have_their_names(world, tmp_path):
+    world.start("diner", channel="rcs")
+    world.script["registration"] = [act]
+    world.run("registration", "diner")
+    world.onboard("task", "reject", "diner", "inbound-webhook", "--reason", "no rights there", "--by", "Max")
+    world.onboard("skip", "diner", "channel", "--reason", "no handset", "--by", "Jo Doe")
+    world.onboard("evidence", "diner", "-o", str(tmp_path / "diner.zip"))
+    said = {each["what"]: (each["who"], each["how"]) for each in load(tmp_path / "diner.zip", "approvals.json")}
+    assert said["Create it"] == ("Max", "rejected: no rights there")
+    assert said["channel is skipped"] == ("Jo Doe", "skipped by Jo Doe: no handset")
 
 
 def test_secrets_numbers_replies_and_capabilities_are_left_out(world, pack):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tasks.steps
 from cli.words import sentence
 from engine.explain import explain
 from engine.queries import Forwards, Step, Summary
@@ -257,16 +260,26 @@ TOPICS = [
     ("registration", "offline", "a person", True),
     ("registration", "rejected", "a person", True),
     ("registration", "look-alike", "a person", True),
+    ("registration", "checklist", "a person", True),
     ("webhook", "probe", "the gateway and AJO", False),
     ("webhook", "sender-webhook", "a person", True),
     ("webhook", "gateway", "a person", True),
     ("webhook", "inbound-webhook", "a person", True),
+    ("webhook", "look-alike", "a person", True),
     ("credential", "person", "a person", True),
     ("channel", "configuration-failed", "a person", True),
     ("channel", "activation", "Adobe Journey Optimizer", False),
     ("verification", "delivery-7", "the handset and its carrier", False),
+    ("verification", "proof-7", "AJO, Twilio and the handset", False),
     ("verification", "vendor", "a person", True),
 ]
+
+
+def test_no_wait_of_a_step_is_missing_from_the_table():
+    sources = "\n".join(path.read_text() for path in Path(tasks.steps.__file__).parent.glob("*.py"))
+    asked = re.findall(r'(?:topic=f?|^TOPIC = )"([^"]+)"', sources, re.MULTILINE)
+    assert len(asked) > 10
+    assert {topic.replace("{run.id}", "7") for topic in asked} <= {topic[1] for topic in TOPICS}
 
 
 @pytest.mark.parametrize(("name", "topic", "who", "is_persons"), TOPICS, ids=[topic[1] for topic in TOPICS])
@@ -363,20 +376,60 @@ def test_the_operator_task_it_waits_for_gives_the_command_and_others_a_sentence_
     )
 
 
-def item(state: str, by: str = "vendor", detail: str | None = "AT&T PENDING", stage: str = "launch") -> dict[str, Any]:
-    what = {"title": "Usable in US", "detail": detail, "stage": stage}
-    return what | {"state": state, "checked_by": by, "updated_at": NOW - AGO}
+def item(state: str, by: str = "vendor", **columns: Any) -> dict[str, Any]:
+    what = {"key": "us.one", "title": "Usable in US", "detail": None, "stage": "launch", "due_at": None}
+    return what | {"state": state, "checked_by": by, "updated_at": NOW - AGO} | columns
 
 
 def test_open_and_unmet_items_are_said_while_registration_is_on_and_met_ones_and_advice_never():
-    items = [item("met"), item("open"), item("unmet", "person", None), item("open", "person", stage="advice")]
+    due = {"due_at": NOW + timedelta(days=3)}
+    items = [
+        item("met"),
+        item("open", detail="AT&T PENDING", **due),
+        item("open", "person", title="Mail answered", key="rcs.mail", **due),
+        item("unmet", "person", detail="no reply", due_at=NOW - timedelta(days=2)),
+        item("open", "person", stage="advice", **due),
+        item("unmet", "person", stage="advice"),
+    ]
     registering = make_summary(O.WAITING, make_step("registration", S.WAITING_VENDOR, **REVIEW))
     assert sentences(registering, checklist=items)[1:] == [
-        "The checklist is open: Usable in US (AT&T PENDING); the vendor can settle it, last seen 3 h ago.",
-        "The checklist is not met: Usable in US; a person can settle it, last seen 3 h ago.",
+        (
+            "The checklist is open: Usable in US (AT&T PENDING), needed for the launch; the vendor can settle it; last seen "
+            "3 h ago."
+        ),
+        (
+            "The checklist is open: Mail answered, needed for the launch; a person can settle it; due in 3 d (2026-11-26); "
+            "then `onboard checklist done acme rcs.mail --by WHO`."
+        ),
+        (
+            "The checklist is not met: Usable in US (no reply), needed for the launch; a person can settle it; overdue for "
+            "2 d (2026-11-21); then `onboard checklist done acme us.one --by WHO`."
+        ),
     ]
     later = make_summary(O.WAITING, make_step("channel", S.WAITING_VENDOR, **REVIEW))
     assert kinds(later, checklist=items) == ["wait"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "expected"),
+    [
+        (None, ["letter", "unmet-mail"]),
+        ("checklist", ["letter", "unmet-mail"]),
+        ("submission", ["letter", "unmet-mail"]),
+        ("review", ["mail", "unmet-mail"]),
+        ("offline", ["mail", "unmet-mail"]),
+        ("rejected", ["mail", "unmet-mail"]),
+    ],
+)
+def test_of_a_persons_items_those_are_said_whose_time_it_is(topic, expected):
+    items = [
+        item("open", "person", key="letter", stage="submission"),
+        item("open", "person", key="mail"),
+        item("unmet", "person", key="unmet-mail"),
+    ]
+    step = make_step("registration", S.WAITING_PERSON, **PERSON | {"waiting_topic": topic})
+    found = explain(make_summary(O.WAITING, step), checklist=items, now=NOW)[1:]
+    assert [each.command for each in found] == [f"onboard checklist done acme {key} --by WHO" for key in expected]
 
 
 def test_events_on_their_way_and_kept_back_are_said_of_any_onboarding():
