@@ -103,12 +103,20 @@ def _row(arrival: Arrival, grace_seconds: float) -> dict[str, Any]:
         "message_sid": sid_of(arrival.params)[:40],
         "dedupe_key": dedupe_key(arrival.kind, arrival.params),
         "idempotency_token": arrival.idempotency_token,
-        "payload": dict(arrival.params),
+        "payload": _storable(arrival.params),
         "received_at": arrival.received_at,
         "forward_tries": 0,
         "forward_state": ForwardState.ARRIVED,
         "forward_due_at": arrival.received_at + timedelta(seconds=grace_seconds),
     }
+
+
+def _storable(params: Mapping[str, str]) -> dict[str, str]:
+    """Without what PostgreSQL takes in no text: NUL, and halves of characters."""
+    everything = "".join(params.values())
+    if everything.isascii() and "\0" not in everything:
+        return dict(params)
+    return {name: value.encode(errors="replace").decode().replace("\0", "\ufffd") for name, value in params.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Bridge:
 
     def gate(self, token: str) -> Gate | Answer:
         """What the onboarding asks of AJO; an answer when it cannot send."""
-        line = self._lines.known(token) or self._lines.find(token)
+        line = self._lines.find(token)
         return line if isinstance(line, Answer) else line.gate
 
     async def answer(self, token: str, headers: Headers, body: bytes, peer: str | None) -> Answer:

@@ -65,7 +65,10 @@ class Lines:
         return known if time.monotonic() < until else None
 
     def find(self, token: str) -> Line | Answer:
-        """The line, or the answer that says why there is none. Asks the database."""
+        """The line, or the answer that says why there is none. Asks the database, unless another thread just has."""
+        known = self.known(token)
+        if known is not None:
+            return known
         with reader(self._db).begin() as connection:
             row = connection.execute(select(Onboarding).where(Onboarding.c.endpoint_token == token)).one_or_none()
             if row is None:

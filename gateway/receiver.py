@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -81,6 +82,7 @@ class Receiver:
         self._settings = settings
         self._writer = writer
         self._known: dict[str, tuple[float, Endpoint, str]] = {}
+        self._looking: dict[str, asyncio.Future[tuple[Endpoint, str]]] = {}
 
     async def take(self, callback: Callback) -> tuple[Endpoint, bool]:
         """Check one event and have it stored; returns once that is durable: whose it is, and whether it is new.
@@ -88,11 +90,7 @@ class Receiver:
         :raises Refused: unknown address (404), not genuine (403), no message (400), or we cannot tell now (503).
         :raises BodyRefused: unreadable (400).
         """
-        known = self._known.get(callback.token)
-        if known is None or time.monotonic() >= known[0]:
-            found = await run_in_threadpool(self._look_up, callback)
-            known = self._known[callback.token] = (time.monotonic() + TOKEN_SECONDS, *found)
-        _, endpoint, auth_token = known
+        endpoint, auth_token = await self._known_or_looked_up(callback)
         params = self._genuine_params(callback, endpoint, auth_token)
         if not _SID.fullmatch(sid_of(params)):
             log.warning("400 %s event for %s names no message", callback.kind, endpoint.name)
@@ -101,6 +99,20 @@ class Receiver:
         is_new = await self._writer.submit(self._store, arrival)
         _log_taken(callback.kind, endpoint, params, is_new=is_new)
         return endpoint, is_new
+
+    async def _known_or_looked_up(self, callback: Callback) -> tuple[Endpoint, str]:
+        known = self._known.get(callback.token)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1], known[2]
+        looking = self._looking.get(callback.token)
+        if looking is None:
+            # One look for all that wait for it: a burst would otherwise ask in forty threads.
+            looking = asyncio.ensure_future(run_in_threadpool(self._look_up, callback))
+            self._looking[callback.token] = looking
+            looking.add_done_callback(lambda _: self._looking.pop(callback.token, None))
+        found = await asyncio.shield(looking)
+        self._known[callback.token] = (time.monotonic() + TOKEN_SECONDS, *found)
+        return found
 
     def _store(self, connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
         return store(connection, arrivals, grace_seconds=self._settings.wake_grace_seconds)

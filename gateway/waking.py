@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # In a burst, one message to the workers in this time says it all.
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.1
 
 
 class Waker:
@@ -28,6 +28,9 @@ class Waker:
 
     def add(self, onboarding_id: int, name: str) -> None:
         """Never waits for the broker, never fails: the event is committed."""
+        if onboarding_id in self._names:
+            # It is about to be woken. Should that begin right now, the worker still looks after this commit.
+            return
         with self._changed:
             self._names[onboarding_id] = name
             if self._thread is None:

@@ -157,7 +157,8 @@ def test_forged_callbacks_store_nothing_and_leave_the_gateway_well(stack):
         ({"content": b"MessageSid=%ff%fe&MessageStatus=\xff", "headers": form_type}, (400, 403)),
         ({"content": b"a=" + b"x" * 70_000, "headers": form_type}, 413),
         ({"content": b"&".join(b"a=%d" % n for n in range(600)), "headers": form_type}, 400),
-        ({"json": form}, 415),
+        ({"json": form}, 403),
+        ({"content": b"<a/>", "headers": {"Content-Type": "text/xml"}}, 415),
         ({"content": b""}, 415),
         ({"content": b"", "headers": form_type}, 403),
     ]

@@ -305,10 +305,12 @@ def test_a_proof_of_ajo_travels_the_whole_loop(ajo):
 def test_the_bridge_works_again_when_the_key_it_uses_was_replaced(ajo):
     ajo.send()
     with ajo.house.db.begin() as connection:
-        ajo.house.vault.write(connection, ajo.onboarding_id, kinds.BRIDGE_TOKEN, "another", at=ajo.house.shop.now())
+        ajo.house.vault.write(
+            connection, ajo.onboarding_id, kinds.BRIDGE_TOKEN, "another-bridge-token", at=ajo.house.shop.now()
+        )
     deadline = time.monotonic() + 10
     while ajo.send().status_code != 401:
         assert time.monotonic() < deadline
-    ajo.token = "another"
+    ajo.token = "another-bridge-token"
     assert ajo.send().status_code == 200
     assert ajo.house.read(select(Onboarding.c.status))[0].status == "active"
