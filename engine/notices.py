@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 
 from engine.transitions import append_event
 from engine.upsert import insert_all_new
-from models.states import HELD, CheckState, NoticeState, OnboardingState, StepState
-from models.tables import ChecklistItem, Notice, Onboarding, Step
+from models.states import HELD, CheckState, ForwardState, NoticeState, OnboardingState, StepState
+from models.tables import ChecklistItem, Notice, Onboarding, Step, WebhookEvent
 from providers.redaction import redact
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ BATCH = 200
 # Longer than any sending takes; after that its worker is taken for dead.
 LONGEST_SENDING = timedelta(minutes=10)
 ESCALATE, REMIND = "escalate", "remind"
+PARKED = "inbox:parked"
 # A look at what is waited for does not end the wait; as in engine.queries.
 IS_WAITING = and_(
     Step.c.waiting_since.isnot(None),
@@ -60,7 +61,8 @@ def plan(connection: Connection, settings: Settings, *, at: datetime) -> int:
     _give_up_on_vanished(connection, at=at)
     count = 0
     for level in (ESCALATE, REMIND):
-        found = [*_due_waits(connection, settings, level, at), *_due_items(connection, settings, level, at)]
+        sources = (_due_waits, _due_items, _due_parked)
+        found = [due for source in sources for due in source(connection, settings, level, at)]
         # In one order for all: two sweeps at once must not wait for each other's rows.
         rows = [
             _row(connection, settings, due, at)
@@ -198,6 +200,37 @@ def _due_items(connection: Connection, settings: Settings, level: str, at: datet
         yield Due(row.onboarding_id, row.subject, row.opened_at, level, _headed(level, title), redact(text))
 
 
+def _due_parked(connection: Connection, settings: Settings, level: str, at: datetime) -> Iterator[Due]:
+    """Events that AJO did not take: once for as long as the oldest of them is parked."""
+    later = timedelta(0) if level == REMIND else threshold(settings, ESCALATE, needs_person=True)
+    parked = (
+        select(
+            WebhookEvent.c.onboarding_id,
+            func.min(WebhookEvent.c.received_at).label("since"),
+            func.count().label("parked"),
+        )
+        .where(WebhookEvent.c.forward_state == ForwardState.PARKED)
+        .group_by(WebhookEvent.c.onboarding_id)
+        .subquery()
+    )
+    told = exists().where(
+        Notice.c.onboarding_id == parked.c.onboarding_id,
+        Notice.c.subject == PARKED,
+        Notice.c.since_at == parked.c.since,
+        Notice.c.level == level,
+    )
+    statement = (
+        select(parked, Onboarding.c.name)
+        .join(Onboarding, Onboarding.c.id == parked.c.onboarding_id)
+        .where(parked.c.since <= at - later, ~told)
+        .limit(BATCH)
+    )
+    for row in connection.execute(statement).all():
+        title = f"{row.name}: {row.parked} {'event has' if row.parked == 1 else 'events have'} not reached AJO"
+        text = f"Why: onboard inbox list {row.name} --state parked\nAgain: onboard inbox replay --parked {row.name}"
+        yield Due(row.onboarding_id, PARKED, row.since, level, _headed(level, title), text)
+
+
 def _headed(level: str, title: str) -> str:
     return f"{'Escalation' if level == ESCALATE else 'Reminder'}: {title}"
 
@@ -248,6 +281,13 @@ def take_next(connection: Connection, settings: Settings, *, at: datetime) -> Ro
 
 def _still_holds(connection: Connection, row: Row[Any]) -> bool:
     kind, _, rest = row.subject.partition(":")
+    if row.subject == PARKED:
+        is_parked = exists().where(
+            WebhookEvent.c.onboarding_id == row.onboarding_id,
+            WebhookEvent.c.forward_state == ForwardState.PARKED,
+            WebhookEvent.c.received_at == row.since_at,
+        )
+        return bool(connection.execute(select(is_parked)).scalar_one())
     is_free = exists().where(Onboarding.c.id == row.onboarding_id, Onboarding.c.status.not_in(HELD))
     if kind == "item":
         item = exists().where(

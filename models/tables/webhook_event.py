@@ -43,6 +43,14 @@ WebhookEvent = Table(
         sqlite_where=text("forward_due_at IS NOT NULL"),
         postgresql_where=text("forward_due_at IS NOT NULL"),
     ),
+    # What a person has to look at.
+    Index(
+        "ix_webhook_event_parked",
+        "onboarding_id",
+        "received_at",
+        sqlite_where=text("forward_state = 'parked'"),
+        postgresql_where=text("forward_state = 'parked'"),
+    ),
     Index(
         "ix_webhook_event_forward_due_at",
         "forward_due_at",

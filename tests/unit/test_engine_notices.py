@@ -11,7 +11,8 @@ from sqlalchemy import insert, select, update
 
 from engine import notices
 from engine.contract import Done, Wait
-from models.tables import ChecklistItem, Event, Notice
+from models.states import ForwardState
+from models.tables import ChecklistItem, Event, Notice, WebhookEvent
 from settings import Settings
 
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
@@ -280,3 +281,33 @@ def test_a_persons_item_past_its_due_time_is_told_while_a_vendor_is_waited_for(w
     with world.db.begin() as connection:
         connection.execute(update(ChecklistItem).values(state="met"))
     assert take(world) is None, "it was settled meanwhile"
+
+
+def test_events_that_ajo_did_not_take_are_told_once_for_as_long_as_they_are_parked(world):
+    configure(world, notice_urls=[SLACK])
+    world.start()
+    onboarding_id = world.onboarding().id
+
+    def park(sid):
+        values = {"kind": "status", "message_sid": sid, "dedupe_key": sid, "payload": {}, "forward_tries": 1}
+        values |= {"onboarding_id": onboarding_id, "received_at": world.time, "forward_state": ForwardState.PARKED}
+        with world.db.begin() as connection:
+            connection.execute(insert(WebhookEvent).values(**values))
+
+    assert plan(world) == 0
+    park("SM1")
+    assert plan(world) == 1
+    world.forward(hours=1)
+    park("SM2")
+    assert plan(world) == 0
+    notice = take(world)
+    assert notice.title == "Reminder: acme: 1 event has not reached AJO"
+    settle(world, notice)
+    with world.db.begin() as connection:
+        connection.execute(update(WebhookEvent).values(forward_state=ForwardState.FORWARDED))
+    world.forward(hours=1)
+    park("SM3")
+    assert plan(world) == 1
+    with world.db.begin() as connection:
+        connection.execute(update(WebhookEvent).values(forward_state=ForwardState.FORWARDED))
+    assert take(world) is None

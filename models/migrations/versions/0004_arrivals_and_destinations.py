@@ -12,6 +12,7 @@ depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 WAITING = sa.text("forward_due_at IS NOT NULL")
+IS_PARKED = sa.text("forward_state = 'parked'")
 HAS_TOKEN = sa.text("idempotency_token IS NOT NULL")
 
 
@@ -45,6 +46,13 @@ def upgrade() -> None:
         postgresql_where=WAITING,
     )
     op.create_index(
+        "ix_webhook_event_parked",
+        "webhook_event",
+        ["onboarding_id", "received_at"],
+        sqlite_where=IS_PARKED,
+        postgresql_where=IS_PARKED,
+    )
+    op.create_index(
         "ix_webhook_event_idempotency_token",
         "webhook_event",
         ["onboarding_id", "idempotency_token"],
@@ -56,6 +64,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_webhook_event_idempotency_token", table_name="webhook_event")
+    op.drop_index("ix_webhook_event_parked", table_name="webhook_event")
     op.drop_index("ix_webhook_event_waiting", table_name="webhook_event")
     op.drop_index("ix_webhook_event_message_sid", table_name="webhook_event")
     op.create_index("ix_webhook_event_onboarding_id_id", "webhook_event", ["onboarding_id", "id"])
