@@ -12,10 +12,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from engine import kinds
 from engine.message_status import apply_callback, error_code_of, sid_of, status_of, status_rank
-from engine.transitions import lock_onboarding
+from engine.transitions import append_event, lock_onboarding
 from engine.upsert import insert_all_new
 from engine.wake import signal_step
 from models.states import ForwardState
@@ -113,10 +114,14 @@ def _row(arrival: Arrival, grace_seconds: float) -> dict[str, Any]:
 
 def _storable(params: Mapping[str, str]) -> dict[str, str]:
     """Without what PostgreSQL takes in no text: NUL, and halves of characters."""
-    everything = "".join(params.values())
+    everything = "".join((*params, *params.values()))
     if everything.isascii() and "\0" not in everything:
         return dict(params)
-    return {name: value.encode(errors="replace").decode().replace("\0", "\ufffd") for name, value in params.items()}
+    return {_clean(name): _clean(value) for name, value in params.items()}
+
+
+def _clean(text: str) -> str:
+    return text.encode(errors="replace").decode().replace("\0", "\ufffd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +161,18 @@ def apply_arrived(connection: Connection, onboarding_id: int, *, at: datetime, g
     for row in rows:
         if row.id in unknown:
             continue
+        is_late = False
         if row.kind == "status":
-            is_late = not move_bridge_message(connection, onboarding_id, row.payload)
-            is_news |= apply_callback(connection, onboarding_id, row.payload, at=at)
-        else:
-            is_late = False
+            try:
+                # One that the database refuses must not keep all others from being applied.
+                with connection.begin_nested():
+                    is_late = not move_bridge_message(connection, onboarding_id, row.payload)
+                    is_news |= apply_callback(connection, onboarding_id, row.payload, at=at)
+            except (DataError, IntegrityError) as error:
+                said = f"cannot be applied ({type(error).__name__}); see `onboard inbox show {row.id}`"
+                _set(connection, [row.id], forward_state=ForwardState.PARKED, forward_due_at=None, forward_error=said)
+                append_event(connection, onboarding_id, "event:parked", f"event {row.id} {said}", at=at)
+                continue
         (kept if is_late or AJO_WEBHOOK[row.kind] not in webhooks else passed_on).append(row.id)
     _set(connection, kept, forward_state=ForwardState.NOT_NEEDED, forward_due_at=None, forward_error=None)
     lost_at = at + timedelta(seconds=grace_seconds)

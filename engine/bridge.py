@@ -57,12 +57,12 @@ class Wanted:
     reference: str
     recipient: str
     fingerprint: str
-    at: datetime
 
 
-def intend(connection: Connection, wanted: Sequence[Wanted], *, call_seconds: float) -> list[Intent]:
+def intend(connection: Connection, wanted: Sequence[Wanted], *, at: datetime, call_seconds: float) -> list[Intent]:
     """Note that these messages are to be sent, and say of each what is to be done; commit before doing it.
 
+    :param at: now, not when the message came: a write may have waited for its turn.
     :param call_seconds: how long a call may take; before that, another caller's is believed to be under way.
     """
     rows = [
@@ -72,8 +72,8 @@ def intend(connection: Connection, wanted: Sequence[Wanted], *, call_seconds: fl
             "recipient": one.recipient,
             "fingerprint": one.fingerprint,
             "status": "intended",
-            "created_at": one.at,
-            "posted_at": one.at,
+            "created_at": at,
+            "posted_at": at,
         }
         for one in wanted
     ]
@@ -81,14 +81,14 @@ def intend(connection: Connection, wanted: Sequence[Wanted], *, call_seconds: fl
     rows.sort(key=lambda row: (row["onboarding_id"], row["client_reference"]))
     inserted = insert_all_new(connection, BridgeMessage, rows)
     new = {(row.onboarding_id, row.client_reference): row for row in inserted}
-    intents = []
-    for one in wanted:
+    intents: dict[int, Intent] = {}
+    for index, one in sorted(enumerate(wanted), key=lambda pair: (pair[1].onboarding_id, pair[1].reference, pair[0])):
         row = new.pop((one.onboarding_id, one.reference), None)
-        intents.append(Intent(Task.SEND, row) if row is not None else _known(connection, one, call_seconds))
-    return intents
+        intents[index] = Intent(Task.SEND, row) if row is not None else _known(connection, one, at, call_seconds)
+    return [intents[index] for index in range(len(wanted))]
 
 
-def _known(connection: Connection, wanted: Wanted, call_seconds: float) -> Intent:
+def _known(connection: Connection, wanted: Wanted, at: datetime, call_seconds: float) -> Intent:
     """What is to be done for a reference that was used before."""
     row = connection.execute(
         select(BridgeMessage)
@@ -103,8 +103,8 @@ def _known(connection: Connection, wanted: Wanted, call_seconds: float) -> Inten
     if row.sid is not None or row.status != "intended":
         return Intent(Task.ANSWER, row)
     if row.posted_at is None:
-        return Intent(Task.SEND, _post_again(connection, row, wanted.at))
-    if wanted.at < row.posted_at + timedelta(seconds=call_seconds):
+        return Intent(Task.SEND, _post_again(connection, row, at))
+    if at < row.posted_at + timedelta(seconds=call_seconds):
         return Intent(Task.WAIT, row)
     return Intent(Task.LOOK, row)
 
@@ -112,6 +112,11 @@ def _known(connection: Connection, wanted: Wanted, call_seconds: float) -> Inten
 def _post_again(connection: Connection, row: Row[Any], at: datetime) -> Row[Any]:
     again = update(BridgeMessage).where(BridgeMessage.c.id == row.id).values(posted_at=at).returning(BridgeMessage)
     return connection.execute(again).one()
+
+
+def ended_unclear(connection: Connection, row: Row[Any], *, at: datetime) -> Row[Any]:
+    """The call is over, and nobody knows what it did: from now on Twilio has time to list its message."""
+    return _post_again(connection, row, at)
 
 
 def post_unless_taken(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 
 from engine.retry import next_delay
 from engine.upsert import upsert
@@ -13,7 +13,7 @@ from models.tables import Destination
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
 FAILURES_BEFORE_OPENING = 5
 # A webhook that was away for an hour is asked again this often at the least.
@@ -62,9 +62,20 @@ def note_failure(
         failures = 1
     beyond = failures - FAILURES_BEFORE_OPENING
     if beyond >= 0:
+        # One event's Retry-After must not silence all others for a day.
+        asked = None if asked is None else min(asked, LONGEST_PAUSE_SECONDS)
         pause = next_delay(beyond + 1, base_seconds=base_seconds, asked=asked, at_most=LONGEST_PAUSE_SECONDS)
         connection.execute(mine.values(open_until=at + pause))
     return int(failures)
+
+
+def is_open(events: Table, *, at: datetime) -> Any:
+    """The condition that the destination of an event is left alone just now."""
+    return exists().where(
+        Destination.c.onboarding_id == events.c.onboarding_id,
+        Destination.c.kind == events.c.kind,
+        Destination.c.open_until > at,
+    )
 
 
 def forwarded(connection: Connection) -> dict[str, int]:

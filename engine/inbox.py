@@ -53,7 +53,9 @@ def take(
     ids: list[int] = []
     for kind, allowed in circuits.allowances(connection, onboarding_id, at=at, most=most).items():
         if allowed:
-            ids += connection.execute(_takeable(onboarding_id, kind, at).limit(allowed)).scalars()
+            # One alone shall show whether AJO is well: not the one that fails each time.
+            order = (WebhookEvent.c.forward_tries, WebhookEvent.c.id) if allowed == 1 else (WebhookEvent.c.id,)
+            ids += connection.execute(_takeable(onboarding_id, kind, at).order_by(*order).limit(allowed)).scalars()
     if not ids:
         return []
     taken = (
@@ -78,19 +80,19 @@ def give_back(connection: Connection, rows: Iterable[Row[Any]], *, at: datetime)
 
 
 def _takeable(onboarding_id: int, kind: str, at: datetime) -> Any:
-    return (
-        select(WebhookEvent.c.id)
-        .where(
-            WebhookEvent.c.onboarding_id == onboarding_id,
-            WebhookEvent.c.forward_due_at.isnot(None),
-            WebhookEvent.c.kind == kind,
-            WebhookEvent.c.forward_state == ForwardState.PENDING,
-            # A first try waits for nothing: its due time is only for messages of the broker that got lost.
-            or_(WebhookEvent.c.forward_tries == 0, WebhookEvent.c.forward_due_at <= at),
-            is_first_of_its_message(),
-        )
-        .order_by(WebhookEvent.c.id)
+    return select(WebhookEvent.c.id).where(
+        WebhookEvent.c.onboarding_id == onboarding_id,
+        WebhookEvent.c.forward_due_at.isnot(None),
+        WebhookEvent.c.kind == kind,
+        WebhookEvent.c.forward_state == ForwardState.PENDING,
+        _is_free(at),
+        is_first_of_its_message(),
     )
+
+
+def _is_free(at: datetime) -> Any:
+    """Nobody has taken it. A first try waits for nothing: its due time is only for messages of the broker that got lost."""
+    return or_(WebhookEvent.c.forward_tries == 0, WebhookEvent.c.forward_due_at <= at)
 
 
 def due_forwards(connection: Connection, *, at: datetime) -> list[tuple[int, str]]:
@@ -102,6 +104,7 @@ def due_forwards(connection: Connection, *, at: datetime) -> list[tuple[int, str
             WebhookEvent.c.forward_state.in_(ON_ITS_WAY),
             WebhookEvent.c.forward_due_at <= at,
             is_first_of_its_message(),
+            ~circuits.is_open(WebhookEvent, at=at),
         )
         .group_by(WebhookEvent.c.onboarding_id, Onboarding.c.name)
         .order_by(func.min(WebhookEvent.c.forward_due_at))
@@ -174,9 +177,11 @@ def settle_event(
     else:
         delay = next_delay(row.forward_tries, base_seconds=base_seconds, asked=asked)
         values = {"forward_due_at": at + delay, "forward_error": error}
+    # Whoever parked it meanwhile did not know that AJO has it.
+    origins = [ForwardState.PENDING] if error else [ForwardState.PENDING, ForwardState.PARKED]
     still_ours = (
         WebhookEvent.c.id == row.id,
-        WebhookEvent.c.forward_state == ForwardState.PENDING,
+        WebhookEvent.c.forward_state.in_(origins),
         WebhookEvent.c.forward_tries == row.forward_tries,
     )
     if connection.execute(update(WebhookEvent).where(*still_ours).values(**values)).rowcount != 1:
@@ -206,6 +211,7 @@ def _park_overdue(connection: Connection, row: Row[Any], error: str, *, before: 
         WebhookEvent.c.forward_due_at.isnot(None),
         WebhookEvent.c.forward_state == ForwardState.PENDING,
         WebhookEvent.c.received_at < before,
+        _is_free(at),
     )
     values = {"forward_state": ForwardState.PARKED, "forward_due_at": None, "forward_error": error}
     count = connection.execute(update(WebhookEvent).where(*waiting).values(**values)).rowcount
@@ -217,7 +223,7 @@ def _park_overdue(connection: Connection, row: Row[Any], error: str, *, before: 
 def replay(connection: Connection, ids: Sequence[int], *, at: datetime) -> list[tuple[int, str]]:
     """Have these events forwarded again, whatever became of them; the onboardings to wake, as (id, name).
 
-    Also one that AJO has taken already: a person knows why. One that has just arrived is on its way anyhow.
+    Also one that AJO has taken already: a person knows why. One that is on its way right now is left alone.
     """
     found = (
         select(WebhookEvent.c.id, Onboarding.c.id.label("onboarding_id"), Onboarding.c.name)
@@ -230,7 +236,11 @@ def replay(connection: Connection, ids: Sequence[int], *, at: datetime) -> list[
         lock_onboarding(connection, row.onboarding_id)
         connection.execute(
             update(WebhookEvent)
-            .where(WebhookEvent.c.id == row.id, WebhookEvent.c.forward_state != ForwardState.ARRIVED)
+            .where(
+                WebhookEvent.c.id == row.id,
+                WebhookEvent.c.forward_state != ForwardState.ARRIVED,
+                or_(WebhookEvent.c.forward_state != ForwardState.PENDING, _is_free(at)),
+            )
             .values(forward_state=ForwardState.PENDING, forward_due_at=at, forward_tries=0)
         )
         append_event(connection, row.onboarding_id, "event:replayed", f"event {row.id} is sent to AJO again", at=at)

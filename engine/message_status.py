@@ -87,7 +87,7 @@ def record_status(
     ).one_or_none()
     if row is None or status_rank(status) <= status_rank(row.status):
         return False
-    values: dict[str, Any] = {"status": status, "updated_at": at, "error_code": error_code}
+    values: dict[str, Any] = {"status": status[:24], "updated_at": at, "error_code": error_code}
     if sender:
         values["transport"] = transport_of(sid, sender)
     connection.execute(update(Message).where(Message.c.id == row.id, Message.c.status == row.status).values(**values))

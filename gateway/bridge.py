@@ -11,6 +11,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from starlette.concurrency import run_in_threadpool
+
 from engine import bridge
 from engine.bridge import Task
 from engine.clock import now
@@ -41,9 +43,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Calls to Twilio at the same time; more wait for their turn.
+# Calls to Twilio at the same time; so many more wait for their turn.
 CONNECTIONS = 64
-THREADS = 4
+MOST_WAITING = 1000
+LOOKERS = 4
+# More look-ups than these are not begun: whoever asks again later finds fewer before him.
+MOST_LOOKS = 16
 
 
 class Bridge:
@@ -56,9 +61,12 @@ class Bridge:
         self._lines = Lines(db, vault, settings)
         self._listing_delay = max(bridge.LISTING_DELAY * settings.wait_scale, timedelta(seconds=1))
         self._sender = AsyncHttp(connections=CONNECTIONS)
-        # For what is seldom and blocks: a line that is not known yet, a message that has to be looked for.
+        self._turn = asyncio.Semaphore(CONNECTIONS)
+        self._waiting = 0
+        # Looking for a message at Twilio is seldom and blocks.
         self._clients: list[httpx.Client] = []
-        self._threads = ThreadPoolExecutor(THREADS, "bridge", initializer=lambda: self._clients.append(thread_client()))
+        self._threads = ThreadPoolExecutor(LOOKERS, "bridge", initializer=lambda: self._clients.append(thread_client()))
+        self._looking = 0
 
     async def close(self) -> None:
         """Close the connections to Twilio."""
@@ -76,7 +84,7 @@ class Bridge:
         """Send one message, at most once per reference."""
         line = self._lines.known(token)
         if line is None:
-            line = await self._in_thread(self._lines.find, token)
+            line = await run_in_threadpool(self._lines.find, token)
         if isinstance(line, Answer):
             return line
         try:
@@ -90,10 +98,15 @@ class Bridge:
             _check_sender(message.sender, line)
         except BadMessage as problem:
             return error(400, f"invalid_{problem.field}", f"{problem.field}: {problem}")
-        return await self._send_once(line, message, recipient)
-
-    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        if self._waiting >= MOST_WAITING:
+            return error(503, "busy", "too many messages wait to be sent", message.reference, after=RETRY_AFTER_SECONDS)
+        self._waiting += 1
+        try:
+            # Before the intent: from then on the clock of the call runs.
+            async with self._turn:
+                return await self._send_once(line, message, recipient)
+        finally:
+            self._waiting -= 1
 
     async def _write(self, row: Row[Any], work: Callable[[Connection, Row[Any]], T]) -> T:
         result: T = await self._writer.submit(_each, lambda connection: work(connection, row))
@@ -103,7 +116,7 @@ class Bridge:
     async def _send_once(self, line: Line, message: OutboundMessage, recipient: str) -> Answer:
         # Without a reference nothing tells a repeated request from a second message: each is sent (docs/bridge.md).
         reference = message.reference or f"{bridge.OWN_REFERENCE}{uuid.uuid4().hex}"
-        wanted = bridge.Wanted(line.onboarding_id, reference, recipient, message.fingerprint(), now())
+        wanted = bridge.Wanted(line.onboarding_id, reference, recipient, message.fingerprint())
         intent = await self._writer.submit(self._intend, wanted)
         match intent.task:
             case Task.SEND:
@@ -118,7 +131,8 @@ class Bridge:
                 return _known(intent.row)
 
     def _intend(self, connection: Connection, wanted: Sequence[bridge.Wanted]) -> list[bridge.Intent]:
-        return bridge.intend(connection, wanted, call_seconds=2 * self._settings.http_timeout_seconds)
+        call_seconds = 2 * self._settings.http_timeout_seconds
+        return bridge.intend(connection, wanted, at=now(), call_seconds=call_seconds)
 
     async def _post(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer:
         outgoing = Outgoing(
@@ -136,6 +150,7 @@ class Bridge:
             sent = await line.twilio.send_message_from_loop(self._sender, outgoing)
         except Retryable as failure:
             if failure.ambiguous:
+                row = await self._write(row, lambda connection, row: bridge.ended_unclear(connection, row, at=now()))
                 return await self._look(line, message, row) or _unclear(row.client_reference)
             await self._write(row, bridge.not_sent)
             is_busy = isinstance(failure, RateLimited)
@@ -152,17 +167,24 @@ class Bridge:
 
         None when that cannot be said yet.
         """
+        if self._looking >= MOST_LOOKS:
+            return None
+        self._looking += 1
         try:
-            found = await self._in_thread(self._find, line, message, row)
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, self._find, line, message, row)
         except OnboardingError as failure:
             log.warning("a message of %s could not be looked up: %s", line.name, failure.message)
             return None
+        finally:
+            self._looking -= 1
         if found is not None:
             return await self._accepted(line, row, found)
-        claim = partial(bridge.post_unless_taken, at=now(), listing_delay=self._listing_delay)
-        if not await self._write(row, claim):
+        if not await self._write(row, self._claim):
             return None
         return await self._post(line, message, row)
+
+    def _claim(self, connection: Connection, row: Row[Any]) -> bool:
+        return bridge.post_unless_taken(connection, row, at=now(), listing_delay=self._listing_delay)
 
     def _find(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Message | None:
         """The message at Twilio, by recipient and text; one that has a reference already is another one.

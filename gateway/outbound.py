@@ -42,12 +42,13 @@ def _as_object(value: Any) -> Any:
         return value or {}
     try:
         return json.loads(value) if value.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("is neither an object nor the text of one") from None
 
 
 Filled = BeforeValidator(_none_if_empty)
-Reference = Annotated[str, Field(max_length=LONGEST_REFERENCE)]
+# Not every database takes every character in a text.
+Reference = Annotated[str, Field(max_length=LONGEST_REFERENCE, pattern=r"^[^\x00-\x1f\x7f]*$")]
 ContentSid = Annotated[str, Field(pattern="^HX[0-9a-fA-F]{32}$")]
 Seconds = Annotated[int, Field(ge=1, le=LONGEST_VALIDITY_SECONDS)]
 
@@ -79,7 +80,7 @@ def read_message(body: bytes) -> OutboundMessage:
     """:raises BadMessage: with the first thing that is wrong."""
     try:
         given = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadMessage("body", "is not JSON") from None
     if not isinstance(given, dict):
         raise BadMessage("body", "is not a JSON object")

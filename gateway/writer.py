@@ -15,10 +15,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 LARGEST_BATCH = 200
+LONGEST_QUEUE = 5000
 # What comes within this time goes together: a commit costs as much as the writing of twenty rows.
 GATHER_SECONDS = 0.002
 
@@ -33,6 +36,10 @@ class _Job:
     write: Write[Any, Any]
     item: Any
     done: Future[Any] | asyncio.Future[Any]
+
+
+class TooMuch(SQLAlchemyError):
+    """The database has been away, or slow, for so long that nothing more can wait for it."""
 
 
 class Writer:
@@ -59,7 +66,12 @@ class Writer:
         return done.result()
 
     def submit(self, write: Write[T, R], item: T) -> asyncio.Future[R]:
-        """As :meth:`run`, for the event loop."""
+        """As :meth:`run`, for the event loop.
+
+        :raises TooMuch: try again later; nothing was written.
+        """
+        if self.waiting >= LONGEST_QUEUE:
+            raise TooMuch
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._add(_Job(write, item, done))
         return done
@@ -99,11 +111,16 @@ class Writer:
                 for write, jobs in by_write.items():
                     ended += zip(jobs, write(connection, [job.item for job in jobs]), strict=True)
         except Exception as error:
-            if len(batch) == 1:
-                return [(batch[0], error)]
+            if len(batch) == 1 or _is_away(error):
+                return [(job, error) for job in batch]
             # One of them, or the database: each for itself, so that the others do not suffer.
             return [pair for job in batch for pair in self._write([job])]
         return ended
+
+
+def _is_away(error: Exception) -> bool:
+    """The database does not answer: so it would be for each item alone. What it says itself has an SQLSTATE."""
+    return isinstance(error, OperationalError) and not getattr(error.orig, "sqlstate", None)
 
 
 def _settle(ended: list[tuple[_Job, Any]]) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 BUSY_SECONDS = 30
+# A host that is gone must not be waited for by the minute.
+CONNECT_SECONDS = 10
 
 
 def make_engine(url: str) -> Engine:
@@ -21,7 +23,14 @@ def make_engine(url: str) -> Engine:
     "database is locked"; ``execution_options(read_only=True)`` gives a reader that does not queue for the write lock.
     """
     if not make_url(url).get_backend_name().startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=20,
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_SECONDS},
+        )
     database = make_url(url).database
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)

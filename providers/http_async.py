@@ -1,7 +1,7 @@
 """Form posts from an event loop, for the bridge's hot path: the same rules as :class:`providers.http.Http`, through aiohttp.
 
 A blocking client in a thread for each call costs more in switching threads than the call itself; httpx's own asynchronous
-client costs twice as much as aiohttp (docs/adr/0015-the-bridge-sends-from-the-event-loop.md).
+client costs twice as much as aiohttp (docs/adr/0015-stored-first-applied-later.md).
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 # Taken together, posted and recorded one by one: what a killed worker had taken waits for the end of its lease.
 EVENTS_PER_LOOK = 10
+# In timeouts: a token, the event, refused, another token, the event again; each may take two.
+LONGEST_POST = 8
 # A task that went on for ever would keep its thread from everybody else's events.
 LOOKS_PER_TASK = 10
 
@@ -52,7 +54,7 @@ def forward_due(shop: Workshop, onboarding_id: int) -> tuple[list[WakeUp], bool]
     """
     wakeups: dict[str, WakeUp] = {}
     # Whatever came before it, the first of them has time for its call.
-    lease_seconds = shop.settings.lease_seconds + 2 * shop.settings.http_timeout_seconds
+    lease_seconds = shop.settings.lease_seconds + LONGEST_POST * shop.settings.http_timeout_seconds
     for _ in range(LOOKS_PER_TASK):
         with shop.db.begin() as connection:
             applied = apply_arrived(
@@ -82,7 +84,7 @@ def _name_of(shop: Workshop, onboarding_id: int) -> str:
 def _forward_all(shop: Workshop, rows: Sequence[Row[Any]], destinations: Destinations) -> bool:
     """Post what was taken together. True when that makes the webhook step ready."""
     is_ready, unwell, untried = False, set(), []
-    longest_call = timedelta(seconds=2 * shop.settings.http_timeout_seconds)
+    longest_call = timedelta(seconds=LONGEST_POST * shop.settings.http_timeout_seconds)
     for row in rows:
         # Its circuit may be open now; and nobody else may take an event before our call for it has ended.
         if row.kind in unwell or shop.now() + longest_call > row.forward_due_at:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from ipaddress import ip_address
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from providers.redaction import register_secret
@@ -53,5 +54,14 @@ def _hide(url: str) -> None:
         pieces.append(parts.netloc.rpartition("@")[2].partition(":")[0])
     for piece in pieces:
         for form in {piece, unquote(piece)}:
-            if LIKE_A_TOKEN.search(form):
+            if LIKE_A_TOKEN.search(form) and not _is_ip_address(form):
                 register_secret(form)
+
+
+def _is_ip_address(text: str) -> bool:
+    """A mail server's, for example: as a secret it would blank out every line that names a machine."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
+from providers import redaction
 from tests.unit.engine_world import EngineWorld
 
 
@@ -12,6 +13,12 @@ def _no_sockets():
     disable_socket(allow_unix_socket=True)
     yield
     enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_others():
+    """What another test of this process registered as a secret would be blanked out of this one's texts."""
+    redaction._by_start.clear()
 
 
 @pytest.fixture

@@ -63,6 +63,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Twilio was told that these are stored: the version before knows no such state.
+    op.execute("UPDATE webhook_event SET forward_state = 'pending' WHERE forward_state = 'arrived'")
     op.drop_index("ix_webhook_event_idempotency_token", table_name="webhook_event")
     op.drop_index("ix_webhook_event_parked", table_name="webhook_event")
     op.drop_index("ix_webhook_event_waiting", table_name="webhook_event")

@@ -41,11 +41,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ajo_proof")),
         sa.UniqueConstraint("verification_id", name=op.f("uq_ajo_proof_verification_id")),
     )
-    with op.batch_alter_table("verification") as table:
-        table.add_column(sa.Column("hops", sa.JSON(), nullable=True))
+    op.add_column("verification", sa.Column("hops", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("verification") as table:
-        table.drop_column("hops")
+    # In place: a table made anew would take what refers to it along.
+    op.drop_column("verification", "hops")
     op.drop_table("ajo_proof")

@@ -12,10 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("step") as table:
-        table.add_column(sa.Column("settled_by", sa.String(length=200), nullable=True))
+    op.add_column("step", sa.Column("settled_by", sa.String(length=200), nullable=True))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("step") as table:
-        table.drop_column("settled_by")
+    # In place: a table made anew would take what refers to it along.
+    op.drop_column("step", "settled_by")

@@ -47,6 +47,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_evidence_onboarding_id_id", table_name="evidence")
     op.drop_table("evidence")
+    op.execute("UPDATE operator_task SET state = 'open' WHERE state = 'blocked'")
     with op.batch_alter_table("operator_task") as table:
         for column in ("rejected_by", "rejected_at", "rejection", "assignee", "instructions", "params"):
             table.drop_column(column)
