@@ -199,6 +199,8 @@ def test_the_sender_may_be_named_in_any_of_its_ways(shared, sender):
         ({"validity_seconds": 0}, "invalid_validity_seconds"),
         ({"reference": "r" * 101}, "invalid_reference"),
         ({"colour": "red"}, "invalid_colour"),
+        ({"reference": "nul\0"}, "invalid_reference"),
+        ({"content_variables": "[" * 20_000}, "invalid_content_variables"),
     ],
 )
 def test_a_message_that_cannot_be_sent_is_refused_by_its_field_before_twilio_is_asked(shared, wrong, code):
@@ -212,7 +214,7 @@ def test_a_message_that_cannot_be_sent_is_refused_by_its_field_before_twilio_is_
 
 
 @together
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'"text"'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'"text"', b"[" * 60_000])
 def test_what_is_no_json_object_is_refused(shared, content):
     assert shared.send(content=content).status_code == 400
 

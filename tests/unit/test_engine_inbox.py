@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import DataError
 
 from engine import arrivals, bridge, circuits, inbox
 from models.states import ForwardState, ResourceState
@@ -461,3 +462,92 @@ def test_an_event_that_was_taken_and_not_tried_can_be_given_back(world, endpoint
     with world.db.begin() as connection:
         inbox.give_back(connection, taken, at=world.time)
     assert [row.forward_tries for row in take(world)] == [1]
+
+
+def test_an_event_that_fails_each_time_is_not_the_one_that_shows_whether_ajo_is_well(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, "sent", sid="SMbad")
+    fail(world, circuits.FAILURES_BEFORE_OPENING)
+    receive(world, "sent", sid="SMgood")
+    world.forward(hours=1)
+    assert [row.message_sid for row in take(world)] == ["SMgood"]
+
+
+def test_an_event_that_is_on_its_way_is_not_parked_with_the_others(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, "sent", sid="SM1")
+    receive(world, "sent", sid="SM2")
+    fail(world, 1)
+    with world.db.begin() as connection:
+        connection.execute(update(Destination).values(failures=inbox.TRIES_BEFORE_PARKING, open_until=None))
+    world.forward(hours=25)
+    (held,), (other,) = take(world), take(world)
+    settle(world, other, error="AJO answered 503")
+    settle(world, held)
+    states = {row.message_sid: row.forward_state for row in stored(world)}
+    assert states[held.message_sid] is ForwardState.FORWARDED
+
+
+def test_a_replay_leaves_an_event_alone_that_is_being_posted_right_now(world, endpoint):
+    add_feedback_webhook(world)
+    receive(world, "sent")
+    (row,) = take(world)
+    with world.db.begin() as connection:
+        inbox.replay(connection, [row.id], at=world.time)
+    assert take(world) == []
+    settle(world, row)
+    assert stored(world)[0].forward_state is ForwardState.FORWARDED
+
+
+def test_one_events_retry_after_does_not_silence_all_others_for_a_day(world, endpoint):
+    add_feedback_webhook(world)
+    for _ in range(circuits.FAILURES_BEFORE_OPENING):
+        with world.db.begin() as connection:
+            circuits.note_failure(
+                connection, endpoint.onboarding_id, "status", error="503", base_seconds=2, asked=86_400.0, at=world.time
+            )
+    with world.db.begin() as connection:
+        (row,) = connection.execute(select(Destination)).all()
+    assert row.open_until - world.time <= timedelta(seconds=circuits.LONGEST_PAUSE_SECONDS)
+
+
+def test_an_event_that_the_database_refuses_is_parked_and_keeps_no_other_from_being_applied(
+    world, endpoint, monkeypatch
+):
+    add_feedback_webhook(world)
+    real = arrivals.apply_callback
+
+    def refuse_one(connection, onboarding_id, params, *, at):
+        if params["MessageSid"] == "SMpoison":
+            raise DataError("update", {}, Exception("too long"))
+        return real(connection, onboarding_id, params, at=at)
+
+    monkeypatch.setattr(arrivals, "apply_callback", refuse_one)
+    receive(world, "sent", sid="SMpoison")
+    receive(world, "sent", sid="SM1")
+    states = {row.message_sid: row.forward_state for row in stored(world)}
+    assert states == {"SMpoison": ForwardState.PARKED, "SM1": ForwardState.PENDING}
+
+
+def test_a_status_word_of_any_length_moves_a_message(world, endpoint):
+    add_message(world)
+    receive(world, "hovering_over_the_handset_for_a_while")
+    assert message(world).status == "hovering_over_the_handset_for_a_while"[:24]
+
+
+def test_the_clock_of_a_call_begins_when_its_intent_is_written(world, endpoint):
+    wanted = bridge.Wanted(endpoint.onboarding_id, "r-1", "+12125550123", "f")
+
+    def intend():
+        with world.db.begin() as connection:
+            return bridge.intend(connection, [wanted, wanted], at=world.time, call_seconds=40)
+
+    assert [intent.task for intent in intend()] == [bridge.Task.SEND, bridge.Task.WAIT]
+    world.forward(seconds=39)
+    assert {intent.task for intent in intend()} == {bridge.Task.WAIT}
+    world.forward(seconds=2)
+    (first, _) = intend()
+    assert first.task is bridge.Task.LOOK
+    with world.db.begin() as connection:
+        row = bridge.ended_unclear(connection, first.row, at=world.time)
+        assert not bridge.post_unless_taken(connection, row, at=world.time)
