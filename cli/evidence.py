@@ -36,7 +36,7 @@ def evidence_command() -> None:
 
     \b
     Options of writing:
-      -o, --output FILE  The ZIP to write. A pack there is replaced, any other file is not.  [required]
+      -o, --output FILE  The ZIP to write; replaces a pack, no other file. [required]
       --sign KEY.pem     Sign with this Ed25519 private key.
 
     \b
@@ -52,7 +52,7 @@ def evidence_command() -> None:
     "--output",
     required=True,
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The ZIP to write. A pack there is replaced, any other file is not.",
+    help="The ZIP to write; replaces a pack, no other file.",
 )
 @click.option("--sign", "key_file", type=A_FILE, metavar="KEY.pem", help="Sign with this Ed25519 private key.")
 def write_pack(name: str, output: Path, key_file: Path | None) -> None:
