@@ -35,6 +35,11 @@ def evidence_command() -> None:
     """Write the evidence pack of an onboarding, or check one that somebody wrote (docs/guided.md).
 
     \b
+    Options of writing:
+      -o, --output FILE  The ZIP to write; replaces a pack, no other file. [required]
+      --sign KEY.pem     Sign with this Ed25519 private key.
+
+    \b
     Examples:  onboard evidence acme-rcs -o acme.zip
                onboard evidence check acme.zip
     """
@@ -47,14 +52,14 @@ def evidence_command() -> None:
     "--output",
     required=True,
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The ZIP to write.",
+    help="The ZIP to write; replaces a pack, no other file.",
 )
 @click.option("--sign", "key_file", type=A_FILE, metavar="KEY.pem", help="Sign with this Ed25519 private key.")
 def write_pack(name: str, output: Path, key_file: Path | None) -> None:
     """Write all that is known of an onboarding, without secrets and handsets' numbers. The same state, the same bytes.
 
     \b
-    Exit codes: 0 written, 2 the key cannot be used, 4 no such onboarding.
+    Exit codes: 0 written, 2 the key cannot be used or FILE is something else, 4 no such onboarding.
     Example:    onboard evidence acme-rcs -o acme.zip
     """
     from cli.state import reading, unknown_name
@@ -62,6 +67,7 @@ def write_pack(name: str, output: Path, key_file: Path | None) -> None:
     from engine.evidence_pack import make_pack
 
     key = _private_key(key_file) if key_file else None
+    _refuse_other_files(output)
     with reading() as fetch:
         made = make_pack(fetch, name, key=key)
         if made is None:
@@ -120,6 +126,18 @@ def check_pack(file: Path, against: Path | None, key_file: Path | None, as_json:
     )
     click.echo(f"Digest: {report.digest}")
     return 0
+
+
+def _refuse_other_files(output: Path) -> None:
+    """:raises Exit: a file is there already, and it is no evidence pack."""
+    from engine.evidence_check import check
+
+    try:
+        is_other = output.is_file() and check(output.read_bytes()).digest is None
+    except OSError as error:
+        raise Exit(f"{output} cannot be read: {error.strerror}", USAGE) from None
+    if is_other:
+        raise Exit(f"{output} exists and is no evidence pack; name another file, or remove it first", USAGE)
 
 
 def _printable(text: str) -> str:

@@ -58,10 +58,11 @@ EPILOG = """\b
 Exit codes:
   0  done, or nothing to do
   1  something failed (an onboarding, a vendor, a check)
-  2  the command line or a spec is wrong, or a spec differs and --update is missing
+  2  the command line or a spec is wrong, or a spec differs and --update is missing;
+     or not possible now (pause what is paused, verify what still waits)
   3  waits for a person
   4  no such onboarding
-  5  this installation is not set up (onboard doctor)
+  5  this installation is not set up or does not answer (onboard doctor)
   6  nothing worse than warnings (onboard lint)
 """
 

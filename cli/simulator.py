@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from cli.exits import FAILED, NOT_FOUND, Exit
+from cli.exits import FAILED, NOT_SET_UP, Exit
 from simulator.__main__ import Duration, simulate
 from simulator.config import Config
 from simulator.durations import show_duration
@@ -150,7 +150,7 @@ def _call(method: str, path: str, url: str | None, **options: Any) -> httpx.Resp
         response = httpx.request(method, f"{base}/_sim/{path}", timeout=TIMEOUT_SECONDS, trust_env=False, **options)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         msg = f"no simulator answers at {base} ({type(error).__name__}). Start one: `onboard simulator` or `onboard up --simulator`."
-        raise Exit(msg, NOT_FOUND) from None
+        raise Exit(msg, NOT_SET_UP) from None
     if not response.is_success:
         is_problem = response.headers.get("content-type", "").startswith("application/problem+json")
         said = response.json()["title"] if is_problem else f"{response.status_code}; is that a simulator?"

@@ -14,21 +14,27 @@ CHECK_SECONDS = 0.25
 
 @click.command("up")
 @click.option("--simulator", "has_simulator", is_flag=True, help="Also run the simulator, and talk to it only.")
+@click.option("--real-vendors", is_flag=True, help="Go on with a state folder that was the simulator's.")
 @click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Worker processes.")
-def up_command(has_simulator: bool, workers: int) -> None:
+def up_command(has_simulator: bool, real_vendors: bool, workers: int) -> None:
     """Start everything this mode needs and keep it running until Ctrl-C.
 
     \b
     With no settings:        SQLite and a private broker in the state folder.
     With ONBOARD_DATABASE_URL and ONBOARD_BROKER_URL: your PostgreSQL and Redis.
     With --simulator:        stand-ins for Twilio and AJO, kept in the state folder; nothing real is touched.
+
+    A folder that --simulator or the demo has used is refused without it (exit code 5): its onboardings are pretended.
     """
     from cli.demo import WAIT_SCALE
     from cli.processes import refuse_open_flower
     from cli.stack.signals import StopRequested, StopSignals
+    from cli.stack.simulated import SIMULATOR_STATE
     from cli.stack.stack import Options, Stack
     from settings import get_settings
 
+    if has_simulator and real_vendors:
+        raise click.UsageError("--simulator and --real-vendors contradict each other.")
     settings = get_settings()
     refuse_open_flower(settings.flower_host, has_password=settings.flower_basic_auth is not None)
     overrides = {"home": str(settings.home.absolute())}
@@ -40,7 +46,8 @@ def up_command(has_simulator: bool, workers: int) -> None:
         inherits_settings=True,
         workers=workers,
         restarts=True,
-        simulator=["--state", str(settings.home.absolute() / "simulator.json")] if has_simulator else None,
+        simulator=["--state", str(settings.home.absolute() / SIMULATOR_STATE)] if has_simulator else None,
+        has_real_consent=real_vendors,
     )
     with StopSignals() as signals:
         stack = Stack(options, say=lambda text: click.echo(text, err=True), interrupt=signals.check)

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from cli.stack.broker import OLDEST_VERSION, parse_version
+from cli.stack.simulated import is_simulated, real_vendors, vendor_settings
 from cli.stack.stack import running_stack
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run_checks(settings: Settings) -> list[Result]:
     results.append(_guarded("gateway", lambda: _gateway(public_url.rstrip("/"))))
     if stack is not None and stack["simulator"]:
         return [*results, Result("vendors", "ok", f"simulated at {stack['simulator']}: nothing real is touched")]
-    return [*results, _public_url(settings), _vendors(settings), _automation(settings)]
+    return [*results, _public_url(settings), _vendors(settings, is_running=stack is not None), _automation(settings)]
 
 
 def _guarded(subject: str, check: Callable[[], Result]) -> Result:
@@ -203,7 +204,7 @@ def _gateway(url: str) -> Result:
 
 
 def _public_url(settings: Settings) -> Result:
-    simulated = [name for name in _vendor_settings(settings) if _is_local(getattr(settings, name))]
+    simulated = len(real_vendors(settings)) < len(vendor_settings(settings))
     if settings.public_url is None:
         if simulated:
             return Result("public url", "ok", "not set; the simulator reaches the local gateway")
@@ -214,27 +215,20 @@ def _public_url(settings: Settings) -> Result:
     return Result("public url", "ok", settings.public_url)
 
 
-def _vendor_settings(settings: Settings) -> list[str]:
-    return [
-        name for name in type(settings).model_fields if name.startswith(("twilio_", "adobe_")) and name.endswith("_url")
-    ]
-
-
-def _is_local(url: str) -> bool:
-    return "//127.0.0.1" in url or "//localhost" in url or "//simulator" in url
-
-
-def _vendors(settings: Settings) -> Result:
-    names = _vendor_settings(settings)
-    local = [name for name in names if _is_local(getattr(settings, name))]
-    if not local:
-        return Result("vendors", "ok", "Twilio and Adobe themselves")
-    if len(local) == len(names):
+def _vendors(settings: Settings, *, is_running: bool) -> Result:
+    real = real_vendors(settings)
+    if not real:
         return Result("vendors", "ok", "simulated: nothing real is touched")
-    missing = ", ".join("ONBOARD_" + name.upper() for name in names if name not in local)
-    return Result(
-        "vendors", "warn", "some are simulated and some are real", f"point these at the simulator too: {missing}"
-    )
+    if is_simulated(settings.home):
+        found = f"real ones, but the onboardings in {settings.home} were made against the simulator"
+        # An `up` that runs was told --real-vendors.
+        level = "warn" if is_running else "fail"
+        return Result("vendors", level, found, "onboard up --simulator, or another ONBOARD_HOME")
+    if len(real) < len(vendor_settings(settings)):
+        missing = ", ".join("ONBOARD_" + name.upper() for name in real)
+        cure = f"point these at the simulator too: {missing}"
+        return Result("vendors", "warn", "some are simulated and some are real", cure)
+    return Result("vendors", "ok", "Twilio and Adobe themselves")
 
 
 def _automation(settings: Settings) -> Result:

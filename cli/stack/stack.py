@@ -15,6 +15,7 @@ from cli.stack import programs
 from cli.stack.broker import HOST, EmbeddedBroker, find_server, write_private
 from cli.stack.lock import InstanceLock, is_held
 from cli.stack.ports import Ports
+from cli.stack.simulated import mark_simulated, refuse_real_vendors
 from cli.stack.supervisor import Supervisor, died_sentence
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Options:
 
     :param inherits_settings: whether the ONBOARD_ variables of this process reach the children.
     :param simulator: options of the simulator to run; None for the real vendors.
+    :param has_real_consent: the real vendors are meant, even for onboardings that the simulator knows.
     """
 
     overrides: dict[str, str]
@@ -41,6 +43,7 @@ class Options:
     workers: int
     restarts: bool
     simulator: Sequence[str] | None
+    has_real_consent: bool = False
 
 
 @dataclass
@@ -95,6 +98,10 @@ class Stack:
         :raises Exit: something is in the way; nothing is left half started after :meth:`stop`.
         """
         self._lock.take()
+        if self.options.simulator is not None:
+            mark_simulated(self.settings.home)
+        elif not self.options.has_real_consent:
+            refuse_real_vendors(self.settings)
         self._choose_ports()
         if self.settings.is_embedded_broker:
             self._start_broker()

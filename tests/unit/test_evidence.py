@@ -111,6 +111,23 @@ def test_the_same_state_makes_the_same_bytes(world, pack, tmp_path):
     assert (tmp_path / "again.zip").read_bytes() == pack.read_bytes()
 
 
+def test_a_pack_may_be_replaced_and_no_other_file(world, pack, tmp_path):
+    target = tmp_path / "acme.zip"
+    target.write_bytes(pack.read_bytes())
+    world.onboard("evidence", "acme", "-o", str(target))
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("letter.txt", "Dear Ann")
+    before = target.read_bytes()
+    assert "is no evidence pack" in world.onboard("evidence", "acme", "-o", str(target), code=2)
+    assert target.read_bytes() == before
+
+
+def test_the_help_shows_the_options_of_writing(world):
+    output = world.onboard("evidence", "--help")
+    assert "--output" in output
+    assert "--sign" in output
+
+
 def test_it_has_who_did_what_with_which_evidence(pack):
     (task,) = load(pack, "tasks.json")
     assert (task["done_by"], task["evidence"]) == (

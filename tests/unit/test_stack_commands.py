@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -12,6 +14,11 @@ from cli import processes
 from cli.exits import NOT_SET_UP, Exit
 from cli.main import cli
 from cli.settings import settings_command
+from cli.stack import checks
+from cli.stack.lock import is_held
+from cli.stack.programs import vendor_urls
+from cli.stack.simulated import MARK, SIMULATOR_STATE
+from cli.stack.stack import Stack
 from settings import Settings, get_settings
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +129,67 @@ def test_flowers_password_is_in_its_environment_and_never_on_its_command_line(mo
     assert called["env"].get("FLOWER_UNAUTHENTICATED_API") == (None if password else "true")
     assert "--read_only=True" in called["argv"]
     assert not any("secret-word" in argument for argument in called["argv"])
+
+
+@pytest.mark.parametrize("sign", [SIMULATOR_STATE, MARK])
+def test_what_the_simulator_made_is_not_driven_at_the_real_vendors_unasked(tmp_path, monkeypatch, sign):
+    monkeypatch.setattr(checks, "_gateway", lambda url: checks.Result("gateway", "ok", url))
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / sign).touch()
+    result = run("up")
+    assert isinstance(result.exception, Exit)
+    assert result.exception.exit_code == NOT_SET_UP
+    for word in ("made against the simulator", "onboard up --simulator", "ONBOARD_HOME", "--real-vendors"):
+        assert word in str(result.exception)
+    assert not is_held(home)
+    (line,) = (line for line in json.loads(run("doctor", "--json").output) if line["subject"] == "vendors")
+    assert line["level"] == "fail"
+    assert "made against the simulator" in line["found"]
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "is_marked"),
+    [
+        (["--real-vendors"], {}, False),
+        (["--simulator"], {}, True),
+        ([], {"ONBOARD_" + name.upper(): url for name, url in vendor_urls("http://127.0.0.1:8800").items()}, False),
+    ],
+)
+def test_up_goes_on_with_the_simulators_folder_when_it_is_told_whom_to_speak_to(
+    tmp_path, monkeypatch, options, environment, is_marked
+):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / SIMULATOR_STATE).touch()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    class GotThere(Exception):
+        pass
+
+    def choose_ports(stack):
+        raise GotThere
+
+    monkeypatch.setattr(Stack, "_choose_ports", choose_ports)
+    assert isinstance(run("up", *options).exception, GotThere)
+    assert (home / MARK).exists() is is_marked
+
+
+def test_up_cannot_be_told_both(tmp_path):
+    assert isinstance(run("up", "--simulator", "--real-vendors").exception, click.UsageError)
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("advance", "30d"), ("reset",)])
+def test_no_simulator_that_answers_is_not_a_missing_onboarding(monkeypatch, arguments):
+    def refuse(*args, **options):
+        raise httpx.ConnectError("refused")
+
+    monkeypatch.setattr(httpx, "request", refuse)
+    result = run("simulator", *arguments, "--url", "http://127.0.0.1:1")
+    assert isinstance(result.exception, Exit)
+    assert result.exception.exit_code == NOT_SET_UP
+    assert "no simulator answers at http://127.0.0.1:1" in str(result.exception)
 
 
 @pytest.mark.parametrize(
