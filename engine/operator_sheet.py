@@ -50,7 +50,7 @@ def done_command(task: Record) -> str:
     return f"onboard task done {task['onboarding']} {task['key']}{values}"
 
 
-# Not those of a step that is done or was skipped meanwhile: its word stands above them.
+# Without those of a step that is done or was skipped meanwhile: its word stands above them.
 OPEN = (
     "t.state <> 'done' AND NOT EXISTS (SELECT 1 FROM step s WHERE s.onboarding_id = t.onboarding_id AND s.name = t.step"
     " AND s.state IN ('succeeded', 'skipped'))"

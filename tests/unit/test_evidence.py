@@ -218,7 +218,9 @@ def test_a_changed_pack_exits_with_1_and_names_what_changed(world, pack, tmp_pat
     assert "does NOT fit" in output
     assert ".json: its bytes are damaged" in output
     path.write_text("no archive")
-    assert "cannot be read" in world.onboard("evidence", "check", str(path), code=1)
+    assert "this is no evidence pack" in world.onboard("evidence", "check", str(path), code=1)
+    path.write_bytes(pack.read_bytes()[:-100])
+    assert "it was cut off" in world.onboard("evidence", "check", str(path), code=1)
     assert "does not exist" in world.onboard("evidence", "check", "missing.zip", code=2)
 
 
