@@ -257,7 +257,7 @@ def _say(name: str, work: Callable[[Connection], Said | None], sentence: str) ->
         # Names that people give themselves may hold braces.
         code = command_each([name], command, sentence.replace("{", "{{").replace("}", "}}"))
     except UnknownTask:
-        msg = f"{name} does not wait for that any more: it is done, and so is its step; see `onboard show {name}`."
+        msg = f"{name} does not wait for that any more: the step is done or was skipped; see `onboard show {name}`."
         raise Exit(msg, USAGE) from None
     if code == 0 and said:
         how = f"Go on with: onboard retry {name}" if said[0].has_failed else f"Follow with: onboard watch {name}"

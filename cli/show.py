@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from engine.queries import Detail, Step, Summary
+    from engine.queries import Detail, Step
     from engine.reading import Record
 
 VERIFICATIONS_SHOWN = 3
@@ -116,23 +116,20 @@ def _print_steps(console: Console, detail: Detail, now: datetime) -> None:
         # The sentence above has the reason of the step that is on.
         is_told = step is detail.summary.step and (step.reason or "") in sentence
         reason = "" if is_told else (step.reason or "").removeprefix("skipped: ")
-        took = _took(step, detail.summary, now)
+        took = _took(step, detail, now)
         tries = str(step.attempts or "")
         rows.append((step.name, render.step_state(step.seen_state), tries, took, Text(reason, "dim")))
     columns = [render.Column(title) for title in ("step", "state", "tries", "time", "what about")]
     render.print_columns(console, columns, rows, indent=2, wraps=True)
 
 
-def _took(step: Step, summary: Summary, now: datetime) -> str:
-    """How long it took, has been waiting, or has been at it."""
+def _took(step: Step, detail: Detail, now: datetime) -> str:
+    """How long it took with all its tries and waits, or has been on."""
     from cli import words
+    from engine.queries import began_at
 
-    if step.is_waiting:
-        return words.span(now - (step.waiting_since or summary.since))
-    if step.started_at is None:
-        return ""
-    # Attempts are counted for ever, so the time of the last one is the honest measure.
-    return words.span((step.finished_at or now) - step.started_at)
+    began = began_at(step, detail.attempts)
+    return words.span((step.finished_at or now) - began) if began else ""
 
 
 def _print_tasks(console: Console, tasks: Sequence[Record]) -> None:

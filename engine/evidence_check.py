@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # What reading a damaged archive raises.
 DAMAGED = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError)
 
+# How each file in an archive begins. What tells that it is an archive stands at its end.
+ENTRY = b"PK\x03\x04"
+
 
 @dataclass
 class Report:
@@ -57,6 +60,10 @@ def check(data: bytes, *, key: Ed25519PublicKey | None = None, earlier: bytes | 
 
 def _read(data: bytes, report: Report) -> dict[str, bytes] | None:
     files: dict[str, bytes] = {}
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        what = "it was cut off: get it anew" if data.startswith(ENTRY) else "this is no evidence pack"
+        report.problems.append(f"the archive cannot be read: {what}")
+        return None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as pack:
             for entry in pack.infolist():

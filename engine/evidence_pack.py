@@ -82,8 +82,17 @@ def _read_all(fetch: Fetch, onboarding: Record) -> dict[str, list[Record]]:
         "SELECT s.name AS step, a.* FROM attempt a JOIN step s ON s.id = a.step_id WHERE s.onboarding_id = :id ORDER BY a.id",
         params,
     )
+    raw["steps"] = [_with_all_tries(step, raw["attempts"]) for step in raw["steps"]]
     raw["tasks"] = read_tasks(fetch, "o.id = :id", params, language="en")
     return raw
+
+
+def _with_all_tries(step: Record, attempts: Sequence[Record]) -> Record:
+    """The step's own row knows the start of its last try only; a proof has the first, too."""
+    of_step = [attempt["started_at"] for attempt in attempts if attempt["step"] == step["name"]]
+    rest = {name: value for name, value in step.items() if name not in {"started_at", "attempt"}}
+    first = min(of_step, default=None)
+    return rest | {"first_started_at": first, "last_started_at": step["started_at"], "tries": step["attempt"]}
 
 
 def _redactor(onboarding: Record, raw: Mapping[str, Sequence[Record]]) -> Redactor:

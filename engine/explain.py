@@ -132,7 +132,8 @@ def _of_step(one: Summary, tasks: Sequence[Record], checklist: Sequence[Record],
     blocker = _of_state(one, step, now)
     others: list[Blocker] = []
     for task in tasks:
-        command = f"onboard done {one.name} {task['key']}"
+        # As the wait's own words have it: what stands there is not said again.
+        command = f"onboard task done {one.name} {task['key']}"
         if task["step"] == step.name and task["key"] == step.waiting_topic and step.needs_person:
             blocker = replace(blocker, command=command)
         elif task["step"] == step.name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.checklist_view import done_command, is_needed
-from engine.operator_sheet import HELD, read_tasks
+from engine.operator_sheet import HELD, OPEN, read_tasks
 from engine.selection import WAITS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_items(
 ) -> list[Record]:
     """What waits for people, oldest first. ``kind`` is ``task``, ``item``, ``wait`` or ``failed``, ``key`` is its name.
 
-    :param is_all: also tasks that are done, and those of paused and ended onboardings.
+    :param is_all: also tasks that are done or whose step is, and those of paused and ended onboardings.
     :param assignee: only the tasks of this person.
     """
     wheres = [] if is_all or name is not None else [HELD]
@@ -38,9 +38,7 @@ def read_items(
     if assignee is not None:
         wheres.append("t.assignee = :assignee")
         params["assignee"] = assignee
-    tasks = read_tasks(
-        fetch, " AND ".join([*wheres, "1 = 1" if is_all else "t.state <> 'done'"]), params, language=language
-    )
+    tasks = read_tasks(fetch, " AND ".join([*wheres, "1 = 1" if is_all else OPEN]), params, language=language)
     items = [{"kind": "task", "since": task["opened_at"], **task} for task in tasks]
     if assignee is None:
         of_checklist = _read_checklist_items(fetch, wheres, params)

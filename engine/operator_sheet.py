@@ -50,21 +50,19 @@ def done_command(task: Record) -> str:
     return f"onboard task done {task['onboarding']} {task['key']}{values}"
 
 
-STEP_IS_DONE = (
-    "EXISTS (SELECT 1 FROM step s WHERE s.onboarding_id = t.onboarding_id AND s.name = t.step"
+# Without those of a step that is done or was skipped meanwhile: its word stands above them.
+OPEN = (
+    "t.state <> 'done' AND NOT EXISTS (SELECT 1 FROM step s WHERE s.onboarding_id = t.onboarding_id AND s.name = t.step"
     " AND s.state IN ('succeeded', 'skipped'))"
 )
 
 
 def open_tasks(fetch: Fetch, name: str | None = None, *, language: str = "en") -> list[Record]:
-    """Operator tasks that are not done, of one onboarding or of all that are not paused or ended, oldest first.
-
-    Not those of a step that is done or was skipped meanwhile: its word stands above them.
-    """
+    """Operator tasks that are not done, of one onboarding or of all that are not paused or ended, oldest first."""
     where, params = HELD, {}
     if name is not None:
         where, params = "o.name = :name", {"name": name}
-    return read_tasks(fetch, f"t.state <> 'done' AND NOT ({STEP_IS_DONE}) AND {where}", params, language=language)
+    return read_tasks(fetch, f"{OPEN} AND {where}", params, language=language)
 
 
 def read_tasks(fetch: Fetch, where: str, params: Mapping[str, Any], *, language: str) -> list[Record]:

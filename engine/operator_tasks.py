@@ -117,7 +117,7 @@ def find_task(connection: Connection, onboarding_id: int, key: str) -> Row[Any]:
         .join(Step, (Step.c.onboarding_id == OperatorTask.c.onboarding_id) & (Step.c.name == OperatorTask.c.step))
         .where(OperatorTask.c.onboarding_id == onboarding_id, OperatorTask.c.key == key)
     ).one_or_none()
-    if row is None or (row.state == T.DONE and row.step_state in DONE):
+    if row is None or row.step_state in DONE:
         raise UnknownTask(key)
     return row
 

@@ -255,6 +255,19 @@ def read_onboarding(fetch: Fetch, name: str) -> Detail | None:
     )
 
 
+def began_at(step: Step, attempts: Iterable[Record]) -> datetime | None:
+    """When the step last began: its first try since it was done before; None when it is still to begin.
+
+    The step's own ``started_at`` is the start of its last try, and a wait of weeks has many.
+    """
+    began, is_over = None, True
+    for attempt in attempts:
+        if attempt["step"] == step.name:
+            began = attempt["started_at"] if is_over else began
+            is_over = attempt["outcome"] in DONE
+    return None if is_over and step.state not in DONE else began
+
+
 def read_events(
     fetch: Fetch,
     onboarding_id: int,

@@ -10,6 +10,8 @@ from sqlalchemy import select
 from engine import kinds
 from engine.commands import NotPossible
 from engine.contract import Done, Failed, Finding, Wait
+from engine.operator_items import read_items
+from engine.operator_tasks import UnknownTask
 from engine.queries import open_tasks
 from engine.reading import EngineSource
 from models.states import OnboardingState, StepState
@@ -150,6 +152,11 @@ def test_an_operator_task_of_a_step_that_was_skipped_is_no_longer_asked(world):
     world.command("skip", "channel", **SKIP)
     with EngineSource(world.db).snapshot() as fetch:
         assert open_tasks(fetch, "acme") == []
+        assert read_items(fetch, "acme") == []
+        assert [item["key"] for item in read_items(fetch, "acme", is_all=True)] == ["configuration"]
+    for verb, more in (("report_done", {"values": {}}), ("reject", {"reason": "late"})):
+        with pytest.raises(UnknownTask):
+            world.command(verb, "configuration", by="Jo Doe", **more)
 
 
 def test_retry_from_runs_the_step_and_all_behind_it_again_also_when_active(world):

@@ -143,6 +143,9 @@ def test_it_has_who_did_what_with_which_evidence(pack):
     assert ("ajo_inbound_webhook inbound", "Jo Doe") in approvals
     (message,) = load(pack, "messages.json")
     assert message["timeline"][0]["status"] == "delivered"
+    (step,) = [step for step in load(pack, "steps.json") if step["name"] == "registration"]
+    starts = [row["started_at"] for row in load(pack, "attempts.json") if row["step"] == "registration"]
+    assert (step["tries"], step["first_started_at"], step["last_started_at"]) == (2, *starts)
     page = files["index.html"].decode()
     for words in ("Jo Doe", "The sender is usable in US", "evidence/001-page_1.png", "SM1"):
         assert words in page
@@ -232,7 +235,9 @@ def test_a_changed_pack_exits_with_1_and_names_what_changed(world, pack, tmp_pat
     assert "does NOT fit" in output
     assert ".json: its bytes are damaged" in output
     path.write_text("no archive")
-    assert "cannot be read" in world.onboard("evidence", "check", str(path), code=1)
+    assert "this is no evidence pack" in world.onboard("evidence", "check", str(path), code=1)
+    path.write_bytes(pack.read_bytes()[:-100])
+    assert "it was cut off" in world.onboard("evidence", "check", str(path), code=1)
     assert "does not exist" in world.onboard("evidence", "check", "missing.zip", code=2)
 
 

@@ -367,13 +367,21 @@ def test_the_operator_task_it_waits_for_gives_the_command_and_others_a_sentence_
     tasks = [task("inbound-webhook"), task("feedback-webhook"), task("credential", "credential")]
     found = explain(make_summary(O.WAITING, step), tasks=tasks, now=NOW)
     assert [(each.kind, each.command) for each in found] == [
-        ("wait", "onboard done acme inbound-webhook"),
-        ("task", "onboard done acme feedback-webhook"),
+        ("wait", "onboard task done acme inbound-webhook"),
+        ("task", "onboard task done acme feedback-webhook"),
     ]
     assert sentence(found[1], NOW) == (
         "A person has had work to do for webhook for 3 h: Create the feedback-webhook; "
-        "`onboard done acme feedback-webhook` confirms it."
+        "`onboard task done acme feedback-webhook` confirms it."
     )
+
+
+def test_the_command_of_the_task_it_waits_for_is_said_once():
+    how = "see `onboard task show acme inbound-webhook`, then `onboard task done acme inbound-webhook`"
+    waiting = PERSON | {"waiting_topic": "inbound-webhook", "reason": f"Create the inbound-webhook: {how}"}
+    summary = make_summary(O.WAITING, make_step("webhook", S.WAITING_PERSON, **waiting))
+    (text,) = sentences(summary, tasks=[task("inbound-webhook")])
+    assert text.count(" done acme") == 1
 
 
 def item(state: str, by: str = "vendor", **columns: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from engine.context import StepContext
-from engine.queries import last_verification, open_tasks, read_events, read_onboarding, to_json
+from engine.queries import began_at, last_verification, open_tasks, read_events, read_onboarding, to_json
 from models.states import Provenance
 from models.tables import Message, Verification
 from tests.unit.cli_world import make_world
@@ -46,6 +46,27 @@ def test_one_onboarding_is_shown_whole(world):
         ("registration", 1, "waiting_person")
     ]
     assert found.summary.needs_person
+
+
+def test_a_step_began_with_its_first_try_since_it_was_last_done(world):
+    world.start()
+    start = world.time
+    world.script["registration"] = [ask, ask]
+    world.run("registration")
+    world.time += timedelta(days=28)
+    for _ in range(2):
+        world.make_ready("registration")
+        world.run("registration")
+    found = detail(world)
+    step = found.summary.steps[0]
+    assert (step.state, step.attempts, step.started_at) == ("succeeded", 3, start + timedelta(days=28))
+    assert began_at(step, found.attempts) == start
+    world.command("retry", from_step="registration")
+    found = detail(world)
+    assert began_at(found.summary.steps[0], found.attempts) is None
+    world.run("registration")
+    found = detail(world)
+    assert began_at(found.summary.steps[0], found.attempts) == world.time
 
 
 def test_messages_and_findings_belong_to_it(world):
