@@ -23,8 +23,10 @@ from tests.integration.services import eventually, fetch
 
 # By hand with more: ONBOARD_STORM_CALLBACKS=20000 ONBOARD_STORM_OUTAGE_SECONDS=60 pytest -n 0 tests/crash/test_crash_callbacks.py
 STATUSES = ("sent", "delivered", "read")
-MESSAGES = int(os.environ.get("ONBOARD_STORM_CALLBACKS", "900")) // len(STATUSES)
+MESSAGES = int(os.environ.get("ONBOARD_STORM_CALLBACKS", "600")) // len(STATUSES)
 OUTAGE_SECONDS = float(os.environ.get("ONBOARD_STORM_OUTAGE_SECONDS", "2"))
+# ONBOARD_STORM_FORGED=10000 likewise.
+FORGED = int(os.environ.get("ONBOARD_STORM_FORGED", "500"))
 PATIENCE_SECONDS = 120 + MESSAGES / 5
 SENDERS = 8
 
@@ -163,7 +165,7 @@ def test_forged_callbacks_store_nothing_and_leave_the_gateway_well(stack):
         ({"content": b"", "headers": form_type}, 403),
     ]
     with httpx.Client(timeout=10, trust_env=False) as http:
-        for _ in range(50):
+        for _ in range(FORGED // len(forged)):
             for options, expected in forged:
                 answer = http.post(path, **options)
                 assert answer.status_code in (expected if isinstance(expected, tuple) else (expected,)), options

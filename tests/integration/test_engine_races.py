@@ -20,7 +20,7 @@ from models.states import StepState
 from models.tables import Event, Step
 from tests.unit.engine_world import STEPS, EngineWorld
 
-SECONDS = 6
+SECONDS = 4
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
