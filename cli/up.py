@@ -69,6 +69,7 @@ def _show(stack: Stack) -> None:
 
     from cli.demo import SECRETS
     from cli.stack.programs import ROOT, is_loopback
+    from cli.stack.simulated import real_vendors
 
     settings = stack.settings
     rows = [
@@ -97,5 +98,5 @@ def _show(stack: Stack) -> None:
             f"DEMO_AJO_CLIENT_SECRET={SECRETS['DEMO_AJO_CLIENT_SECRET']} \\\n"
             f"    onboard start {ROOT / 'models' / 'spec' / 'examples'}/*.yaml"
         )
-    elif settings.public_url is None and is_loopback(settings.gateway_host):
+    elif settings.public_url is None and is_loopback(settings.gateway_host) and real_vendors(settings):
         click.echo("Vendors cannot reach this gateway yet: set ONBOARD_PUBLIC_URL to an address that leads here.")

@@ -21,13 +21,16 @@ def mark_simulated(home: Path) -> None:
 
 
 def is_simulated(home: Path) -> bool:
-    """Whether ``up --simulator`` or ``demo`` ever ran on this folder."""
+    """Whether ``up`` or ``demo`` ever ran on this folder with a simulator for all vendors."""
     return any((home / name).exists() for name in (MARK, SIMULATOR_STATE))
 
 
 def refuse_real_vendors(settings: Settings) -> None:
-    """:raises Exit: the folder is of the simulator and the settings lead beyond it."""
-    if is_simulated(settings.home) and real_vendors(settings):
+    """Ask this when the settings lead to a real vendor.
+
+    :raises Exit: the folder is of the simulator.
+    """
+    if is_simulated(settings.home):
         msg = (
             f"the onboardings in {settings.home} were made against the simulator, and this would drive them at the real "
             "Twilio and AJO. Use `onboard up --simulator`, or another ONBOARD_HOME; "

@@ -15,7 +15,7 @@ from cli.stack import programs
 from cli.stack.broker import HOST, EmbeddedBroker, find_server, write_private
 from cli.stack.lock import InstanceLock, is_held
 from cli.stack.ports import Ports
-from cli.stack.simulated import mark_simulated, refuse_real_vendors
+from cli.stack.simulated import mark_simulated, real_vendors, refuse_real_vendors
 from cli.stack.supervisor import Supervisor, died_sentence
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Stack:
         :raises Exit: something is in the way; nothing is left half started after :meth:`stop`.
         """
         self._lock.take()
-        if self.options.simulator is not None:
+        if self.options.simulator is not None or not real_vendors(self.settings):
             mark_simulated(self.settings.home)
         elif not self.options.has_real_consent:
             refuse_real_vendors(self.settings)

@@ -153,7 +153,7 @@ def test_what_the_simulator_made_is_not_driven_at_the_real_vendors_unasked(tmp_p
     [
         (["--real-vendors"], {}, False),
         (["--simulator"], {}, True),
-        ([], {"ONBOARD_" + name.upper(): url for name, url in vendor_urls("http://127.0.0.1:8800").items()}, False),
+        ([], {"ONBOARD_" + name.upper(): url for name, url in vendor_urls("http://127.0.0.1:8800").items()}, True),
     ],
 )
 def test_up_goes_on_with_the_simulators_folder_when_it_is_told_whom_to_speak_to(
