@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, select, true, update
 
+from engine import kinds
 from engine.message_status import apply_callback, record_status, transport_of
 from engine.wake import schedule_verification
-from models.states import VerificationState
-from models.tables import Message, Verification, WebhookEvent
+from models.states import ResourceState, StepState, VerificationState
+from models.tables import Message, Resource, Step, Verification, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,9 +91,31 @@ def closing(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_pa
                 findings=[finding.as_json() for finding in findings],
             )
         )
+        if is_passed:
+            _mark_seen(connection, ctx)
         schedule_verification(connection, ctx.lease.onboarding_id, ctx.spec.verification.every, at=ctx.now())
 
     return work
+
+
+def _mark_seen(connection: Connection, ctx: StepContext) -> None:
+    """What a check without errors has looked at exists: not what belongs to a skipped step, nor what nobody can look at.
+
+    Without the automation driver AJO shows its channel configurations only.
+    """
+    onboarding_id = ctx.lease.onboarding_id
+    skipped = select(Step.c.name).where(Step.c.onboarding_id == onboarding_id, Step.c.state == StepState.SKIPPED)
+    is_looked_at = (Resource.c.vendor != "ajo") | (Resource.c.kind == kinds.CHANNEL_CONFIGURATION)
+    connection.execute(
+        update(Resource)
+        .where(
+            Resource.c.onboarding_id == onboarding_id,
+            Resource.c.state == ResourceState.PRESENT,
+            Resource.c.step.not_in(skipped),
+            true() if ctx.spec.ajo.driver == "automation" else is_looked_at,
+        )
+        .values(seen_at=ctx.now())
+    )
 
 
 def last_check_passed(connection: Connection, onboarding_id: int) -> bool:

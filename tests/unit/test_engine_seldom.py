@@ -14,7 +14,7 @@ from engine import kinds, verifications
 from engine.contract import Done, Failed, Suspend, Wait
 from engine.operator_tasks import UnknownTask
 from models.states import OnboardingState, Provenance, StepState, VerificationState
-from models.tables import Onboarding, OperatorTask, Verification
+from models.tables import Onboarding, OperatorTask, Resource, Verification
 from providers.errors import CallContext, NeedsPerson, Refused, Retryable
 from providers.twilio.types import Message, Service
 from tasks.steps import messaging_service
@@ -145,6 +145,20 @@ def active():
     world.forward(days=9)
     assert world.tick() == [("acme", "verification")]
     return world, runs
+
+
+@pytest.mark.parametrize(("driver", "is_seen"), [("automation", True), ("guided", False)])
+def test_a_check_that_passed_has_seen_what_it_could_look_at(driver, is_seen):
+    world = EngineWorld()
+    world.start(ajo=spec_data("sms")["ajo"] | {"driver": driver})
+    Runs(world)
+    world.record_resources(kinds.MESSAGING_SERVICE, kinds.CREDENTIAL)
+    with world.db.begin() as connection:
+        connection.execute(update(Resource).where(Resource.c.kind == kinds.CREDENTIAL).values(vendor="ajo"))
+    world.run_all()
+    with world.db.begin() as connection:
+        seen = dict(connection.execute(select(Resource.c.kind, Resource.c.seen_at)).all())
+    assert seen == {kinds.MESSAGING_SERVICE: world.time, kinds.CREDENTIAL: world.time if is_seen else None}
 
 
 def test_an_update_during_a_silent_check_is_verified_by_a_message_of_its_own(active):
