@@ -5,18 +5,26 @@ from __future__ import annotations
 import io
 import json
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 
 import pytest
 import yaml
+from pydantic import SecretStr
 from sqlalchemy import select
 
 import settings as settings_module
 from cli.exits import run
 from cli.main import cli as command_line
+from engine import notices
+from engine.clock import now
 from models.tables import Secret
 from providers.ajo.client import AjoClient
+from tasks.notices import deliver
 from tests.factories import rcs_part, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
+from tests.integration.test_notices import receiver
+
+__all__ = ["receiver"]
 
 
 class Operator:
@@ -114,8 +122,23 @@ def operator(house, monkeypatch):
     settings_module.get_settings.cache_clear()
 
 
-@pytest.mark.simulator("--countries", "US,DE,MX")
-def test_an_rcs_brand_goes_from_nothing_to_evidence_by_the_command_line_alone(house, operator, tmp_path):
+def tell(house, receiver, **days):
+    """What the sweep and the sender would do, with other ideas of how long is too long; what was heard, as (who, title)."""
+    urls = {
+        "notice_urls": [SecretStr(f"json://{receiver.address}/team")],
+        "escalation_urls": [SecretStr(f"json://{receiver.address}/boss")],
+    }
+    impatient = house.settings.model_copy(update=urls | days)
+    with house.db.begin() as connection:
+        notices.plan(connection, impatient, at=now())
+    deliver(replace(house.shop, settings=impatient))
+    heard = [(path, body["title"]) for path, body in receiver.got]
+    receiver.got.clear()
+    return heard
+
+
+@pytest.mark.simulator("--countries", "US,DE,MX", "--review", "28d")
+def test_an_rcs_brand_goes_from_nothing_to_evidence_by_the_command_line_alone(house, operator, receiver, tmp_path):
     house.simulator.post("verdicts", {"sender_id_regex": "acme", "country": "DE", "status": "REJECTED"})
     rcs = rcs_part("acme", ("US", "DE", "MX")) | {"go_live": "all_countries"}
     data = spec_data("rcs", "acme", rcs=rcs, ajo=spec_data("rcs", "acme")["ajo"] | {"driver": "guided"})
@@ -124,6 +147,11 @@ def test_an_rcs_brand_goes_from_nothing_to_evidence_by_the_command_line_alone(ho
     picture.write_bytes(b"\x89PNG of the page")
 
     operator.onboard("start", spec)
+    house.run_until(lambda: "Twilio and the carriers" in operator.onboard("explain", "acme"), what="the review")
+    ((who, title),) = tell(house, receiver, remind_vendor_days=0)
+    assert (who, title.split(":")[0]) == ("/team", "Reminder")
+    assert {who for who, _ in tell(house, receiver, escalate_vendor_days=0)} == {"/team", "/boss"}
+    operator.onboard("simulator", "advance", "30d", "--url", house.simulator.url)
     house.run_to_end("acme")
     operator.onboard("evidence", "acme", "-o", early)
     operator.work_until_active("acme", picture)
@@ -134,6 +162,7 @@ def test_an_rcs_brand_goes_from_nothing_to_evidence_by_the_command_line_alone(ho
     assert (declared.provenance, declared.declared_by) == ("declared", "Jo Doe")
     events = operator.onboard("events", "acme", "--limit", "0")
     assert "API Token of the task credential was shown to Jo Doe" in events
+    assert events.count("notice:sent") == 2
 
     operator.onboard("evidence", "acme", "-o", late)
     assert "all fits: acme" in operator.onboard("evidence", "check", late, "--against", early)
