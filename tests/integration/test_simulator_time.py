@@ -212,8 +212,8 @@ def test_the_commands_say_what_happened_and_what_comes(sim: Simulator) -> None:
     ("arguments", "code", "words"),
     [
         (("advance", "soon"), 2, "is not a length of time: write 30d"),
-        (("advance", "1d", "--url", "http://127.0.0.1:9"), 4, "no simulator answers at http://127.0.0.1:9"),
-        (("--port", "9", "advance", "1d"), 4, "no simulator answers at http://127.0.0.1:9"),
+        (("advance", "1d", "--url", "http://127.0.0.1:9"), 5, "no simulator answers at http://127.0.0.1:9"),
+        (("--port", "9", "advance", "1d"), 5, "no simulator answers at http://127.0.0.1:9"),
         (("--review", "28d", "advance", "1d"), 2, "start it with these options first"),
         (("--countries", "USA"), 2, "two-letter country codes"),
         (("--port", "70000"), 2, "--port"),
