@@ -11,7 +11,6 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +34,7 @@ Write = Callable[["Connection", Sequence[T]], Sequence[R]]
 class _Job:
     write: Write[Any, Any]
     item: Any
-    done: Future[Any] | asyncio.Future[Any]
+    done: asyncio.Future[Any]
 
 
 class TooMuch(SQLAlchemyError):
@@ -56,18 +55,10 @@ class Writer:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def run(self, write: Write[T, R], item: T) -> R:
-        """Have one item written, from a thread that may wait; returns after the commit.
+    def submit(self, write: Write[T, R], item: T) -> asyncio.Future[R]:
+        """Have one item written; the result comes after the commit.
 
         :param write: must be safe to repeat: when a batch fails, each of its items is tried again by itself.
-        """
-        done: Future[R] = Future()
-        self._add(_Job(write, item, done))
-        return done.result()
-
-    def submit(self, write: Write[T, R], item: T) -> asyncio.Future[R]:
-        """As :meth:`run`, for the event loop.
-
         :raises TooMuch: try again later; nothing was written.
         """
         if self.waiting >= LONGEST_QUEUE:
@@ -126,10 +117,7 @@ def _is_away(error: Exception) -> bool:
 def _settle(ended: list[tuple[_Job, Any]]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Any]]] = {}
     for job, result in ended:
-        if isinstance(job.done, asyncio.Future):
-            by_loop.setdefault(job.done.get_loop(), []).append((job, result))
-        else:
-            _set(job.done, result)
+        by_loop.setdefault(job.done.get_loop(), []).append((job, result))
     for loop, pairs in by_loop.items():
         # One call for the whole batch: waking the loop costs more than what it then does.
         with contextlib.suppress(RuntimeError):  # it was closed meanwhile, and nobody waits
@@ -138,13 +126,10 @@ def _settle(ended: list[tuple[_Job, Any]]) -> None:
 
 def _set_all(pairs: list[tuple[_Job, Any]]) -> None:
     for job, result in pairs:
-        # Whoever waited may be gone: its client has hung up.
-        if not job.done.done():
-            _set(job.done, result)
-
-
-def _set(done: Future[Any] | asyncio.Future[Any], result: Any) -> None:
-    if isinstance(result, Exception):
-        done.set_exception(result)
-    else:
-        done.set_result(result)
+        if job.done.done():
+            # Whoever waited is gone: its client has hung up.
+            continue
+        if isinstance(result, Exception):
+            job.done.set_exception(result)
+        else:
+            job.done.set_result(result)

@@ -16,7 +16,14 @@ from yarl import URL
 
 from providers.connections import USER_AGENT, is_loopback, tls_context
 from providers.errors import CallContext, Retryable
-from providers.http import LARGEST_ANSWER_BYTES, LONGEST_CONNECT_SECONDS, log_call, new_request_id, request_id_of
+from providers.http import (
+    LARGEST_ANSWER_BYTES,
+    LONGEST_CONNECT_SECONDS,
+    TRANSFER_HEADERS,
+    log_call,
+    new_request_id,
+    request_id_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,5 +118,4 @@ class AsyncHttp:
 
 def _end_to_end(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
     """The headers without those that speak of the transfer: the body is decoded already."""
-    transfer = {"content-encoding", "content-length", "transfer-encoding"}
-    return [(name, value) for name, value in answer.headers.items() if name.lower() not in transfer]
+    return [(name, value) for name, value in answer.headers.items() if name.lower() not in TRANSFER_HEADERS]

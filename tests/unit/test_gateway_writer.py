@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select
@@ -10,7 +9,6 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.writer import Writer
 from models.db import make_engine
-from tests.integration.services import eventually
 
 NUMBERS = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
 
@@ -47,15 +45,27 @@ class Held:
 
 def behind(writer, held, numbers):
     """The results of numbers that were all handed in while the writer was busy; an error stands for itself."""
-    with ThreadPoolExecutor(len(numbers) + 1) as pool:
-        first = pool.submit(writer.run, held, "held")
-        assert held.begun.wait(10)
-        others = [pool.submit(writer.run, add, number) for number in numbers]
-        eventually(lambda: writer.waiting == len(numbers), within=10, what="all wait")
+
+    async def all_of_them():
+        first = writer.submit(held, "held")
+        assert await asyncio.to_thread(held.begun.wait, 10)
+        others = [writer.submit(add, number) for number in numbers]
+        assert writer.waiting == len(numbers)
         held.go_on.set()
-        wait([first, *others], timeout=10)
-    assert first.result() == "held"
-    return [one.exception() or one.result() for one in others]
+        return await asyncio.gather(first, *others, return_exceptions=True)
+
+    first, *others = asyncio.run(all_of_them())
+    assert first == "held"
+    return others
+
+
+def write(writer, work, item):
+    """The result of one item."""
+
+    async def submit():
+        return await writer.submit(work, item)
+
+    return asyncio.run(submit())
 
 
 def test_what_arrives_together_is_written_by_one_statement_and_committed_together(db):
@@ -78,8 +88,8 @@ def test_one_that_fails_does_not_take_the_others_with_it(db):
 def test_after_a_failure_the_thread_goes_on(db):
     writer = Writer(db)
     with pytest.raises(ZeroDivisionError):
-        writer.run(lambda connection, items: 1 / 0, None)
-    assert writer.run(add, 7) == "7 is there"
+        write(writer, lambda connection, items: 1 / 0, None)
+    assert write(writer, add, 7) == "7 is there"
 
 
 def test_the_event_loop_hears_of_each_after_the_commit(db):
@@ -102,4 +112,4 @@ def test_who_does_not_wait_any_longer_stops_nobody(db):
 
     asyncio.run(give_up())
     held.go_on.set()
-    assert writer.run(add, 1) == "1 is there"
+    assert write(writer, add, 1) == "1 is there"
