@@ -30,6 +30,11 @@ LISTING_DELAY = timedelta(seconds=30)
 OWN_REFERENCE = "onboard-"
 
 
+def listing_delay(wait_scale: float) -> timedelta:
+    """:data:`LISTING_DELAY`, shortened like all waits against the simulator; a second at least."""
+    return max(LISTING_DELAY * wait_scale, timedelta(seconds=1))
+
+
 class Task(StrEnum):
     """What the caller has to do with a message."""
 

@@ -59,7 +59,7 @@ class Bridge:
         self._writer = writer
         self._settings = settings
         self._lines = Lines(db, vault, settings)
-        self._listing_delay = max(bridge.LISTING_DELAY * settings.wait_scale, timedelta(seconds=1))
+        self._listing_delay = bridge.listing_delay(settings.wait_scale)
         self._sender = AsyncHttp(connections=CONNECTIONS)
         self._turn = asyncio.Semaphore(CONNECTIONS)
         self._waiting = 0

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from engine import kinds, verifications
+from engine.bridge import listing_delay
 from engine.contract import Finding, Wait
 from engine.endpoints import status_url
 from engine.message_status import status_rank
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from providers.twilio.types import Message
 
 DEAD_ENDS = frozenset({"undelivered", "failed", "canceled"})
-# Twilio lists a message a moment after accepting it. Before this age, one that is not listed may still turn up.
-LISTING_DELAY = timedelta(seconds=30)
 
 
 def prove_delivery(ctx: StepContext, run: Record) -> Wait | list[Finding]:
@@ -141,7 +140,7 @@ def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Record, *, number
             _note_accepted(ctx, message.id, seen)
             return f"test message {seen.sid} to {message.recipient} is {seen.status} (found again)"
     since = message.posted_at or message.created_at
-    if ctx.now() < since + max(LISTING_DELAY * ctx.settings.wait_scale, timedelta(seconds=1)):
+    if ctx.now() < since + listing_delay(ctx.settings.wait_scale):
         return f"whether the test message to {message.recipient} was taken is being looked up"
     return _post(ctx, twilio, message, number=number)
 
