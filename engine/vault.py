@@ -88,13 +88,23 @@ class Vault:
         ).scalar_one_or_none()
         if ciphertext is None:
             return None
+        value = self._decrypt(ciphertext)
+        register_secret(value)
+        return value
+
+    def check(self, connection: Connection) -> None:
+        """:raises Misconfigured: no key fits the secret that was written last."""
+        newest = select(Secret.c.ciphertext).order_by(Secret.c.updated_at.desc()).limit(1)
+        ciphertext = connection.execute(newest).scalar_one_or_none()
+        if ciphertext is not None:
+            self._decrypt(ciphertext)
+
+    def _decrypt(self, ciphertext: bytes) -> str:
         try:
-            value = self._fernet.decrypt(ciphertext).decode()
+            return self._fernet.decrypt(ciphertext).decode()
         except InvalidToken:
             msg = "a stored secret cannot be decrypted: ONBOARD_SECRET_KEYS lacks the key it was written with."
             raise Misconfigured(msg) from None
-        register_secret(value)
-        return value
 
     def rotate(self, connection: Connection) -> int:
         """Encrypt every stored secret anew with the first key; the number of rows."""

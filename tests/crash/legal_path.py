@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 STEP_WORDS = {state.value for state in StepState}
 ONBOARDING_WORDS = {state.value for state in OnboardingState}
 
+
 def assert_legal_paths(stack: Stack) -> int:
     """Follow every onboarding's events through the tables of legal moves to where it stands now; how many moves that were."""
     steps = stack.read(select(Step.c.onboarding_id, Step.c.name, Step.c.position, Step.c.state))
-    at = {
-        (row.onboarding_id, row.name): StepState.READY if row.position == 0 else StepState.PENDING for row in steps
-    }
+    at = {(row.onboarding_id, row.name): StepState.READY if row.position == 0 else StepState.PENDING for row in steps}
     status = dict.fromkeys((row.onboarding_id for row in steps), OnboardingState.RUNNING)
     moves = 0
     for event in stack.read(select(Event).order_by(Event.c.id)):
