@@ -91,6 +91,10 @@ class Settings(BaseModel):
     )
 
     worker_concurrency: int = Field(8, ge=1, le=64, description="Threads of one worker process.")
+    twilio_ceiling: int = Field(
+        30, ge=1, description="Steps that may be at one Twilio account at the same time, over all workers."
+    )
+    adobe_ceiling: int = Field(20, ge=1, description="The same for one Adobe organisation, its automation included.")
     http_timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for a vendor's answer to one call.")
     lease_seconds: float = Field(
         120.0,

@@ -155,7 +155,9 @@ def _require_possible(connection: Connection, row: Row[Any], found: Row[Any], *,
     name, step, state = row.name, found.name, found.state
     if state in DONE:
         raise NotPossible(f"{step} of {name} is {state} already; to run it again: `onboard retry {name} --from {step}`")
-    is_held_back = state is S.READY and found.not_before is not None and found.not_before > at
+    is_held_back = (
+        state is S.READY and found.held_since is None and found.not_before is not None and found.not_before > at
+    )
     if is_held_back or state not in STEP_MOVES_BY_HAND:
         raise NotPossible(f"a worker is at {step} of {name} right now; `onboard pause {name}` holds it after this call")
     is_recorded = (Resource.c.onboarding_id == row.id, Resource.c.state == ResourceState.PRESENT)

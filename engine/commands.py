@@ -117,7 +117,8 @@ def reopen(
 def _lease_end(step: Row[Any]) -> datetime | None:
     """Until when a worker may be in the middle of a call for it, also one that was taken off it."""
     if step.state is S.READY:
-        return step.not_before  # type: ignore[no-any-return]
+        # What a vendor's limit holds back has no worker.
+        return step.not_before if step.held_since is None else None
     # A cancelled step keeps the end of the lease that it had; see cancel.
     return step.due_at if step.state in {S.RUNNING, S.CANCELLED} else None
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,6 +64,10 @@ class Workshop:
     make_vendors: Callable[[Settings, AnySpec, Callable[[str], str]], Vendors]
     now: Callable[[], datetime]
     worker: str
+    threads: int = 0
+    """Steps that this process runs at a time; 0 where that does not matter."""
+    stops: threading.Event = field(default_factory=threading.Event)
+    """Set when this process shall end: no step begins another call."""
 
 
 class StepContext:

@@ -103,9 +103,15 @@ class StepDefinition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The steps in their order."""
+    """The steps in their order.
+
+    :param version: of this graph; raised when a step is added, removed or moved (``engine.graph``).
+    :param carries_on: older versions whose runs these steps may carry on as they are.
+    """
 
     steps: tuple[StepDefinition, ...]
+    version: int = 1
+    carries_on: frozenset[int] = frozenset()
     by_name: dict[str, StepDefinition] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -124,6 +124,8 @@ def _create(
             brand=spec.brand,
             organization_id=spec.ajo.organization_id,
             sandbox=spec.ajo.sandbox,
+            twilio_account=spec.twilio.account_sid,
+            graph_version=catalogue.version,
             status=OnboardingState.RUNNING,
             mark=make_mark(spec),
             endpoint_token=secrets.token_urlsafe(24),

@@ -50,6 +50,9 @@ STEP_MOVES_BY_HAND: dict[StepState, frozenset[StepState]] = {
 # A look at what is waited for (ready, running) does not end the wait; these do.
 SETTLED = frozenset({S.PENDING, S.SUCCEEDED, S.SKIPPED, S.FAILED, S.CANCELLED})
 
+# Whatever moves a step ends what a vendor's limit did to it.
+NOT_HELD: dict[str, Any] = {"held_since": None, "held_by": None, "held_reason": None}
+
 ONBOARDING_MOVES: dict[OnboardingState, frozenset[OnboardingState]] = {
     O.DRAFT: frozenset({O.RUNNING, O.CANCELLED}),
     O.RUNNING: frozenset({O.WAITING, O.PAUSED, O.ACTIVE, O.DEGRADED, O.FAILED, O.CANCELLED, O.TEARING_DOWN}),
@@ -107,6 +110,7 @@ def move_step(
     target: StepState,
     at: datetime,
     reason: str | None = None,
+    text: str | None = None,
     fence: int | None = None,
     where: Any = None,
     settles: bool = True,
@@ -117,6 +121,7 @@ def move_step(
     """Move one step by conditional update, append its event and settle the onboarding's own status.
 
     :param sources: the states it may be in; each must be a legal origin of ``target``.
+    :param text: what the event log says of it; by default the reason.
     :param fence: only if this is still the current attempt (the fence against late workers).
     :param where: a further SQL condition, checked in the same statement.
     :param settles: False where several steps move together: the caller settles once they all have.
@@ -137,7 +142,7 @@ def move_step(
         statement = statement.where(Step.c.attempt == fence)
     if where is not None:
         statement = statement.where(where)
-    values: dict[str, Any] = {"state": target, "due_at": None, "settled_by": settled_by, **columns}
+    values: dict[str, Any] = {"state": target, "due_at": None, "settled_by": settled_by, **NOT_HELD, **columns}
     if reason is not None or target not in {S.READY, S.RUNNING}:
         # A step that looks again keeps saying what it waits for.
         values["reason"] = reason
@@ -145,7 +150,7 @@ def move_step(
         values |= {"waiting_since": None, "waiting_until": None, "waiting_for": None, "waiting_topic": None}
     if connection.execute(statement.values(**values)).rowcount != 1:
         return False
-    text = reason or f"{name} is {target.value.replace('_', ' ')}"
+    text = text or reason or f"{name} is {target.value.replace('_', ' ')}"
     append_event(connection, onboarding_id, f"step:{target}", text, at=at, step=name, details=details)
     if settles:
         settle_onboarding(connection, onboarding_id, at=at)

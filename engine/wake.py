@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from engine import limits
 from engine.claim import free_expired_lease
 from engine.transitions import append_event, move_step
 from models.spec.onboarding import spec_from_json
@@ -72,7 +73,9 @@ def _due(connection: Connection, states: Iterable[StepState], at: datetime) -> l
     statement = (
         select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Onboarding.c.name)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .where(Step.c.due_at <= at, Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
+        # What a vendor's limit holds back is called up (engine.limits), not woken.
+        .where(Step.c.due_at <= at, Step.c.held_since.is_(None))
+        .where(Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
         .order_by(Step.c.due_at)
         .limit(BATCH)
         # Two ticks at once share the work, and one that is being moved right now is left for the next tick.
@@ -97,7 +100,14 @@ def tick(connection: Connection, *, at: datetime, grace_seconds: float) -> list[
         )
         if is_claimed:
             wakeups.append(WakeUp(row.onboarding_id, row.name, row.step))
+    wakeups += call_up(connection, at=at, grace_seconds=grace_seconds)
     return wakeups + _due_verifications(connection, at=at, grace_seconds=grace_seconds)
+
+
+def call_up(connection: Connection, *, at: datetime, grace_seconds: float, beside: int | None = None) -> list[WakeUp]:
+    """What was held back by a vendor's limit and has room now; see :func:`engine.limits.call_up`."""
+    called = limits.call_up(connection, at=at, grace_seconds=grace_seconds, beside=beside)
+    return [WakeUp(one.onboarding_id, one.name, one.step) for one in called]
 
 
 def sweep(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
