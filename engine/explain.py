@@ -34,6 +34,7 @@ CHECKERS = {"program": "onboard itself", "vendor": "the vendor", "person": A_PER
 WHILE_PAUSED = {
     "ready": "next",
     "held": "next",
+    "limit": "next",
     "retrying": "next",
     "running": "last_attempt",
     "lease_lost": "last_attempt",
@@ -149,6 +150,8 @@ def _of_state(one: Summary, step: Step, now: datetime) -> Blocker:
     """The step's own situation."""
     retry = f"onboard retry {one.name}"
     reason = step.reason or "no reason was recorded"
+    if step.held_by is not None:
+        return Blocker("limit", reason, step.name, step.held_since, step.held_by, looks_at=step.not_before)
     if step.is_waiting:
         return _of_wait(one, step, reason, now)
     match step.state:

@@ -215,6 +215,12 @@ def _forget(connection: Connection, key: Key, *, at: datetime) -> None:
     connection.execute(update(VendorLimit).where(over).values(**WELL))
 
 
+def reset(connection: Connection, key: Key) -> bool:
+    """Forget the pause: calls may go out at once. False when the account is not known."""
+    mine = (VendorLimit.c.vendor == key[0]) & (VendorLimit.c.account == key[1])
+    return connection.execute(update(VendorLimit).where(mine).values(**WELL)).rowcount == 1
+
+
 WELL: dict[str, Any] = {
     "strikes": 0,
     "is_unwell": False,

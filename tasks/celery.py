@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import celeryd_after_setup, setup_logging, worker_process_init
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
@@ -12,7 +14,7 @@ from tasks import broker_patch, names
 from tasks.base import QuietTask
 from tasks.broker import broker_url
 from tasks.logs import configure_logging
-from tasks.process import forget_workshop
+from tasks.process import forget_workshop, use_threads
 
 broker_patch.apply()
 
@@ -93,6 +95,12 @@ BROKER_ERRORS: tuple[type[Exception], ...] = (OperationalError, *app.connection_
 @setup_logging.connect(weak=False)
 def _logging(**_: object) -> None:
     configure_logging(settings)
+
+
+@celeryd_after_setup.connect(weak=False)
+def _on_setup(instance: Any, **_: object) -> None:
+    # A process of the prefork pool runs one step at a time.
+    use_threads(instance.concurrency if instance.pool_cls.__module__.endswith("thread") else 1)
 
 
 @worker_process_init.connect(weak=False)

@@ -141,6 +141,12 @@ class EngineWorld:
         with self.db.begin() as connection:
             return [(found.name, found.step) for found in wake.tick(connection, at=self.time, grace_seconds=60)]
 
+    def call_up(self, beside: str) -> list[tuple[str, str]]:
+        onboarding_id = self.onboarding(beside).id
+        with self.db.begin() as connection:
+            called = wake.call_up(connection, at=self.time, grace_seconds=60, beside=onboarding_id)
+        return [(one.name, one.step) for one in called]
+
     def sweep(self) -> list[tuple[str, str]]:
         with self.db.begin() as connection:
             return [(found.name, found.step) for found in wake.sweep(connection, at=self.time, grace_seconds=60)]
