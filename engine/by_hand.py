@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine import kinds
-from engine.commands import NotPossible, find, reopen
+from engine.commands import NotPossible, come_to_present, find, reopen
 from engine.transitions import STEP_MOVES_BY_HAND, move_step, settle_onboarding
 from models.states import DONE, OnboardingState, ResourceState, StepState
 from models.tables import Resource, Step
@@ -124,6 +124,7 @@ def _settle(
         )
     if row.status in {O.CANCELLED, O.TEARING_DOWN, O.REMOVED}:
         raise NotPossible(f"{name} is {row.status.value.replace('_', ' ')}; take it up first: `onboard retry {name}`")
+    come_to_present(connection, catalogue, row, at=at)
     steps = {each.name: each for each in connection.execute(select(Step).where(Step.c.onboarding_id == row.id)).all()}
     states = {each.name: each.state for each in steps.values()}
     _require_possible(connection, row, steps[step], at=at)

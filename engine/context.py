@@ -5,8 +5,6 @@ Nothing here keeps a transaction open while a vendor is called: each method open
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -46,11 +44,6 @@ class Vendors(Protocol):
     @property
     def ajo(self) -> AjoClient: ...
     def twilio_by_key(self, key_sid: str, key_secret: str) -> TwilioClient: ...
-
-
-def digest(value: Any) -> str:
-    """A stable fingerprint of plain JSON data."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

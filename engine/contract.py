@@ -113,9 +113,12 @@ class Catalogue:
     version: int = 1
     carries_on: frozenset[int] = frozenset()
     by_name: dict[str, StepDefinition] = field(init=False)
+    known: frozenset[int] = field(init=False)
+    """Versions whose runs these steps go on with."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {step.name: step for step in self.steps})
+        object.__setattr__(self, "known", self.carries_on | {self.version})
 
     @property
     def names(self) -> list[str]:

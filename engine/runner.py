@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from engine import limits
+from engine import graph, limits
 from engine.claim import Lease, LeaseLost, claim_step, release
 from engine.context import StepContext, Workshop
 from engine.contract import Done, Failed, Outcome, Suspend, Wait
@@ -67,6 +67,8 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
     """
     settings = shop.settings
     with shop.db.begin() as connection:
+        if not graph.is_known(connection, shop.catalogue, onboarding_id, at=shop.now(), worker=shop.worker):
+            return Stop()
         if limits.admit(connection, shop, onboarding_id, name) is not None:
             return Stop(is_held=True)
         lease = claim_step(

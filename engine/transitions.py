@@ -47,6 +47,11 @@ STEP_MOVES_BY_HAND: dict[StepState, frozenset[StepState]] = {
     for state in (S.PENDING, S.READY, S.RETRYING, S.WAITING_VENDOR, S.WAITING_PERSON, S.FAILED)
 }
 
+# A step that is no longer one of the steps, whatever it came to; only `engine.graph` closes one.
+STEP_MOVES_CLOSING: dict[StepState, frozenset[StepState]] = {
+    state: frozenset({S.SKIPPED}) for state in StepState if state is not S.RUNNING
+}
+
 # A look at what is waited for (ready, running) does not end the wait; these do.
 SETTLED = frozenset({S.PENDING, S.SUCCEEDED, S.SKIPPED, S.FAILED, S.CANCELLED})
 
@@ -115,6 +120,7 @@ def move_step(
     where: Any = None,
     settles: bool = True,
     settled_by: str | None = None,
+    closes: bool = False,
     details: dict[str, Any] | None = None,
     **columns: Any,
 ) -> bool:
@@ -126,11 +132,13 @@ def move_step(
     :param where: a further SQL condition, checked in the same statement.
     :param settles: False where several steps move together: the caller settles once they all have.
     :param settled_by: the person who decides it; the moves by hand are then the legal ones.
+    :param closes: the step is no longer part of the graph.
     :return: False when the step was not in such a state, or belongs to a newer attempt: somebody else decided.
     """
     lock_onboarding(connection, onboarding_id)
     origins = list(sources)
     moves = STEP_MOVES if settled_by is None else STEP_MOVES_BY_HAND
+    moves = STEP_MOVES_CLOSING if closes else moves
     for origin in origins:
         if target not in moves.get(origin, ()):
             msg = f"step {name}: {origin} -> {target}"

@@ -18,7 +18,7 @@ from models.states import HELD, WAITING, OnboardingState, StepState, Verificatio
 from models.tables import Onboarding, Step, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -69,7 +69,9 @@ def signal_step(connection: Connection, onboarding_id: int, step: str, *, at: da
     return wake_if_waiting()
 
 
-def _due(connection: Connection, states: Iterable[StepState], at: datetime) -> list[Any]:
+def _due(
+    connection: Connection, states: Iterable[StepState], at: datetime, versions: Collection[int] | None
+) -> list[Any]:
     statement = (
         select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Onboarding.c.name)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
@@ -81,13 +83,20 @@ def _due(connection: Connection, states: Iterable[StepState], at: datetime) -> l
         # Two ticks at once share the work, and one that is being moved right now is left for the next tick.
         .with_for_update(skip_locked=True, key_share=True, of=Onboarding)
     )
+    if versions is not None:
+        statement = statement.where(Onboarding.c.graph_version.in_(list(versions)))
     return list(connection.execute(statement).all())
 
 
-def tick(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
-    """Claim what is due by its own clock: polls, waits, long retries, scheduled checks."""
+def tick(
+    connection: Connection, *, at: datetime, grace_seconds: float, versions: Collection[int] | None = None
+) -> list[WakeUp]:
+    """Claim what is due by its own clock: polls, waits, long retries, scheduled checks.
+
+    :param versions: only onboardings on these step graphs: whoever does not know another cannot go on with it.
+    """
     wakeups = []
-    for row in _due(connection, [*WAITING, StepState.RETRYING], at):
+    for row in _due(connection, [*WAITING, StepState.RETRYING], at, versions):
         is_claimed = move_step(
             connection,
             onboarding_id=row.onboarding_id,
@@ -110,10 +119,15 @@ def call_up(connection: Connection, *, at: datetime, grace_seconds: float, besid
     return [WakeUp(one.onboarding_id, one.name, one.step) for one in called]
 
 
-def sweep(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
-    """Find what got lost: steps whose worker vanished, and ready steps whose message never arrived."""
+def sweep(
+    connection: Connection, *, at: datetime, grace_seconds: float, versions: Collection[int] | None = None
+) -> list[WakeUp]:
+    """Find what got lost: steps whose worker vanished, and ready steps whose message never arrived.
+
+    :param versions: as of :func:`tick`.
+    """
     wakeups = []
-    for row in _due(connection, [StepState.RUNNING, StepState.READY], at):
+    for row in _due(connection, [StepState.RUNNING, StepState.READY], at, versions):
         if row.state is StepState.RUNNING and not free_expired_lease(connection, row.onboarding_id, row.step, at=at):
             continue
         again = update(Step).where(
