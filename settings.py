@@ -106,6 +106,12 @@ class Settings(BaseModel):
     wake_grace_seconds: float = Field(
         60.0, gt=0, description="How long a wake-up message may be under way before it counts as lost."
     )
+    broker_stall_seconds: float = Field(
+        30.0, ge=2, description="How long a connection to the broker may be silent before it is made anew."
+    )
+    stop_seconds: float = Field(
+        10.0, ge=0, description="How long a worker that is asked to stop may begin calls for the steps it is at."
+    )
     park_after_seconds: float = Field(
         86400.0, gt=0, description="How old an event for AJO becomes before a person has to look at it."
     )

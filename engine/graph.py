@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from engine.claim import free_expired_lease
 from engine.digest import digest
@@ -58,12 +58,6 @@ def how_to_go_on(catalogue: Catalogue, version: int) -> str:
     if version > catalogue.version:
         return "a newer version of onboard made it, and only that one can go on with it"
     return "`onboard migrate` brings it over"
-
-
-def count_by_version(connection: Connection) -> dict[int, int]:
-    """How many onboardings run on each step graph."""
-    found = select(Onboarding.c.graph_version, func.count()).group_by(Onboarding.c.graph_version)
-    return {int(version): int(count) for version, count in connection.execute(found).all()}
 
 
 def bring_rows(connection: Connection, catalogue: Catalogue, row: Row[Any], *, at: datetime) -> set[str] | None:
