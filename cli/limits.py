@@ -54,7 +54,7 @@ def _print(accounts: list[AccountState], at: datetime) -> None:
 
     console = render.make_console()
     columns = [render.Column(title) for title in ("vendor", "account", "under way", "held back")]
-    rows = [(one.vendor, one.account, f"{one.in_flight} of {one.ceiling}", str(one.held_back)) for one in accounts]
+    rows = [(one.vendor, one.account, f"{one.in_flight} of {one.room}", str(one.held_back)) for one in accounts]
     render.print_columns(console, columns, rows, wraps=False)
     for one in accounts:
         if about := _about(one, at):
@@ -67,7 +67,7 @@ def _print(accounts: list[AccountState], at: datetime) -> None:
 def _about(one: AccountState, at: datetime) -> str:
     """What is odd about it, to be read behind its name; empty when nothing is."""
     from cli.words import span, until
-    from engine.limits import LATELY, clock, room_of
+    from engine.limits import GROWS_EVERY, LATELY, clock
 
     said = []
     if one.cooldown_until is not None and one.cooldown_until > at:
@@ -76,7 +76,9 @@ def _about(one: AccountState, at: datetime) -> str:
             f"{one.reason}; asked again at {clock(one.cooldown_until)} ({until(one.cooldown_until, at)}){times}"
         )
     elif one.strikes:
-        said.append(f"has had a pause: until a call succeeds, {room_of(one)} may try at a time")
+        said.append("has had a pause and is tried again")
+    if one.room < one.ceiling and not one.is_unwell:
+        said.append(f"has shown that it takes fewer than {one.ceiling}; one more is tried every {span(GROWS_EVERY)}")
     if one.held_since is not None:
         said.append(f"has kept the oldest step waiting for {span(at - one.held_since)}")
     if one.held_lately_from is not None and at - one.held_lately_from < LATELY:

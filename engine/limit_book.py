@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from engine.limits import account_shown, clock, lock_limit, pause_sentence
+from engine.limits import account_shown, clock, lock_limit, pause_sentence, room_of, use_of
 from engine.retry import next_delay
 from models.db import reader
 from models.tables import VendorLimit
@@ -195,13 +195,17 @@ def _rest(
     strikes = row.strikes if is_resting else row.strikes + 1
     pause = next_delay(strikes, base_seconds=base_seconds, asked=asked, at_most=LONGEST_PAUSE_SECONDS)
     until = max(row.cooldown_until, at + pause) if is_resting else at + pause
-    values = {
+    values: dict[str, Any] = {
         "strikes": strikes,
         "is_unwell": is_unwell,
         "cooldown_since": row.cooldown_since if is_resting else at,
         "cooldown_until": until,
         "reason": reason,
     }
+    if not is_unwell and not is_resting:
+        # As many as were at it were too many.
+        at_it = min(room_of(row, at), use_of(connection, *key, at=at).in_flight)
+        values |= {"room": max(1, at_it // 2), "room_since": until}
     mine = (VendorLimit.c.vendor == key[0]) & (VendorLimit.c.account == key[1])
     connection.execute(update(VendorLimit).where(mine).values(**values))
     if not is_resting:
@@ -216,9 +220,10 @@ def _forget(connection: Connection, key: Key, *, at: datetime) -> None:
 
 
 def reset(connection: Connection, key: Key) -> bool:
-    """Forget the pause: calls may go out at once. False when the account is not known."""
+    """Forget what was learned: calls may go out at once. False when the account is not known."""
     mine = (VendorLimit.c.vendor == key[0]) & (VendorLimit.c.account == key[1])
-    return connection.execute(update(VendorLimit).where(mine).values(**WELL)).rowcount == 1
+    fresh = {**WELL, "room": None, "room_since": None}
+    return connection.execute(update(VendorLimit).where(mine).values(**fresh)).rowcount == 1
 
 
 WELL: dict[str, Any] = {

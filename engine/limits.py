@@ -39,6 +39,8 @@ ONLY = {"registration": TWILIO, "channel": ADOBE}
 # A step that nobody called up looks for room by itself.
 HELD_SECONDS = 30.0
 LATELY = timedelta(hours=1)
+# An account that asked for fewer calls is tried with one more step each time that this is over.
+GROWS_EVERY = timedelta(seconds=10)
 WAKEABLE = (StepState.READY, StepState.RETRYING)
 
 
@@ -77,11 +79,17 @@ def clock(at: datetime) -> str:
     return f"{at:%H:%M:%S} UTC"
 
 
-def room_of(limit: Any) -> int:
-    """How many steps may be at the account. After a pause it is tried with fewer, until a call succeeds."""
-    if limit.strikes and limit.is_unwell:
+def room_of(limit: Any, at: datetime) -> int:
+    """How many steps may be at the account: the ceiling, unless answers of 429 showed that it takes fewer.
+
+    What does not answer at all is tried by one.
+    """
+    if limit.is_unwell:
         return 1
-    return max(1, int(limit.ceiling) >> min(int(limit.strikes), 30))
+    if limit.room is None or limit.room_since is None:
+        return int(limit.ceiling)
+    grown = int(max((at - limit.room_since) // GROWS_EVERY, 0))
+    return min(int(limit.ceiling), int(limit.room) + grown)
 
 
 def _at(vendor: str, account: str) -> Any:
@@ -187,7 +195,7 @@ def _refusal(connection: Connection, shop: Workshop, step: Row[Any], limit: Row[
         reason = pause_sentence(limit.vendor, limit.account, limit.reason, limit.cooldown_until)
         return NoRoom(limit.vendor, limit.cooldown_until, reason)
     use = use_of(connection, limit.vendor, limit.account, at=at, worker=shop.worker, but=step.id)
-    room = room_of(limit)
+    room = room_of(limit, at)
     # Who was called up has its place; whoever comes anew stands behind all that wait.
     has_place = step.held_since is not None and step.held_by == limit.vendor and step.not_before is None
     ahead = use.in_flight + (0 if has_place else use.called + use.waiting)
@@ -260,7 +268,7 @@ def call_up(connection: Connection, *, at: datetime, grace_seconds: float, besid
         if row is None or (row.cooldown_until is not None and row.cooldown_until > at):
             continue
         use = use_of(connection, vendor, account, at=at)
-        free = room_of(row) - use.in_flight - use.called
+        free = room_of(row, at) - use.in_flight - use.called
         if beside is not None:
             # A worker that keeps threads for other accounts would only turn the others away again.
             free = min(free, 1)

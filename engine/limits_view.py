@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from engine.limits import ADOBE, TWILIO, vendors_of
+from engine.limits import ADOBE, TWILIO, room_of, vendors_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,12 +29,14 @@ class AccountState:
     :param in_flight: steps that are at it; each may be in a call.
     :param held_back: steps that wait for room there, the oldest since ``held_since``.
     :param held_lately: how often a step was held back since ``held_lately_from``.
-    :param strikes: pauses in a row; until a call succeeds, fewer steps than ``ceiling`` are let at it.
+    :param room: steps that may be at it just now: the ceiling, or what answers of 429 showed to be enough.
+    :param strikes: pauses in a row, without a call that succeeded between them.
     """
 
     vendor: str
     account: str
     ceiling: int
+    room: int
     in_flight: int = 0
     held_back: int = 0
     held_since: datetime | None = None
@@ -43,12 +46,12 @@ class AccountState:
     is_unwell: bool = False
     cooldown_since: datetime | None = None
     cooldown_until: datetime | None = None
-    reason: str | None = field(default=None)
+    reason: str | None = None
 
 
 def read_limits(fetch: Fetch, at: datetime) -> list[AccountState]:
     """Every account that a step ever came to, Twilio's first."""
-    found = {(row["vendor"], row["account"]): _account(row) for row in fetch(_LIMITS, {})}
+    found = {(row["vendor"], row["account"]): _account(row, at) for row in fetch(_LIMITS, {})}
     for row in fetch(_STEPS, {"at": at}):
         accounts = {TWILIO: row["twilio_account"], ADOBE: row["organization_id"]}
         for vendor in [row["held_by"]] if row["held_by"] else vendors_of(row["name"]):
@@ -63,11 +66,12 @@ def read_limits(fetch: Fetch, at: datetime) -> list[AccountState]:
     return list(found.values())
 
 
-def _account(row: Record) -> AccountState:
+def _account(row: Record, at: datetime) -> AccountState:
     return AccountState(
         vendor=row["vendor"],
         account=row["account"],
         ceiling=row["ceiling"],
+        room=room_of(SimpleNamespace(**row), at),
         held_lately=row["held"],
         held_lately_from=row["held_from"],
         strikes=row["strikes"],

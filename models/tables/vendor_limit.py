@@ -14,7 +14,10 @@ VendorLimit = Table(
     Column("account", String(64), primary_key=True),
     # Steps that may be at it at the same time, over all workers; as the worker that wrote it last was set.
     Column("ceiling", Integer, nullable=False),
-    # Pauses in a row without a call that succeeded between them; each makes the next longer and the ceiling lower.
+    # What answers of 429 have shown to be enough, at that moment; it grows back with time. Empty: the ceiling.
+    Column("room", Integer),
+    Column("room_since", UtcDateTime),
+    # Pauses in a row without a call that succeeded between them; each makes the next longer.
     Column("strikes", Integer, nullable=False),
     # It failed to answer, other than by asking for fewer calls.
     Column("is_unwell", Boolean, nullable=False),

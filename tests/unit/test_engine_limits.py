@@ -191,16 +191,28 @@ def test_a_429_in_the_middle_of_a_step_is_no_failure_of_it(world):
 
 def test_pauses_without_retry_after_grow_and_a_success_ends_them(world):
     limit = book_of(world).limit("Twilio", "AC1", 16)
-    for strikes, room in ((1, 8), (2, 4), (3, 2)):
+    for strikes in (1, 2, 3):
         with pytest.raises(HeldBack):
             call(limit, RateLimited("429", context=CALL))
         row = row_of(world)
         assert row.strikes == strikes
-        assert limits.room_of(row) == room
         assert row.cooldown_until - world.time <= timedelta(seconds=2**strikes)
         world.time = row.cooldown_until
     call(limit)
     assert (row_of(world).strikes, row_of(world).cooldown_until) == (0, None)
+
+
+def test_what_was_too_much_is_halved_and_grows_back_by_one_at_a_time(world):
+    narrow(world, twilio=16)
+    for number in range(8):
+        start(world, f"brand-{number}")
+        world.claim("registration", f"brand-{number}")
+    limit = book_of(world).limit("Twilio", "AC" + "a" * 32, 16)
+    with pytest.raises(HeldBack):
+        call(limit, RateLimited("429", after=5, context=CALL))
+    row = row_of(world)
+    rooms = [limits.room_of(row, row.cooldown_until + timedelta(seconds=seconds)) for seconds in (0, 9, 10, 60, 900)]
+    assert rooms == [4, 4, 5, 10, 16]
 
 
 def test_calls_in_flight_that_are_refused_together_are_one_strike(world):
@@ -221,7 +233,7 @@ def test_an_account_that_never_answers_is_left_alone_and_then_tried_by_one_step(
     with pytest.raises(HeldBack, match=r"is left alone \(Twilio did not finish"):
         call(limit)
     row = row_of(world)
-    assert limits.room_of(row) == 1
+    assert limits.room_of(row, world.time) == 1
     world.time = row.cooldown_until
     with pytest.raises(Retryable):
         call(limit, silence)

@@ -17,6 +17,8 @@ def upgrade() -> None:
         sa.Column("vendor", sa.String(length=20), nullable=False),
         sa.Column("account", sa.String(length=64), nullable=False),
         sa.Column("ceiling", sa.Integer(), nullable=False),
+        sa.Column("room", sa.Integer(), nullable=True),
+        sa.Column("room_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("strikes", sa.Integer(), nullable=False),
         sa.Column("is_unwell", sa.Boolean(), nullable=False),
         sa.Column("cooldown_since", sa.DateTime(timezone=True), nullable=True),
