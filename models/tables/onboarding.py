@@ -17,7 +17,7 @@ Onboarding = Table(
     Column("organization_id", String(64), nullable=False),
     Column("sandbox", String(64), nullable=False),
     # Whose limits its calls count against; its organisation is the other.
-    Column("twilio_account", String(64), nullable=False),
+    Column("twilio_account", String(64), nullable=False, server_default=""),
     Column("status", state_type(OnboardingState), nullable=False),
     # Our fingerprint in fields that vendors store; derived from organisation, sandbox and name.
     Column("mark", String(20), nullable=False),
@@ -32,7 +32,7 @@ Onboarding = Table(
     Column("activated_at", UtcDateTime),
     Column("next_verification_at", UtcDateTime),
     # The step graph that its rows were made for (engine.graph); a worker with another leaves it alone.
-    Column("graph_version", Integer, nullable=False),
+    Column("graph_version", Integer, nullable=False, server_default="1"),
     Index("ix_onboarding_status_name", "status", "name"),
     Index(
         "ix_onboarding_next_verification_at",

@@ -57,7 +57,8 @@ Step = Table(
     # The leases: few rows, counted at each claim.
     Index(
         "ix_step_running",
-        "onboarding_id",
+        "state",
+        "due_at",
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
     ),

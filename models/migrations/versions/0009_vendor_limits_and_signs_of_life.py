@@ -36,7 +36,8 @@ def upgrade() -> None:
         sa.Column("worker", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_pulse")),
     )
-    # Not as a batch: SQLite would make the table anew, and all that refers to it would go with the old one.
+    # Not as a batch: SQLite would make the table anew, and all that refers to it would go with the old one. The default
+    # stays for workers of the version before, which start onboardings while this one is rolled out.
     op.add_column("onboarding", sa.Column("twilio_account", sa.String(length=64), nullable=False, server_default=""))
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     account = "json_extract(spec, '$.twilio.account_sid')" if is_sqlite else "spec -> 'twilio' ->> 'account_sid'"
@@ -46,7 +47,7 @@ def upgrade() -> None:
     op.add_column("step", sa.Column("held_reason", sa.Text(), nullable=True))
     held, running = sa.text("held_since IS NOT NULL"), sa.text("state = 'running'")
     op.create_index("ix_step_held_since", "step", ["held_since"], sqlite_where=held, postgresql_where=held)
-    op.create_index("ix_step_running", "step", ["onboarding_id"], sqlite_where=running, postgresql_where=running)
+    op.create_index("ix_step_running", "step", ["state", "due_at"], sqlite_where=running, postgresql_where=running)
 
 
 def downgrade() -> None:
