@@ -91,6 +91,10 @@ class Settings(BaseModel):
     )
 
     worker_concurrency: int = Field(8, ge=1, le=64, description="Threads of one worker process.")
+    twilio_ceiling: int = Field(
+        30, ge=1, description="Steps that may be at one Twilio account at the same time, over all workers."
+    )
+    adobe_ceiling: int = Field(20, ge=1, description="The same for one Adobe organisation, its automation included.")
     http_timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for a vendor's answer to one call.")
     lease_seconds: float = Field(
         120.0,
@@ -101,6 +105,12 @@ class Settings(BaseModel):
     sweep_seconds: float = Field(30.0, gt=0, description="How often beat looks for lost work.")
     wake_grace_seconds: float = Field(
         60.0, gt=0, description="How long a wake-up message may be under way before it counts as lost."
+    )
+    broker_stall_seconds: float = Field(
+        30.0, ge=2, description="How long a connection to the broker may be silent before it is made anew."
+    )
+    stop_seconds: float = Field(
+        10.0, ge=0, description="How long a worker that is asked to stop may begin calls for the steps it is at."
     )
     park_after_seconds: float = Field(
         86400.0, gt=0, description="How old an event for AJO becomes before a person has to look at it."

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "checklist": ("cli.checklist", "Show what has to be true before the launch; confirm what a person settles."),
     "matrix": ("cli.matrix", "Show who approved where, since when: country by carrier."),
     "inbox": ("cli.inbox", "Look at events on their way to AJO; send parked ones again."),
+    "limits": ("cli.limits", "Show what each Twilio and Adobe account takes, and its pauses."),
     "demo": ("cli.demo", "Run three onboardings against the simulator, from nothing to verified."),
     "up": ("cli.up", "Start everything this mode needs and keep it running."),
     "doctor": ("cli.doctor", "Check this installation and say what to mend."),

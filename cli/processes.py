@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.exits import NOT_SET_UP, Exit
+from cli.exits import NOT_SET_UP, USAGE, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy import Engine
 
 # Flower is a window on the workers, not a history; the history is in the database.
 FLOWER_MAX_TASKS = 10_000
@@ -177,8 +179,15 @@ def refuse_open_flower(host: str, *, has_password: bool) -> None:
 
 
 @click.command("migrate")
-def migrate_command() -> None:
-    """Bring the database to the current version. Safe to repeat, and from several machines at once."""
+def migrate_command() -> int:
+    """Bring the database to the current version, and onboardings of an older step graph to the present one.
+
+    Safe to repeat, and from several machines at once. Run it once more after the last old worker has ended: what one of
+    them is at just now is left as it is.
+
+    \b
+    Exit codes: 0; 2 when some onboardings could not be brought over yet.
+    """
     from sqlalchemy.engine import make_url
 
     from models.db import make_engine
@@ -193,5 +202,33 @@ def migrate_command() -> None:
         else:
             upgrade(engine)
             click.echo(f"{make_url(url).render_as_string()} is at the current version now.")
+        return _take_over(engine)
     finally:
         engine.dispose()
+
+
+def _take_over(engine: Engine) -> int:
+    from engine.clock import now
+    from engine.take_over import take_over_all
+    from settings import get_settings
+    from tasks.steps import CATALOGUE
+
+    grace_seconds = get_settings().wake_grace_seconds
+    taken = take_over_all(engine, CATALOGUE, at=now(), grace_seconds=grace_seconds)
+    if taken.done:
+        click.echo(f"{_shown(taken.done)} brought over to step graph {CATALOGUE.version}; they go on within a minute.")
+    if taken.busy:
+        click.echo(
+            f"{_shown(taken.busy)} not brought over yet: a worker is at work there. Run `onboard migrate` again."
+        )
+    if taken.newer:
+        click.echo(
+            f"{_shown(taken.newer)} left alone: a newer version of onboard made the steps, and only that one can go on."
+        )
+    return USAGE if taken.busy or taken.newer else 0
+
+
+def _shown(names: list[str]) -> str:
+    """``acme and 11 more were``."""
+    few = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{few} {'was' if len(names) == 1 else 'were'}"

@@ -61,6 +61,7 @@ _SENTENCES = {
     "status": "It is {what}",
     "last_call": "At {step} {what}; `onboard retry` waits for its end, {until} at the latest",
     "held": "{step} waits for {what}; it starts {until} at the latest",
+    "limit": "{step} is {what}; it has waited for {ago}, and goes on by itself; `onboard limits` shows all",
     "ready": "It is ready for {step} and no worker has taken it for {ago}",
     "running": "It is at work on {step} for {ago}; if its worker goes silent, {then} {until}",
     "lease_lost": "The worker at {step} went silent {ago} ago; the next sweep gives it to another",
@@ -131,6 +132,8 @@ def matter(summary: Summary, now: datetime) -> str:
     if summary.status is O.ACTIVE and summary.next_verification_at is not None:
         return f"checked again {until(summary.next_verification_at, now)}"
     if summary.status in {O.RUNNING, O.WAITING} and step is not None:
+        if step.held_by is not None:
+            return step.reason or ""
         if step.is_waiting:
             who = "" if step.needs_person else f"{step.waiting_for}: "
             return f"{who}{step.reason or ''}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from engine.graph import bring_rows
 from engine.transitions import append_event, move_onboarding, move_step, settle_onboarding
 from engine.verifications import last_check_passed, replace_open_runs
 from engine.wake import WakeUp, begin_verification
@@ -117,7 +118,8 @@ def reopen(
 def _lease_end(step: Row[Any]) -> datetime | None:
     """Until when a worker may be in the middle of a call for it, also one that was taken off it."""
     if step.state is S.READY:
-        return step.not_before  # type: ignore[no-any-return]
+        # What a vendor's limit holds back has no worker.
+        return step.not_before if step.held_since is None else None
     # A cancelled step keeps the end of the lease that it had; see cancel.
     return step.due_at if step.state in {S.RUNNING, S.CANCELLED} else None
 
@@ -144,6 +146,7 @@ def retry(
     row = find(connection, name)
     if row.status not in (CAN_RETRY if from_step is None else CAN_RETRY_FROM):
         raise NotPossible(_why_no_retry(name, row.status))
+    come_to_present(connection, catalogue, row, at=at)
     found = select(Step.c.name, Step.c.state, Step.c.settled_by).where(Step.c.onboarding_id == row.id)
     steps = {step.name: step for step in connection.execute(found).all()}
     if from_step is None:
@@ -167,6 +170,22 @@ def retry(
     is_proof_outdated = from_step is not None and from_step != catalogue.names[-1]
     replace_open_runs(connection, row.id, at=at, only_silent=not is_proof_outdated)
     return reopen(connection, catalogue, row, again, at=at, grace_seconds=grace_seconds)
+
+
+def come_to_present(connection: Connection, catalogue: Catalogue, row: Row[Any], *, at: datetime) -> None:
+    """Bring the onboarding over to the present step graph before its steps are opened again.
+
+    :raises NotPossible: a newer version made it, or a worker of an older one is at it.
+    """
+    if bring_rows(connection, catalogue, row, at=at) is None:
+        raise NotPossible(
+            f"{row.name} runs on step graph {row.graph_version}, this version of onboard on {catalogue.version}: "
+            + (
+                "a worker is at it just now; try again in a moment"
+                if row.graph_version < catalogue.version
+                else "use the newer one"
+            )
+        )
 
 
 def _why_no_retry(name: str, status: OnboardingState) -> str:

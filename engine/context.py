@@ -5,9 +5,8 @@ Nothing here keeps a transaction open while a vendor is called: each method open
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,11 +46,6 @@ class Vendors(Protocol):
     def twilio_by_key(self, key_sid: str, key_secret: str) -> TwilioClient: ...
 
 
-def digest(value: Any) -> str:
-    """A stable fingerprint of plain JSON data."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class Workshop:
     """What every run of every step shares in one process."""
@@ -63,6 +57,10 @@ class Workshop:
     make_vendors: Callable[[Settings, AnySpec, Callable[[str], str]], Vendors]
     now: Callable[[], datetime]
     worker: str
+    threads: int = 0
+    """Steps that this process runs at a time; 0 where that does not matter."""
+    stops: threading.Event = field(default_factory=threading.Event)
+    """Set when this process shall end: no step begins another call."""
 
 
 class StepContext:

@@ -103,13 +103,22 @@ class StepDefinition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The steps in their order."""
+    """The steps in their order.
+
+    :param version: of this graph; raised when a step is added, removed or moved (``engine.graph``).
+    :param carries_on: older versions whose runs these steps may carry on as they are.
+    """
 
     steps: tuple[StepDefinition, ...]
+    version: int = 1
+    carries_on: frozenset[int] = frozenset()
     by_name: dict[str, StepDefinition] = field(init=False)
+    known: frozenset[int] = field(init=False)
+    """Versions whose runs these steps go on with."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {step.name: step for step in self.steps})
+        object.__setattr__(self, "known", self.carries_on | {self.version})
 
     @property
     def names(self) -> list[str]:

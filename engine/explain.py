@@ -34,6 +34,7 @@ CHECKERS = {"program": "onboard itself", "vendor": "the vendor", "person": A_PER
 WHILE_PAUSED = {
     "ready": "next",
     "held": "next",
+    "limit": "next",
     "retrying": "next",
     "running": "last_attempt",
     "lease_lost": "last_attempt",
@@ -129,7 +130,7 @@ def _of_step(one: Summary, tasks: Sequence[Record], checklist: Sequence[Record],
         return
     if one.status is O.DEGRADED and step.state is S.FAILED:
         return
-    blocker = _of_state(one, step, now)
+    blocker = _of_state(one, step, now) if step.held_by is None else _of_limit(step)
     others: list[Blocker] = []
     for task in tasks:
         # As the wait's own words have it: what stands there is not said again.
@@ -170,6 +171,11 @@ def _of_state(one: Summary, step: Step, now: datetime) -> Blocker:
             return Blocker("failed", reason, step.name, one.since, A_PERSON, command=retry)
         case _:
             return Blocker("stuck", step.state.value, step.name, one.updated_at, A_PERSON, command=retry)
+
+
+def _of_limit(step: Step) -> Blocker:
+    what = step.reason or "held back"
+    return Blocker("limit", what, step.name, step.held_since, step.held_by, looks_at=step.not_before)
 
 
 def _of_wait(one: Summary, step: Step, reason: str, now: datetime) -> Blocker:

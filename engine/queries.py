@@ -47,6 +47,9 @@ class Step:
     waiting_topic: str | None
     due_at: datetime | None
     settled_by: str | None
+    # Which vendor's limit holds it back; the reason says how.
+    held_by: str | None = None
+    held_since: datetime | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -122,9 +125,9 @@ _SUMMARY = (
     " o.created_at, o.updated_at, o.activated_at, o.next_verification_at FROM onboarding o"
 )
 _STEPS = (
-    "SELECT s.onboarding_id, s.name, s.position, s.state, s.reason, s.attempt AS attempts, s.failures, s.started_at,"
+    "SELECT s.onboarding_id, s.name, s.position, s.state, COALESCE(s.held_reason, s.reason) AS reason, s.attempt AS attempts, s.failures, s.started_at,"
     " s.finished_at, CASE WHEN s.waiting_since IS NOT NULL THEN s.due_at END AS looks_again_at, s.not_before, s.waiting_since, s.waiting_until, s.waiting_for,"
-    " s.waiting_topic, s.due_at, s.settled_by"
+    " s.waiting_topic, s.due_at, s.settled_by, s.held_by, s.held_since"
     " FROM step s"
 )
 

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from engine import graph, limits
 from engine.claim import Lease, LeaseLost, claim_step, release
 from engine.context import StepContext, Workshop
 from engine.contract import Done, Failed, Outcome, Suspend, Wait
@@ -18,7 +19,7 @@ from engine.retry import FAILURES_BEFORE_GIVING_UP, LONGEST_BROKER_DELAY_SECONDS
 from engine.transitions import lock_onboarding, move_step, settle_onboarding
 from models.states import DONE, StepState
 from models.tables import Attempt, Step
-from providers.errors import Misconfigured, NeedsPerson, Refused, Retryable
+from providers.errors import HeldBack, Misconfigured, NeedsPerson, Refused, Retryable, WorkerStops
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,7 +48,12 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The chain ends here; the database knows how it goes on."""
+    """The chain ends here; the database knows how it goes on.
+
+    :param is_held: the step did not begin: its vendor's limit had no room.
+    """
+
+    is_held: bool = False
 
 
 Next = GoOn | TryAgain | Stop
@@ -61,6 +67,10 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
     """
     settings = shop.settings
     with shop.db.begin() as connection:
+        if not graph.is_known(connection, shop.catalogue, onboarding_id, at=shop.now(), worker=shop.worker):
+            return Stop()
+        if limits.admit(connection, shop, onboarding_id, name) is not None:
+            return Stop(is_held=True)
         lease = claim_step(
             connection, onboarding_id, name, worker=shop.worker, at=shop.now(), lease_seconds=settings.lease_seconds
         )
@@ -185,7 +195,23 @@ def _record_wait(connection: Connection, lease: Lease, wait: Wait, now: datetime
     return Stop()
 
 
+def _record_held(
+    connection: Connection, lease: Lease, error: HeldBack | WorkerStops, now: datetime, grace_seconds: float
+) -> Next:
+    """No failure of the step: its vendor rests, or its worker ends. It goes on where it was."""
+    if isinstance(error, WorkerStops):
+        due_at = now + timedelta(seconds=grace_seconds)
+        _move(connection, lease, StepState.READY, now, note=error.message, due_at=due_at)
+        return TryAgain(0)
+    limits.note_held(connection, lease.onboarding_id, error.vendor, now)
+    columns = limits.held_columns(error.vendor, error.until, error.message, since=now)
+    _move(connection, lease, StepState.READY, now, note=error.message, error=error, **columns)
+    return Stop()
+
+
 def _record_retry(connection: Connection, shop: Workshop, lease: Lease, error: Retryable, now: datetime) -> Next:
+    if isinstance(error, HeldBack | WorkerStops):
+        return _record_held(connection, lease, error, now, shop.settings.wake_grace_seconds)
     failures = lease.failures + 1
     if failures > FAILURES_BEFORE_GIVING_UP:
         reason = f"{error.message}; gave up after {failures} tries. When the vendor is well again: `onboard retry`"
@@ -254,10 +280,12 @@ def _move(
     *,
     error: OnboardingError | None = None,
     reason: str | None = None,
+    note: str | None = None,
     **columns: Any,
 ) -> None:
     """Apply the step's own move under the fence and close the attempt.
 
+    :param note: told in the history only; the step keeps the reason that it has.
     :raises LeaseLost: the step was cancelled or taken over; the transaction must be rolled back.
     """
     if not move_step(
@@ -269,6 +297,7 @@ def _move(
         at=now,
         fence=lease.attempt,
         reason=reason,
+        text=note,
         **columns,
     ):
         raise LeaseLost(lease.step)
@@ -276,5 +305,5 @@ def _move(
     connection.execute(
         update(Attempt)
         .where(Attempt.c.step_id == lease.step_id, Attempt.c.number == lease.attempt)
-        .values(finished_at=now, outcome=target.value, message=reason, request_id=request_id)
+        .values(finished_at=now, outcome=target.value, message=reason or note, request_id=request_id)
     )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from engine.commands import NotPossible, reopen
-from engine.context import digest
+from engine.commands import NotPossible, come_to_present, reopen
+from engine.digest import digest
 from engine.transitions import append_event
 from engine.verifications import replace_open_runs
 from engine.wake import WakeUp
@@ -79,6 +79,7 @@ def start(
         return Started(spec.name, "differs", differences)
     if row.status is OnboardingState.CANCELLED:
         raise NotPossible(f"{spec.name} is cancelled; take it up again first: `onboard retry {spec.name}`")
+    come_to_present(connection, catalogue, row, at=at)
     for name in changed_secrets:
         vault.write(connection, row.id, name, secret_values[name], at=at)
     reruns, wakeups = _apply_update(
@@ -124,6 +125,8 @@ def _create(
             brand=spec.brand,
             organization_id=spec.ajo.organization_id,
             sandbox=spec.ajo.sandbox,
+            twilio_account=spec.twilio.account_sid,
+            graph_version=catalogue.version,
             status=OnboardingState.RUNNING,
             mark=make_mark(spec),
             endpoint_token=secrets.token_urlsafe(24),

@@ -47,8 +47,16 @@ STEP_MOVES_BY_HAND: dict[StepState, frozenset[StepState]] = {
     for state in (S.PENDING, S.READY, S.RETRYING, S.WAITING_VENDOR, S.WAITING_PERSON, S.FAILED)
 }
 
+# A step that is no longer one of the steps, whatever it came to; only `engine.graph` closes one.
+STEP_MOVES_CLOSING: dict[StepState, frozenset[StepState]] = {
+    state: frozenset({S.SKIPPED}) for state in StepState if state is not S.RUNNING
+}
+
 # A look at what is waited for (ready, running) does not end the wait; these do.
 SETTLED = frozenset({S.PENDING, S.SUCCEEDED, S.SKIPPED, S.FAILED, S.CANCELLED})
+
+# Whatever moves a step ends what a vendor's limit did to it.
+NOT_HELD: dict[str, Any] = {"held_since": None, "held_by": None, "held_reason": None}
 
 ONBOARDING_MOVES: dict[OnboardingState, frozenset[OnboardingState]] = {
     O.DRAFT: frozenset({O.RUNNING, O.CANCELLED}),
@@ -107,25 +115,30 @@ def move_step(
     target: StepState,
     at: datetime,
     reason: str | None = None,
+    text: str | None = None,
     fence: int | None = None,
     where: Any = None,
     settles: bool = True,
     settled_by: str | None = None,
+    closes: bool = False,
     details: dict[str, Any] | None = None,
     **columns: Any,
 ) -> bool:
     """Move one step by conditional update, append its event and settle the onboarding's own status.
 
     :param sources: the states it may be in; each must be a legal origin of ``target``.
+    :param text: what the event log says of it; by default the reason.
     :param fence: only if this is still the current attempt (the fence against late workers).
     :param where: a further SQL condition, checked in the same statement.
     :param settles: False where several steps move together: the caller settles once they all have.
     :param settled_by: the person who decides it; the moves by hand are then the legal ones.
+    :param closes: the step is no longer part of the graph.
     :return: False when the step was not in such a state, or belongs to a newer attempt: somebody else decided.
     """
     lock_onboarding(connection, onboarding_id)
     origins = list(sources)
     moves = STEP_MOVES if settled_by is None else STEP_MOVES_BY_HAND
+    moves = STEP_MOVES_CLOSING if closes else moves
     for origin in origins:
         if target not in moves.get(origin, ()):
             msg = f"step {name}: {origin} -> {target}"
@@ -137,7 +150,7 @@ def move_step(
         statement = statement.where(Step.c.attempt == fence)
     if where is not None:
         statement = statement.where(where)
-    values: dict[str, Any] = {"state": target, "due_at": None, "settled_by": settled_by, **columns}
+    values: dict[str, Any] = {"state": target, "due_at": None, "settled_by": settled_by, **NOT_HELD, **columns}
     if reason is not None or target not in {S.READY, S.RUNNING}:
         # A step that looks again keeps saying what it waits for.
         values["reason"] = reason
@@ -145,7 +158,7 @@ def move_step(
         values |= {"waiting_since": None, "waiting_until": None, "waiting_for": None, "waiting_topic": None}
     if connection.execute(statement.values(**values)).rowcount != 1:
         return False
-    text = reason or f"{name} is {target.value.replace('_', ' ')}"
+    text = text or reason or f"{name} is {target.value.replace('_', ' ')}"
     append_event(connection, onboarding_id, f"step:{target}", text, at=at, step=name, details=details)
     if settles:
         settle_onboarding(connection, onboarding_id, at=at)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from engine import limits
 from engine.claim import free_expired_lease
 from engine.transitions import append_event, move_step
 from models.spec.onboarding import spec_from_json
@@ -17,7 +18,7 @@ from models.states import HELD, WAITING, OnboardingState, StepState, Verificatio
 from models.tables import Onboarding, Step, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -68,23 +69,34 @@ def signal_step(connection: Connection, onboarding_id: int, step: str, *, at: da
     return wake_if_waiting()
 
 
-def _due(connection: Connection, states: Iterable[StepState], at: datetime) -> list[Any]:
+def _due(
+    connection: Connection, states: Iterable[StepState], at: datetime, versions: Collection[int] | None
+) -> list[Any]:
     statement = (
         select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Onboarding.c.name)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .where(Step.c.due_at <= at, Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
+        # What a vendor's limit holds back is called up (engine.limits), not woken.
+        .where(Step.c.due_at <= at, Step.c.held_since.is_(None))
+        .where(Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
         .order_by(Step.c.due_at)
         .limit(BATCH)
         # Two ticks at once share the work, and one that is being moved right now is left for the next tick.
         .with_for_update(skip_locked=True, key_share=True, of=Onboarding)
     )
+    if versions is not None:
+        statement = statement.where(Onboarding.c.graph_version.in_(list(versions)))
     return list(connection.execute(statement).all())
 
 
-def tick(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
-    """Claim what is due by its own clock: polls, waits, long retries, scheduled checks."""
+def tick(
+    connection: Connection, *, at: datetime, grace_seconds: float, versions: Collection[int] | None = None
+) -> list[WakeUp]:
+    """Claim what is due by its own clock: polls, waits, long retries, scheduled checks.
+
+    :param versions: only onboardings on these step graphs: whoever does not know another cannot go on with it.
+    """
     wakeups = []
-    for row in _due(connection, [*WAITING, StepState.RETRYING], at):
+    for row in _due(connection, [*WAITING, StepState.RETRYING], at, versions):
         is_claimed = move_step(
             connection,
             onboarding_id=row.onboarding_id,
@@ -97,13 +109,25 @@ def tick(connection: Connection, *, at: datetime, grace_seconds: float) -> list[
         )
         if is_claimed:
             wakeups.append(WakeUp(row.onboarding_id, row.name, row.step))
+    wakeups += call_up(connection, at=at, grace_seconds=grace_seconds)
     return wakeups + _due_verifications(connection, at=at, grace_seconds=grace_seconds)
 
 
-def sweep(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
-    """Find what got lost: steps whose worker vanished, and ready steps whose message never arrived."""
+def call_up(connection: Connection, *, at: datetime, grace_seconds: float, beside: int | None = None) -> list[WakeUp]:
+    """What was held back by a vendor's limit and has room now; see :func:`engine.limits.call_up`."""
+    called = limits.call_up(connection, at=at, grace_seconds=grace_seconds, beside=beside)
+    return [WakeUp(one.onboarding_id, one.name, one.step) for one in called]
+
+
+def sweep(
+    connection: Connection, *, at: datetime, grace_seconds: float, versions: Collection[int] | None = None
+) -> list[WakeUp]:
+    """Find what got lost: steps whose worker vanished, and ready steps whose message never arrived.
+
+    :param versions: as of :func:`tick`.
+    """
     wakeups = []
-    for row in _due(connection, [StepState.RUNNING, StepState.READY], at):
+    for row in _due(connection, [StepState.RUNNING, StepState.READY], at, versions):
         if row.state is StepState.RUNNING and not free_expired_lease(connection, row.onboarding_id, row.step, at=at):
             continue
         again = update(Step).where(

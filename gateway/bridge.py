@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from engine import bridge
 from engine.bridge import Task
 from engine.clock import now
+from engine.limit_book import LimitBook
 from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
 from gateway.authentication import Denied, Gate, authenticate
 from gateway.lines import Line, Lines
@@ -58,7 +59,6 @@ class Bridge:
         self._db = db
         self._writer = writer
         self._settings = settings
-        self._lines = Lines(db, vault, settings)
         self._listing_delay = bridge.listing_delay(settings.wait_scale)
         self._sender = AsyncHttp(connections=CONNECTIONS)
         self._turn = asyncio.Semaphore(CONNECTIONS)
@@ -67,6 +67,9 @@ class Bridge:
         self._clients: list[httpx.Client] = []
         self._threads = ThreadPoolExecutor(LOOKERS, "bridge", initializer=lambda: self._clients.append(thread_client()))
         self._looking = 0
+        # A pause that workers learned of holds for the bridge, and the other way round; nothing of it blocks the loop.
+        book = LimitBook(db, now, base_seconds=settings.retry_base_seconds, later=self._threads.submit)
+        self._lines = Lines(db, vault, settings, book)
 
     async def close(self) -> None:
         """Close the connections to Twilio."""

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from engine import kinds
 from engine.endpoints import send_url, status_url
+from engine.limits import TWILIO, ceiling_of
 from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
 from gateway.authentication import ClientCertificate, Gate
 from gateway.outbound import region_of
@@ -25,6 +26,7 @@ from providers.twilio.client import TwilioClient
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
 
+    from engine.limit_book import LimitBook
     from engine.vault import Vault
     from settings import Settings
 
@@ -56,8 +58,9 @@ class Line:
 class Lines:
     """Finds lines by the token of the address that AJO called. Safe in threads."""
 
-    def __init__(self, db: Engine, vault: Vault, settings: Settings) -> None:
+    def __init__(self, db: Engine, vault: Vault, settings: Settings, book: LimitBook) -> None:
         self._db = db
+        self._book = book
         self._vault = vault
         self._settings = settings
         self._known: dict[str, tuple[float, Line | Answer]] = {}
@@ -128,6 +131,7 @@ class Lines:
                 account_sid=spec.twilio.account_sid,
                 username=key_sid,
                 password=key_secret,
+                limit=self._book.limit(TWILIO, spec.twilio.account_sid, ceiling_of(self._settings, TWILIO)),
             ),
         )
 

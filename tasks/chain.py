@@ -10,7 +10,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from celery import chain
+from sqlalchemy.exc import SQLAlchemyError
 
+from engine import limits, wake
 from engine.runner import GoOn, Stop, TryAgain, run_step
 from tasks.celery import BROKER_ERRORS, app
 from tasks.names import STEP_TASKS
@@ -29,7 +31,10 @@ def _define(step: str) -> Any:
     # max_retries=None: the engine decides when to give up, and records it.
     @app.task(name=STEP_TASKS[step], bind=True, max_retries=None)
     def run(self: Any, onboarding_id: int) -> None:
-        match run_step(workshop(), onboarding_id, step):
+        following = run_step(workshop(), onboarding_id, step)
+        if following != Stop(is_held=True):
+            call_up_beside(onboarding_id)
+        match following:
             case GoOn():
                 return
             case Stop():
@@ -39,6 +44,21 @@ def _define(step: str) -> Any:
                 raise self.retry(countdown=seconds)
 
     return run
+
+
+def call_up_beside(onboarding_id: int) -> None:
+    """This step's place at its vendors is free: send for whoever waits for it. The tick makes up for a failure."""
+    shop = workshop()
+    try:
+        if not limits.anybody_waits(shop):
+            return
+        with shop.db.begin() as connection:
+            grace_seconds = shop.settings.wake_grace_seconds
+            called = wake.call_up(connection, at=shop.now(), grace_seconds=grace_seconds, beside=onboarding_id)
+    except SQLAlchemyError as error:
+        log.warning("nobody could be called up now (%s); the tick will", type(error).__name__)
+        return
+    send(called)
 
 
 LINKS = {step: _define(step) for step in CATALOGUE.names}

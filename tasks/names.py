@@ -13,6 +13,7 @@ TICK = "clock.tick"
 SWEEP = "clock.sweep"
 FORWARD = "inbox.forward"
 SEND_NOTICES = "notices.send"
+CANARY = "canary.fly"
 
 STEPS_QUEUE = "steps"
 INBOX_QUEUE = "inbox"

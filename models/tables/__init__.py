@@ -12,10 +12,12 @@ from models.tables.message import Message
 from models.tables.notice import Notice
 from models.tables.onboarding import Onboarding
 from models.tables.operator_task import OperatorTask
+from models.tables.pulse import Pulse
 from models.tables.resource import Resource
 from models.tables.review_status import ReviewStatus
 from models.tables.secret import Secret
 from models.tables.step import Step
+from models.tables.vendor_limit import VendorLimit
 from models.tables.verification import Verification
 from models.tables.webhook_event import WebhookEvent
 
@@ -31,10 +33,12 @@ __all__ = [
     "Notice",
     "Onboarding",
     "OperatorTask",
+    "Pulse",
     "Resource",
     "ReviewStatus",
     "Secret",
     "Step",
+    "VendorLimit",
     "Verification",
     "WebhookEvent",
     "metadata",

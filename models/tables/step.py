@@ -28,6 +28,10 @@ Step = Table(
     Column("due_at", UtcDateTime),
     # Earliest moment of the next try that a vendor allowed.
     Column("not_before", UtcDateTime),
+    # Since when a vendor's limit holds it back, whose, and why; called up again, `not_before` is empty.
+    Column("held_since", UtcDateTime),
+    Column("held_by", String(20)),
+    Column("held_reason", Text),
     Column("waiting_since", UtcDateTime),
     # What the wait is about; another topic starts another clock.
     Column("waiting_topic", String(60)),
@@ -43,5 +47,19 @@ Step = Table(
     UniqueConstraint("onboarding_id", "name"),
     Index(
         "ix_step_due_at", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")
+    ),
+    Index(
+        "ix_step_held_since",
+        "held_since",
+        sqlite_where=text("held_since IS NOT NULL"),
+        postgresql_where=text("held_since IS NOT NULL"),
+    ),
+    # The leases: few rows, counted at each claim.
+    Index(
+        "ix_step_running",
+        "state",
+        "due_at",
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
     ),
 )

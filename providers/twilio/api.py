@@ -14,6 +14,7 @@ from providers.twilio.errors import classify
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from providers.limits import Limit
     from settings import Settings
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class TwilioApi:
     """Connections to Twilio as one user. Every call may raise what :meth:`providers.http.Http.request` raises.
 
     :param username: the account SID (password: its auth token) or an API key's SID (password: its secret).
+    :param limit: what the account takes; asked before each call.
     :param client: only tests give one.
     """
 
@@ -37,6 +39,7 @@ class TwilioApi:
         account_sid: str,
         username: str,
         password: str,
+        limit: Limit | None = None,
         client: httpx.Client | None = None,
     ) -> None:
         self.account_sid = account_sid
@@ -48,6 +51,7 @@ class TwilioApi:
                 timeout_seconds=settings.http_timeout_seconds,
                 auth=(username, password),
                 classify=classify,
+                limit=limit,
                 client=client,
             )
 

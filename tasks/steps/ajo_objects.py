@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.context import digest
 from engine.contract import Finding, Suspend
+from engine.digest import digest
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 

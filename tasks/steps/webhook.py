@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from engine import kinds
-from engine.context import digest
 from engine.contract import Done, Failed, Finding, Outcome, Suspend, Wait
+from engine.digest import digest
 from engine.endpoints import inbound_url, status_url
 from engine.inbox import ON_ITS_WAY, PROBE_PREFIX, find_probes
 from models.spec.onboarding import RcsSpec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -140,6 +141,17 @@ class EngineWorld:
     def tick(self) -> list[tuple[str, str]]:
         with self.db.begin() as connection:
             return [(found.name, found.step) for found in wake.tick(connection, at=self.time, grace_seconds=60)]
+
+    def tick_of(self, versions: Collection[int]) -> list[tuple[str, str]]:
+        with self.db.begin() as connection:
+            found = wake.tick(connection, at=self.time, grace_seconds=60, versions=versions)
+            return [(one.name, one.step) for one in found]
+
+    def call_up(self, beside: str) -> list[tuple[str, str]]:
+        onboarding_id = self.onboarding(beside).id
+        with self.db.begin() as connection:
+            called = wake.call_up(connection, at=self.time, grace_seconds=60, beside=onboarding_id)
+        return [(one.name, one.step) for one in called]
 
     def sweep(self) -> list[tuple[str, str]]:
         with self.db.begin() as connection:

@@ -389,6 +389,7 @@ def test_the_metrics_tell_what_came_and_what_waits_without_any_token(site):
 
 
 def test_ready_means_that_the_database_answers(site, monkeypatch):
+    monkeypatch.setattr(gateway.app, "READY_SECONDS", 0)
     site.post(MessageStatus="sent")
     ready = site.http.get("/readyz")
     assert ready.status_code == 200
