@@ -12,8 +12,12 @@ from tasks.steps.delivery import prove_delivery
 from tasks.steps.round_trip import note_without_proof, prove_round_trip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from engine.context import StepContext
     from engine.contract import AnySpec
+    from engine.desired import OwnedObject
+    from engine.memory import View
     from engine.verifications import Record
 
 
@@ -30,7 +34,10 @@ class Verification:
         # Left out as long as it is not used: what earlier versions stored stays the same.
         return {"verification": {key: value for key, value in declared.items() if key != "ajo_proof" or value}}
 
-    def observe(self, ctx: StepContext) -> list[Finding]:  # noqa: ARG002  owns nothing outside
+    def desired(self, ctx: View) -> Iterable[OwnedObject]:  # noqa: ARG002  owns nothing outside
+        return []
+
+    def observe(self, ctx: StepContext) -> list[Finding]:  # noqa: ARG002  as above
         return []
 
     def act(self, ctx: StepContext) -> Outcome:

@@ -17,7 +17,7 @@ from providers.twilio.client import TwilioClient
 from providers.twilio.messages import Outgoing
 from providers.twilio.types import ApiKey, NewKey, PoolSender
 from settings import Settings
-from tasks.steps.credential import KEY_PERMISSIONS
+from tasks.steps.api_key import PERMISSIONS as KEY_PERMISSIONS
 from tasks.steps.rcs_sender import profile_body
 from tests.contract.openapi import FORM, load
 from tests.factories import make_spec
