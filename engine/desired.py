@@ -142,9 +142,9 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
 
 def shown(value: Any) -> str:
     """A value in one line, without quotes where it needs none."""
+    if value is None or value in ("", [], {}):
+        return "(none)"
     match value:
-        case None | "" | [] | {}:
-            return "(none)"
         case True | False:
             return "on" if value else "off"
         case list():

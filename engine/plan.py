@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine import kinds
-from engine.desired import EXISTS, Later, Means, OwnedField, OwnedObject, Presence, changes
+from engine.desired import EXISTS, UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes
 from engine.memory import Memory
 from engine.start import make_mark, spec_differences, touched_steps
 from models.spec.onboarding import spec_from_json, spec_to_json
@@ -68,7 +68,9 @@ class Planned:
 class Plan:
     """:param spec_differences: between what was started and the file; empty when there is no file or nothing was started.
     :param skipped: why a step has nothing to do, by its name.
+    :param steps: all of them, in order.
     :param runs: the steps that will run (again), in order.
+    :param mends: those of them that were done and whose objects are otherwise than declared.
     """
 
     name: str
@@ -77,7 +79,9 @@ class Plan:
     planned: list[Planned]
     spec_differences: list[str]
     skipped: dict[str, str]
+    steps: list[str]
     runs: list[str]
+    mends: list[str]
 
     @property
     def work(self) -> list[Planned]:
@@ -94,11 +98,6 @@ class Plan:
             known = heaviest.get(one.owned.subject, Action.KEEP)
             heaviest[one.owned.subject] = max(known, one.action, key=WEIGHT.__getitem__)
         return {action: list(heaviest.values()).count(action) for action in Action}
-
-    @property
-    def drifted(self) -> set[str]:
-        """Steps whose objects are otherwise than declared."""
-        return {one.step for one in self.work}
 
 
 class PlanContext(Memory):
@@ -142,7 +141,8 @@ class PlanContext(Memory):
     def steps(self) -> dict[str, Row[Any]]:
         if self.onboarding_id is None:
             return {}
-        return {row.name: row for row in self.read(select(Step).where(Step.c.onboarding_id == self.onboarding_id))}
+        mine = select(Step).where(Step.c.onboarding_id == self.onboarding_id).order_by(Step.c.position)
+        return {row.name: row for row in self.read(mine)}
 
 
 def find_row(shop: Workshop, name: str) -> Row[Any] | None:
@@ -170,6 +170,7 @@ def make_plan(ctx: PlanContext) -> Plan:
             continue
         planned += (_planned(step.name, owned, ctx.accepted) for owned in step.desired(ctx))
     differences = _spec_differences(ctx)
+    at_work = {one.step for one in planned if one.action is not Action.KEEP}
     return Plan(
         name=ctx.name,
         channel=ctx.spec.channel,
@@ -177,8 +178,52 @@ def make_plan(ctx: PlanContext) -> Plan:
         planned=planned,
         spec_differences=differences,
         skipped=skipped,
-        runs=_runs(ctx, steps, {one.step for one in planned if one.action is not Action.KEEP}, bool(differences)),
+        steps=ctx.shop.catalogue.names,
+        runs=_runs(ctx, steps, at_work, bool(differences)),
+        mends=[name for name, row in steps.items() if name in at_work and row.state in DONE],
     )
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan for programs; it holds no secret."""
+    return {
+        "name": plan.name,
+        "channel": plan.channel,
+        "is_started": plan.is_started,
+        "has_changes": not plan.is_nothing,
+        "spec_differences": plan.spec_differences,
+        "counts": {str(action): count for action, count in plan.counts.items()},
+        "runs": plan.runs,
+        "skipped": plan.skipped,
+        "objects": [_object_json(one) for one in plan.planned],
+    }
+
+
+def _object_json(one: Planned) -> dict[str, Any]:
+    owned = one.owned
+    return {
+        "step": one.step,
+        "kind": owned.kind,
+        "subject": owned.subject,
+        "label": owned.label,
+        "vendor": owned.vendor,
+        "id": owned.external_id,
+        "action": one.action,
+        "means": one.means,
+        "cost": owned.cost if one.action in {Action.CREATE, Action.REPLACE} else "",
+        "note": owned.note,
+        "accepted": list(one.accepted),
+        "fields": [
+            {
+                "name": field.name,
+                "old": None if field.actual is UNSEEN else field.actual,
+                "new": field.wanted,
+                "means": field.means,
+                "cost": field.cost,
+            }
+            for field in one.fields
+        ],
+    }
 
 
 def _spec_differences(ctx: PlanContext) -> list[str]:

@@ -91,7 +91,7 @@ def start(
         row,
         spec,
         {name.split(".", maxsplit=1)[0] for name in changed_secrets},
-        drifted,
+        drifted=drifted,
         at=at,
         grace_seconds=grace_seconds,
     )
@@ -185,8 +185,8 @@ def _apply_update(
     row: Row[Any],
     spec: AnySpec,
     vendors_with_new_secrets: set[str],
-    drifted: Collection[str],
     *,
+    drifted: Collection[str],
     at: datetime,
     grace_seconds: float,
 ) -> tuple[list[str], list[WakeUp]]:

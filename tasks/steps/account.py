@@ -65,14 +65,15 @@ def number(ctx: View, phone: str, found: Number | None) -> OwnedObject:
 def check_account(ctx: StepContext) -> None:
     """:raises Suspend: it is suspended or on trial."""
     owned = account(ctx.vendors.twilio.fetch_account())
-    wrong = {field.name: field for field in changes(owned, ctx.accepted)}
-    for field, item in zip(owned.fields, ("account.active", "account.full"), strict=True):
-        ctx.check(item, is_met=field.name not in wrong, detail=f"{field.name} {field.actual}")
-        if field.name in wrong:
-            kind = "of type " if field.name == "type" else ""
-            raise Suspend(
-                Failed(f"the Twilio account is {kind}{field.actual}: {field.cure}, then `onboard retry {ctx.name}`")
-            )
+    status, kind = owned.fields
+    wrong = changes(owned, ctx.accepted)
+    ctx.check("account.active", is_met=status not in wrong, detail=f"status {status.actual}")
+    if status not in wrong:
+        ctx.check("account.full", is_met=kind not in wrong, detail=f"type {kind.actual}")
+    if wrong:
+        of_type = "of type " if wrong[0] is kind else ""
+        reason = f"the Twilio account is {of_type}{wrong[0].actual}: {wrong[0].cure}, then `onboard retry {ctx.name}`"
+        raise Suspend(Failed(reason))
 
 
 def check_numbers(ctx: StepContext) -> dict[str, str]:

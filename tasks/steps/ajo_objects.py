@@ -26,10 +26,9 @@ from providers.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Row
-
     from engine.context import StepContext
     from engine.memory import View
+    from engine.verifications import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _ensure_by_automation(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]
     return found
 
 
-def _is_ours(known: Row[Any] | None) -> bool:
+def _is_ours(known: Record | None) -> bool:
     return known is not None and (known.state is ResourceState.INTENDED or known.provenance is Provenance.CREATED)
 
 

@@ -106,9 +106,9 @@ def sender_part(ctx: View, spec: RcsSpec, sender: RcsSender | None) -> OwnedObje
             name=f"webhook.{name}",
             wanted=wanted,
             actual=sender.webhook.get(name) if sender else None,
-            means=Means.HAND,
+            means=Means.HAND if sender else Means.API,
             cure="set it in the Twilio Console (the sender's Configuration tab)",
-            cost="the Twilio Console only: the public API changes no RCS sender",
+            cost="in the Twilio Console only: the public API changes no RCS sender" if sender else "",
         )
         for name, wanted in rcs_sender.webhook_body(ctx).items()
     ]

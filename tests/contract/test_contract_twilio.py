@@ -81,6 +81,11 @@ CALLS: dict[str, tuple[str, str | None, Call]] = {
     "find_number": (CORE, "readFull", lambda api: api.find_number("+18089255327")),
     "list_keys": (IAM, "readFull", lambda api: api.list_keys()),
     "fetch_key": (IAM, "fetchRestrictedKey", lambda api: api.fetch_key(KEY)),
+    "update_key": (
+        IAM,
+        "updateRestrictedKey",
+        lambda api: api.update_key(KEY, friendly_name="bridge", permissions=KEY_PERMISSIONS),
+    ),
     "delete_key": (IAM, None, lambda api: api.delete_key(KEY)),
     "create_restricted_key": (
         IAM,
