@@ -69,6 +69,7 @@ class Plan:
     """:param spec_differences: between what was started and the file; empty when there is no file or nothing was started.
     :param skipped: why a step has nothing to do, by its name.
     :param steps: all of them, in order.
+    :param done: the steps that have succeeded.
     :param runs: the steps that will run (again), in order.
     :param mends: those of them that were done and whose objects are otherwise than declared.
     """
@@ -80,6 +81,7 @@ class Plan:
     spec_differences: list[str]
     skipped: dict[str, str]
     steps: list[str]
+    done: frozenset[str]
     runs: list[str]
     mends: list[str]
 
@@ -179,6 +181,7 @@ def make_plan(ctx: PlanContext) -> Plan:
         spec_differences=differences,
         skipped=skipped,
         steps=ctx.shop.catalogue.names,
+        done=frozenset(name for name, row in steps.items() if row.state is StepState.SUCCEEDED),
         runs=_runs(ctx, steps, at_work, bool(differences)),
         mends=[name for name, row in steps.items() if name in at_work and row.state in DONE],
     )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from engine.commands import NotPossible, reopen
+from engine.commands import NotPossible, find, reopen
 from engine.context import digest
 from engine.transitions import append_event
 from engine.verifications import replace_open_runs
 from engine.wake import WakeUp
-from models.spec.onboarding import spec_to_json
+from models.spec.onboarding import spec_from_json, spec_to_json
 from models.states import OnboardingState, StepState
 from models.tables import Onboarding, Step
 
@@ -96,6 +96,27 @@ def start(
         grace_seconds=grace_seconds,
     )
     return Started(spec.name, "updated", differences, reruns, wakeups)
+
+
+def mend(
+    connection: Connection,
+    catalogue: Catalogue,
+    name: str,
+    steps: Collection[str],
+    *,
+    at: datetime,
+    grace_seconds: float,
+) -> list[WakeUp]:
+    """Run steps again whose objects are otherwise than declared, and then the proof.
+
+    :raises engine.commands.UnknownOnboarding: there is none of this name.
+    :raises NotPossible: it is cancelled.
+    """
+    row = find(connection, name)
+    if row.status is OnboardingState.CANCELLED:
+        raise NotPossible(f"{name} is cancelled; take it up again first: `onboard retry {name}`")
+    spec = spec_from_json(row.spec)
+    return _apply_update(connection, catalogue, row, spec, set(), drifted=steps, at=at, grace_seconds=grace_seconds)[1]
 
 
 def _identity(stored: Mapping[str, Any]) -> tuple[Any, ...]:

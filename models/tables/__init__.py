@@ -5,6 +5,7 @@ from models.tables.ajo_proof import AjoProof
 from models.tables.attempt import Attempt
 from models.tables.base import metadata
 from models.tables.bridge_message import BridgeMessage
+from models.tables.check_budget import CheckBudget
 from models.tables.checklist_item import ChecklistItem
 from models.tables.destination import Destination
 from models.tables.drift_finding import DriftFinding
@@ -26,6 +27,7 @@ __all__ = [
     "AjoProof",
     "Attempt",
     "BridgeMessage",
+    "CheckBudget",
     "ChecklistItem",
     "Destination",
     "DriftFinding",

@@ -218,6 +218,22 @@ async def submit_sender(request: Request) -> Response:
     return JSONResponse(sender_json(sender, ""), 202)
 
 
+async def edit_sender(request: Request) -> Response:
+    """Play the person who edits a sender in the Console; the public API changes none."""
+    sender, body = _sender(request), await _read(request, models.ConsoleEdit)
+    sender.profile = (sender.profile or {}) | body.profile
+    sender.webhook = (sender.webhook or {}) | body.webhook
+    return JSONResponse(sender_json(sender, ""))
+
+
+async def remove_sender(request: Request) -> Response:
+    """Play the person who has a sender removed (support does it; there is no public way)."""
+    sender, world = _sender(request), world_of(request)
+    del world.senders[sender.sid]
+    world.record_removal(sender.sid)
+    return Response(status_code=204)
+
+
 async def script_review(request: Request) -> Response:
     """Decide for a carrier, for all carriers of a country, or for the sender as a whole; now or later."""
     world, sender, body = world_of(request), _sender(request), await _read(request, models.Decision)
@@ -288,6 +304,8 @@ ROUTES = [
     Route("/_sim/faults", list_faults),
     Route("/_sim/faults", clear_faults, methods=["DELETE"]),
     Route("/_sim/senders/{sid}/submit", submit_sender, methods=["POST"]),
+    Route("/_sim/senders/{sid}", edit_sender, methods=["PATCH"]),
+    Route("/_sim/senders/{sid}", remove_sender, methods=["DELETE"]),
     Route("/_sim/senders/{sid}/review", script_review, methods=["POST"]),
     Route("/_sim/verdicts", add_verdict, methods=["POST"]),
     Route("/_sim/testers", add_tester, methods=["POST"]),

@@ -1,4 +1,4 @@
-"""Findings of drift with their time, and those that a person accepted."""
+"""Findings of drift with their time, those that a person accepted, and the budget of checks."""
 
 from __future__ import annotations
 
@@ -54,8 +54,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accepted_drift")),
         sa.UniqueConstraint("onboarding_id", "key", name=op.f("uq_accepted_drift_onboarding_id_key")),
     )
+    op.create_table(
+        "check_budget",
+        sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("account", sa.String(length=64), nullable=False),
+        sa.Column("hour", MOMENT, nullable=False),
+        sa.Column("checks", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_check_budget")),
+        sa.UniqueConstraint("account", name=op.f("uq_check_budget_account")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("check_budget")
     op.drop_table("accepted_drift")
     op.drop_table("drift_finding")
