@@ -179,7 +179,7 @@ def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> None:
             print_plan(plan)
     if not yes:
         if is_silent or not is_interactive():
-            raise Exit("nobody can be asked here; to mend it, add --yes.", USAGE)
+            raise Exit("nobody can be asked here; to mend it, add --yes.")
         click.confirm(f"Mend {'it' if len(plans) == 1 else f'these {len(plans)}'}?", abort=True)
     command_each(
         list(plans),

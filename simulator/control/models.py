@@ -83,6 +83,10 @@ class ConsoleEdit(Body):
     webhook: dict[str, str | None] = {}
 
 
+class ConfigurationEdit(Body):
+    status: Literal["Active", "Deactivated"]
+
+
 class Decision(Body):
     """With a country: a carrier's word there (or all carriers'). Without: the sender's own status."""
 
