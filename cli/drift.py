@@ -36,6 +36,12 @@ class Result:
     plan: Plan | None = None
 
     @property
+    def unread(self) -> int:
+        """Objects that only a person can look at."""
+        planned = self.plan.planned if self.plan else ()
+        return sum(one.owned.presence == "unreadable" for one in planned)
+
+    @property
     def word(self) -> str:
         return "unseen" if self.problem else "drifted" if self.found else "as declared"
 
@@ -128,7 +134,8 @@ def _print(result: Result) -> None:
 
     console = make_console()
     style = {"drifted": "bold red", "as declared": "green"}.get(result.word, "bold magenta")
-    console.print(Text.assemble((result.name, "bold"), "  ", (result.word, style)))
+    unread = f"; {result.unread} cannot be read, a person declared them" if result.unread else ""
+    console.print(Text.assemble((result.name, "bold"), "  ", (result.word, style), (unread, "dim")))
     if result.problem:
         print_hanging(console, Text("  "), Text(f"could not look: {result.problem}"))
     for finding in result.found:
@@ -149,6 +156,7 @@ def _json(result: Result) -> dict[str, Any]:
         "name": result.name,
         "result": result.word,
         "message": result.problem,
+        "unread": result.unread,
         "findings": [{"key": one.key, **one.as_json(), "since": result.since.get(one.key)} for one in result.found],
         "accepted": [
             {

@@ -90,8 +90,11 @@ def _print_object(console: Console, one: Planned) -> None:
         words = f"{one.action}, {MEANS[one.means]}"
     elif one.action is Action.ADOPT and one.fields:
         words += f", but different: {MEANS[one.means]}"
-    console.print(Text.assemble(f"  {sign} ", (one.owned.label, "" if style == "dim" else "bold")), style=style)
-    print_hanging(console, Text("      "), Text(words, style))
+    if one.action is Action.KEEP:
+        print_hanging(console, Text(f"  {sign} ", style), Text(f"{one.owned.label}: {words}", style))
+    else:
+        console.print(Text.assemble(f"  {sign} ", (one.owned.label, "bold")), style=style)
+        print_hanging(console, Text("      "), Text(words, style))
     if one.owned.cost and one.action in {Action.CREATE, Action.REPLACE}:
         print_hanging(console, Text("      "), Text(one.owned.cost, "dim"))
     for key in one.accepted:
