@@ -212,7 +212,7 @@ def accept_drift_command(
     SUBJECT/FIELD is as `onboard drift NAME` shows it.
 
     \b
-    Exit codes: 0 done, 2 no such difference was ever seen, 4 no such onboarding.
+    Exit codes: 0 done, 2 no such difference was ever seen, or a whole object is gone; 4 no such onboarding.
     Example:    onboard accept-drift acme-rcs messaging-service/numbers --reason "second line, INC-7" --until 30d
     """
     if not withdraw and (reason is None or until is None):
@@ -220,7 +220,7 @@ def accept_drift_command(
     from cli.state import open_writable, reading, unknown_name
     from engine import drift
     from engine.clock import now
-    from engine.commands import UnknownOnboarding
+    from engine.commands import NotPossible, UnknownOnboarding
 
     try:
         with open_writable() as db, db.begin() as connection:
@@ -235,6 +235,8 @@ def accept_drift_command(
     except UnknownOnboarding:
         with reading() as fetch:
             raise Exit(unknown_name(fetch, [name]).message, NOT_FOUND) from None
+    except NotPossible as error:
+        raise Exit(str(error), USAGE) from None
     except drift.NeverSeen as error:
         seen = f"seen were: {', '.join(error.known)}" if error.known else "none was; `onboard drift` looks"
         raise Exit(f"{name}: no difference {key} was ever seen; {seen}.", USAGE) from None

@@ -31,6 +31,7 @@ MEANS = {
     Means.HAND: "by hand: we will wait",
     Means.NEVER: "by hand: it is never changed in place",
 }
+UNHURRIED = "by hand: the checks warn until then"
 LONGEST_VALUE = 60
 ALWAYS_COUNTED = (Action.CREATE, Action.CHANGE, Action.DELETE)
 
@@ -87,7 +88,8 @@ def _print_object(console: Console, one: Planned) -> None:
     elif one.owned.presence is Presence.ABSENT and one.owned.is_part:
         words = f"set when it is made, {MEANS[one.means]}"
     elif words is None:
-        words = f"{one.action}, {MEANS[one.means]}"
+        is_unhurried = one.means is Means.HAND and all(field.severity == "warning" for field in one.fields)
+        words = f"{one.action}, {UNHURRIED if is_unhurried and one.fields else MEANS[one.means]}"
     elif one.action is Action.ADOPT and one.fields:
         words += f", but different: {MEANS[one.means]}"
     if one.action is Action.KEEP:

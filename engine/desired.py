@@ -128,7 +128,7 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
     found = []
     mends = f"`onboard drift {name} --fix` mends it"
     for owned in objects:
-        if owned.presence is Presence.ABSENT and not owned.is_part and owned.key(EXISTS) not in accepted:
+        if owned.presence is Presence.ABSENT and not owned.is_part:
             cure = owned.cure or f"{mends}, after deciding why it was deleted"
             found.append(Finding(owned.label, "does not exist any more", cure, key=owned.key(EXISTS)))
         if owned.presence is not Presence.THERE:

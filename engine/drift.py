@@ -9,10 +9,10 @@ from sqlalchemy import delete, select
 
 from engine import drift_memory, verifications
 from engine.claim import claim_step
-from engine.commands import find
+from engine.commands import NotPossible, find
 from engine.context import StepContext
 from engine.contract import Done, Failed
-from engine.desired import findings
+from engine.desired import EXISTS, findings
 from engine.rechecks import begin_verification
 from engine.runner import conclude
 from engine.transitions import append_event, lock_onboarding
@@ -97,8 +97,14 @@ def accept(
 
     :raises engine.commands.UnknownOnboarding: there is none of this name.
     :raises NeverSeen: it would hide nothing; most likely a misspelling.
+    :raises engine.commands.NotPossible: a whole object is gone.
     """
     row = find(connection, name)
+    if key.endswith(f"/{EXISTS}"):
+        msg = (
+            f"{name}: what is gone cannot be left gone, since the channel needs it; take it out of the spec, or mend it"
+        )
+        raise NotPossible(msg)
     known = select(DriftFinding.c.key).where(DriftFinding.c.onboarding_id == row.id).order_by(DriftFinding.c.key)
     keys = list(connection.execute(known).scalars())
     if key not in keys:

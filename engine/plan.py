@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine import kinds
-from engine.desired import EXISTS, UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes
+from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes
 from engine.memory import Memory
 from engine.start import make_mark, spec_differences, touched_steps
 from models.spec.onboarding import spec_from_json, spec_to_json
@@ -262,8 +262,6 @@ def _planned(step: str, owned: OwnedObject, accepted: frozenset[str]) -> Planned
     match owned.presence:
         case Presence.UNWANTED:
             action = Action.DELETE
-        case Presence.ABSENT if owned.key(EXISTS) in accepted:
-            action, fields, ignored = Action.KEEP, (), [owned.key(EXISTS)]
         case Presence.ABSENT:
             action, fields = Action.CHANGE if owned.is_part else Action.CREATE, owned.fields
         case _ if any(field.means is Means.NEVER for field in differing):

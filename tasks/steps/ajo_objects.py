@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from engine.verifications import Record
 
 
+IN_LINE = "onboard did not make it and does not change it: bring both in line, or choose another name in the spec"
+
+
 @dataclass(frozen=True, slots=True)
 class AjoObject:
     """What shall exist in AJO.
@@ -143,6 +146,21 @@ def _fingerprints(wanted: AjoObject) -> dict[str, str]:
     return {name: digest([wanted.name, flat[name]]) for name in sorted(wanted.secrets)}
 
 
+def _secrets_sent(known: Record | None, wanted: AjoObject) -> dict[str, Any]:
+    """Whether each secret is the one that we sent last; unseen when we sent none."""
+    details = known.details if known is not None else {}
+    now = _fingerprints(wanted)
+    if "secrets" in details:
+        sent = details["secrets"]
+        return {
+            name: UNSEEN if name not in sent else SECRET if sent[name] == now[name] else OTHER_SECRET for name in now
+        }
+    # Earlier versions kept one fingerprint of the whole.
+    whole = details.get("digest")
+    seen = UNSEEN if whole is None else SECRET if whole == digest(dict(wanted.body)) else OTHER_SECRET
+    return dict.fromkeys(now, seen)
+
+
 def _kept(ctx: StepContext, wanted: AjoObject, found: Mapping[str, Any]) -> dict[str, Any]:
     owned = _described(ctx, wanted, found)
     return {one.name: one.actual for one in owned.fields if one.differs and owned.key(one.name) in ctx.accepted}
@@ -167,25 +185,24 @@ def declared(ctx: View, wanted: AjoObject) -> OwnedObject:
 def _described(ctx: View, wanted: AjoObject, found: Mapping[str, Any] | None) -> OwnedObject:
     known = ctx.resource(wanted.kind)
     actual = leaves(found or {})
-    sent = known.details.get("secrets", {}) if known is not None else {}
-    now = _fingerprints(wanted)
+    is_active = str(actual.get("status")).lower() == "active"
+    secrets = _secrets_sent(known, wanted)
     fields = []
     for name, value in leaves(wanted.body).items():
         if name in wanted.secrets:
-            seen = UNSEEN if name not in sent else SECRET if sent[name] == now[name] else OTHER_SECRET
-            fields.append(OwnedField(name=name, wanted=SECRET, actual=seen))
+            fields.append(OwnedField(name=name, wanted=SECRET, actual=secrets[name]))
             continue
-        frozen = wanted.read_only.get(name, "") if str(actual.get("status")).lower() == "active" else ""
-        fields.append(
-            OwnedField(
-                name=name,
-                wanted=value,
-                actual=actual.get(name, UNSEEN),
-                means=Means.NEVER if frozen else Means.API,
-                cure=frozen,
-                cost=frozen,
+        shown, frozen = actual.get(name, UNSEEN), wanted.read_only.get(name, "")
+        if is_active and frozen:
+            fields.append(
+                OwnedField(name=name, wanted=value, actual=shown, means=Means.NEVER, cure=frozen, cost=frozen)
             )
-        )
+        elif found is not None and not _is_ours(known):
+            fields.append(
+                OwnedField(name=name, wanted=value, actual=shown, means=Means.HAND, cure=IN_LINE, cost=IN_LINE)
+            )
+        else:
+            fields.append(OwnedField(name=name, wanted=value, actual=shown))
     # A part that we own as a whole, such as the keywords, has no other leaves than ours.
     ours = {name for name, value in wanted.body.items() if isinstance(value, dict)}
     more = [name for name in actual if name.partition(".")[0] in ours and name not in leaves(wanted.body)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import pytest
 import yaml
@@ -194,3 +195,37 @@ def test_plan_drift_and_verify_without_a_message_write_nothing_at_any_vendor(des
     desk.onboard("start", desk.file)
     assert desk.house.simulator.writes() == before
     desk.cure(by_hand=[(owned, field) for owned, field in pairs if field.means is Means.HAND])
+
+
+def test_a_vendor_that_cannot_be_read_is_neither_drift_nor_its_absence(desks):
+    desk = desks["sms"]
+    desk.house.simulator.post(
+        "faults",
+        {"match": {"path_regex": "^/messaging"}, "times": None, "script": [{"action": "status", "status": 503}]},
+    )
+    try:
+        assert "could not look: Twilio answered 503" in desk.onboard("drift", desk.name, code=1)
+        assert "cannot be planned" in desk.onboard("plan", desk.name, code=1)
+        assert "nothing was changed" in desk.onboard("update", desk.file, "--yes", code=1)
+    finally:
+        desk.house.simulator.delete("faults")
+    desk.assert_nothing_to_do()
+
+
+def test_what_ajo_never_changes_is_said_before_and_then_waited_for(desks):
+    desk = desks["sms"]
+    data = spec_data("sms", desk.name)
+    data["ajo"]["channel_configuration"]["name"] = "another_config"
+    Path(desk.file).write_text(yaml.safe_dump(data))
+    output = desk.onboard("plan", desk.file, code=2)
+    assert "1 to replace" in output
+    assert "it is read-only once the configuration is Active" in output
+    desk.onboard("update", desk.file, "--yes")
+    desk.house.run_until(lambda: desk.house.waits_for_person(desk.name), what="a person is asked")
+    assert "AJO does not change another_config" in desk.house.onboarding(desk.name).reason
+    configuration = next(
+        one.owned for one in desk.meddler.plan.planned if one.owned.kind == kinds.CHANNEL_CONFIGURATION
+    )
+    desk.meddler.delete(configuration)
+    desk.house.run_until(lambda: desk.house.onboarding(desk.name).status == "active", what="it is made anew")
+    desk.assert_nothing_to_do()

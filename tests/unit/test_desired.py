@@ -17,8 +17,8 @@ def thing(*fields, presence=Presence.THERE, **more):
     return OwnedObject(presence=presence, fields=fields, **known | more)
 
 
-def action(owned, *accepted):
-    return _planned("webhook", owned, frozenset(accepted)).action
+def action(owned):
+    return _planned("webhook", owned, frozenset()).action
 
 
 def plan_of(*planned, **more):
@@ -62,9 +62,6 @@ def test_what_is_accepted_is_no_change_no_finding_and_is_said():
     assert [one.name for one in changes(owned, {"thing/url"})] == ["other"]
     assert [one.key for one in findings([owned], "acme", {"thing/url"})] == ["thing/other"]
     assert _planned("webhook", owned, frozenset({"thing/url"})).accepted == ("thing/url",)
-    gone = thing(field(), presence=Presence.ABSENT)
-    assert action(gone, "thing/exists") is Action.KEEP
-    assert findings([gone], "acme", {"thing/exists"}) == []
 
 
 def test_what_is_gone_is_one_finding_of_its_owner_and_what_cannot_be_read_none():

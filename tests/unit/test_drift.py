@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from engine import drift, drift_memory
-from engine.commands import UnknownOnboarding
+from engine.commands import NotPossible, UnknownOnboarding
 from engine.contract import Finding
 from models.states import OnboardingState, VerificationState
 from models.tables import DriftFinding, Verification
@@ -121,10 +121,12 @@ def test_what_was_seen_can_be_accepted_until_a_day_and_counts_again_then_or_when
     assert {"drift:accepted", "drift:withdrawn"} <= set(active.events())
 
 
-def test_what_was_never_seen_cannot_be_accepted(active):
+def test_what_was_never_seen_and_what_is_gone_cannot_be_accepted(active):
     settle(active, NUMBERS)
     with pytest.raises(drift.NeverSeen) as refusal:
         accept(active, "messaging-service/numbrs")
     assert refusal.value.known == [NUMBERS.key]
+    with pytest.raises(NotPossible, match="gone"):
+        accept(active, "messaging-service/exists")
     with pytest.raises(UnknownOnboarding), active.db.begin() as connection:
         drift.accept(connection, "nobody", "x/y", reason="r", until=active.time, actor="jo", at=active.time)
