@@ -22,6 +22,7 @@ def tick() -> None:
             at=shop.now(),
             grace_seconds=shop.settings.wake_grace_seconds,
             versions=shop.catalogue.known,
+            settings=shop.settings,
         )
         forwards = inbox.due_forwards(connection, at=shop.now())
     send(wakeups)

@@ -25,11 +25,18 @@ class OnboardingVendors:
     """Implements ``engine.context.Vendors``. Cheap to make: connections belong to the thread, not to this object."""
 
     def __init__(
-        self, settings: Settings, spec: AnySpec, secret: Callable[[str], str], book: LimitBook | None = None
+        self,
+        settings: Settings,
+        spec: AnySpec,
+        secret: Callable[[str], str],
+        *,
+        book: LimitBook | None = None,
+        read_only: bool = False,
     ) -> None:
         self._settings = settings
         self._spec = spec
         self._secret = secret
+        self._read_only = read_only
         self._book = book
 
     def _limit(self, vendor: str, account: str) -> Limit | None:
@@ -48,6 +55,7 @@ class OnboardingVendors:
             account_sid=account_sid,
             username=key_sid,
             password=key_secret,
+            read_only=self._read_only,
             limit=self._limit(TWILIO, account_sid),
         )
 
@@ -61,6 +69,7 @@ class OnboardingVendors:
             client_id=ajo.client_id,
             client_secret=self._secret(CLIENT_SECRET),
             scopes=ajo.scopes,
+            read_only=self._read_only,
             limit=self._limit(ADOBE, ajo.organization_id),
         )
 
@@ -69,4 +78,9 @@ def make_vendors(
     settings: Settings, spec: AnySpec, secret: Callable[[str], str], *, book: LimitBook | None = None
 ) -> OnboardingVendors:
     """:param book: where all clients of this process ask what an account takes; None lets them call as they like."""
-    return OnboardingVendors(settings, spec, secret, book)
+    return OnboardingVendors(settings, spec, secret, book=book)
+
+
+def make_readers(settings: Settings, spec: AnySpec, secret: Callable[[str], str]) -> OnboardingVendors:
+    """Clients that refuse to change anything: for plans, and for looks at what drifted."""
+    return OnboardingVendors(settings, spec, secret, read_only=True)

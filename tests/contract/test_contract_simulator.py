@@ -22,7 +22,7 @@ from settings import Settings
 from simulator.config import Config
 from simulator.server import create_app
 from simulator.world import ACCOUNT_SID, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, NUMBERS, ORGANIZATION_ID, SCOPES, World
-from tasks.steps.credential import KEY_PERMISSIONS
+from tasks.steps.api_key import PERMISSIONS as KEY_PERMISSIONS
 from tests.contract.in_process import simulator_client
 from tests.contract.openapi import load
 from tests.contract.test_contract_twilio import CALLS, KNOWN_GAPS, PROFILE, WEBHOOK
