@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("cli.control", "Hold an onboarding after the step that is running."),
     "resume": ("cli.control", "Let a paused onboarding go on."),
     "verify": ("cli.verify", "Check an active onboarding again now."),
+    "credential": ("cli.credential", "Show, try and replace what AJO and the bridge sign in with."),
     "skip": ("cli.by_hand", "Leave a step out, on a person's word."),
     "mark-done": ("cli.by_hand", "Take a step as done, on a person's word."),
     "tasks": ("cli.operator", "List what waits for a person."),

@@ -3,6 +3,9 @@
 MESSAGING_SERVICE = "twilio_messaging_service"
 RCS_SENDER = "twilio_rcs_sender"
 API_KEY = "twilio_api_key"
+# While one key takes another's place.
+NEXT_API_KEY = "twilio_next_api_key"
+FORMER_API_KEY = "twilio_former_api_key"
 CREDENTIAL = "ajo_credential"
 INBOUND_WEBHOOK = "ajo_inbound_webhook"
 FEEDBACK_WEBHOOK = "ajo_feedback_webhook"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from engine import kinds
 from engine.contract import Done, Finding, Outcome
 from engine.desired import findings
 from engine.endpoints import oauth_url, send_url
+from engine.rotation import new_token
 from engine.sign_in import GRANT_TYPE, JWT_SECONDS, TOKEN_HEADER
 from models.spec.onboarding import RcsSpec
 from providers.ajo.templates import OUTBOUND_TEMPLATE
 from providers.errors import Misconfigured
-from tasks.steps import ajo_objects, api_key
+from tasks.steps import ajo_objects, api_key, rotating
 from tasks.steps.ajo_objects import AjoObject
 
 if TYPE_CHECKING:
@@ -63,15 +63,26 @@ class Credential:
                     "set it for gateway and workers (docs/bridge.md)."
                 )
                 raise Misconfigured(msg)
+            rotating.replace_key(ctx)
             api_key.ensure(ctx)
             if ctx.find_secret(kinds.BRIDGE_TOKEN) is None:
-                ctx.keep_secret(kinds.BRIDGE_TOKEN, secrets.token_urlsafe(32))
+                ctx.keep_secret(kinds.BRIDGE_TOKEN, new_token())
         ajo_objects.ensure(ctx, wanted_credential(ctx))
         return Done()
 
 
 def wanted_credential(ctx: View) -> AjoObject:
     return _custom_credential(ctx, ctx.spec) if isinstance(ctx.spec, RcsSpec) else _twilio_credential(ctx)
+
+
+def as_ajo_has_it(ctx: View) -> dict[str, Any]:
+    """The credential of vendor Custom with the fields as AJO shows them; what it does not show is as we entered it."""
+    wanted = wanted_credential(ctx)
+    found = ajo_objects.declared(ctx, wanted).seen or {}
+    return {name: found.get(name, value) for name, value in wanted.body.items() if name != "auth"} | {
+        # AJO shows no secret, so the way to sign in is ours as a whole.
+        "auth": wanted.body["auth"]
+    }
 
 
 def _custom_credential(ctx: View, spec: RcsSpec) -> AjoObject:

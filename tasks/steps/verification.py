@@ -9,6 +9,7 @@ from engine.contract import Done, Failed, Finding, Outcome, Wait
 from models.spec.onboarding import RcsSpec
 from providers.errors import NeedsPerson, Refused
 from tasks.steps.delivery import prove_delivery
+from tasks.steps.rotating import revoke_former
 from tasks.steps.round_trip import note_without_proof, prove_round_trip
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Verification:
                 return outcome
             findings += outcome
         errors = _are_errors(findings)
+        if not errors and run.sends_message and (waits := revoke_former(ctx)) is not None:
+            return waits
         closing = verifications.closing(ctx, run.id, findings, is_passed=not errors, has_looked=has_looked)
         if errors:
             return Failed(verifications.reason_of(errors), also=closing)
