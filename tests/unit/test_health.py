@@ -78,7 +78,7 @@ def test_onboardings_of_another_step_graph_are_counted(world):
 
 
 def rest(world, seconds):
-    limit = LimitBook(world.db, lambda: datetime.now(UTC), base_seconds=2).limit("Twilio", ACCOUNT_SID, 30)
+    limit = LimitBook(world.db, lambda: datetime.now(UTC)).limit("Twilio", ACCOUNT_SID, 30)
     limit.failed(RateLimited("429", after=seconds, context=CALL))
 
 
