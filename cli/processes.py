@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.exits import NOT_SET_UP, USAGE, Exit
+from cli.exits import NOT_SET_UP, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,7 +179,7 @@ def refuse_open_flower(host: str, *, has_password: bool) -> None:
 
 
 @click.command("migrate")
-def migrate_command() -> int:
+def migrate_command() -> None:
     """Bring the database to the current version, and onboardings of an older step graph to the present one.
 
     Safe to repeat, and from several machines at once. Run it once more after the last old worker has ended: what one of
@@ -202,12 +202,12 @@ def migrate_command() -> int:
         else:
             upgrade(engine)
             click.echo(f"{make_url(url).render_as_string()} is at the current version now.")
-        return _take_over(engine)
+        _take_over(engine)
     finally:
         engine.dispose()
 
 
-def _take_over(engine: Engine) -> int:
+def _take_over(engine: Engine) -> None:
     from engine.clock import now
     from engine.take_over import take_over_all
     from settings import get_settings
@@ -222,10 +222,10 @@ def _take_over(engine: Engine) -> int:
             f"{_shown(taken.busy)} not brought over yet: a worker is at work there. Run `onboard migrate` again."
         )
     if taken.newer:
-        click.echo(
+        text = (
             f"{_shown(taken.newer)} left alone: a newer version of onboard made the steps, and only that one can go on."
         )
-    return USAGE if taken.busy or taken.newer else 0
+        click.echo(text, err=True)
 
 
 def _shown(names: list[str]) -> str:

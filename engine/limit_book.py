@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 # Calls in a row that got no answer, before the whole account is left alone.
 SILENT_CALLS = 5
-# Without Retry-After; each pause in a row is longer, up to this.
+# Without Retry-After the first pause is as short as Twilio advises for its 429; each one in a row is twice as long.
+FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 60.0
 
 Key = tuple[str, str]
@@ -59,12 +60,10 @@ class LimitBook:
         db: Engine,
         now: Callable[[], datetime],
         *,
-        base_seconds: float,
         later: Callable[[Callable[[], None]], Any] = lambda work: work(),
     ) -> None:
         self._db = db
         self.now = now
-        self._base_seconds = base_seconds
         self._later = later
         self._pauses: dict[Key, Pause] = {}
         self._silent: dict[Key, int] = {}
@@ -113,13 +112,11 @@ class LimitBook:
     def rest(self, key: Key, ceiling: int, *, reason: str, asked: float | None, is_unwell: bool) -> Pause:
         """The account shall be left alone. Where the database is written later, until when is a guess as yet."""
         at = self.now()
-        known = [Pause(at + next_delay(1, base_seconds=self._base_seconds, asked=asked), reason)]
+        known = [Pause(at + next_delay(1, base_seconds=FIRST_PAUSE_SECONDS, asked=asked), reason)]
         self._silent.pop(key, None)
 
         def learn(connection: Connection) -> None:
-            known[0] = _rest(
-                connection, key, ceiling, self._base_seconds, reason=reason, asked=asked, is_unwell=is_unwell, at=at
-            )
+            known[0] = _rest(connection, key, ceiling, reason=reason, asked=asked, is_unwell=is_unwell, at=at)
             self._pauses[key] = known[0]
 
         self._pauses[key] = known[0]
@@ -182,7 +179,6 @@ def _rest(
     connection: Connection,
     key: Key,
     ceiling: int,
-    base_seconds: float,
     *,
     reason: str,
     asked: float | None,
@@ -193,7 +189,7 @@ def _rest(
     row = lock_limit(connection, *key, ceiling)
     is_resting = row.cooldown_until is not None and row.cooldown_until > at
     strikes = row.strikes if is_resting else row.strikes + 1
-    pause = next_delay(strikes, base_seconds=base_seconds, asked=asked, at_most=LONGEST_PAUSE_SECONDS)
+    pause = next_delay(strikes, base_seconds=FIRST_PAUSE_SECONDS, asked=asked, at_most=LONGEST_PAUSE_SECONDS)
     until = max(row.cooldown_until, at + pause) if is_resting else at + pause
     values: dict[str, Any] = {
         "strikes": strikes,

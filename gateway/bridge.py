@@ -68,7 +68,7 @@ class Bridge:
         self._threads = ThreadPoolExecutor(LOOKERS, "bridge", initializer=lambda: self._clients.append(thread_client()))
         self._looking = 0
         # A pause that workers learned of holds for the bridge, and the other way round; nothing of it blocks the loop.
-        book = LimitBook(db, now, base_seconds=settings.retry_base_seconds, later=self._threads.submit)
+        book = LimitBook(db, now, later=self._threads.submit)
         self._lines = Lines(db, vault, settings, book)
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from celery.signals import beat_init, before_task_publish, task_prerun
+from celery.signals import beat_init, before_task_publish, task_prerun, worker_ready
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine import pulse
@@ -17,7 +17,7 @@ from engine.clock import now
 from models.db import make_engine
 from settings import get_settings
 from tasks import names
-from tasks.celery import app
+from tasks.celery import BROKER_ERRORS, app
 from tasks.process import workshop
 
 log = logging.getLogger(__name__)
@@ -72,3 +72,15 @@ def _on_beat(**_: object) -> None:
             threading.Thread(target=note, daemon=True).start()
 
     before_task_publish.connect(on_send, weak=False)
+    on_send()
+
+
+@worker_ready.connect(weak=False)
+def _on_worker(**_: object) -> None:
+    # Beat's next one may be half a minute away.
+    for queue in names.QUEUES:
+        try:
+            canary.apply_async(queue=queue, expires=get_settings().sweep_seconds * 2)
+        except BROKER_ERRORS as error:
+            log.warning("no canary could be sent (%s)", type(error).__name__)
+            return

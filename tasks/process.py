@@ -29,7 +29,7 @@ def workshop() -> Workshop:
     """Made on first use, so that importing the Celery app needs no database."""
     settings = get_settings()
     db = make_engine(settings.resolved_database_url)
-    book = LimitBook(db, now, base_seconds=settings.retry_base_seconds)
+    book = LimitBook(db, now)
     return Workshop(
         db=db,
         vault=Vault(load_keys(settings)),

@@ -51,7 +51,7 @@ def queues(settings: Settings) -> Result:
     signs = _signs(settings)
     if not signs.stalled:
         oldest = max(age for age in signs.queues.values() if age is not None)
-        return Result("queues", "ok", f"{', '.join(signs.queues)}: all consumed from in the last {span(oldest)}")
+        return Result("queues", "ok", f"{', '.join(signs.queues)}: each consumed from in the last {span(oldest)}")
     said = "; ".join(
         f"{queue}: nothing consumed" + (" yet" if (age := signs.queues[queue]) is None else f" for {span(age)}")
         for queue in signs.stalled
@@ -88,13 +88,14 @@ def vendor_limits(settings: Settings) -> Result:
     with _source(settings).snapshot() as fetch:
         accounts = read_limits(fetch, at)
     resting = [one for one in accounts if one.cooldown_until is not None and one.cooldown_until > at]
-    held = sum(one.held_back for one in accounts)
+    count = sum(one.held_back for one in accounts)
+    held = "1 step is held back" if count == 1 else f"{count} steps are held back"
     if not resting:
-        return Result("vendor limits", "ok", f"no account rests; {held} steps are held back")
+        return Result("vendor limits", "ok", f"no account rests; {held}")
     worst = max(resting, key=lambda one: one.cooldown_until or at)
     found = f"{account_shown(worst.vendor, worst.account)} {worst.reason} until {clock(worst.cooldown_until or at)}"
     more = f", and {len(resting) - 1} more" if len(resting) > 1 else ""
-    return Result("vendor limits", "warn", f"{found}{more}; {held} steps are held back", "onboard limits")
+    return Result("vendor limits", "warn", f"{found}{more}; {held}", "onboard limits")
 
 
 CHECKS = {"beat": beat, "queues": queues, "step graph": graph, "vendor limits": vendor_limits}

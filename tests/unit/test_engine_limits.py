@@ -44,7 +44,7 @@ def start(world, name, brand="Acme", account="AC" + "a" * 32):
 
 
 def book_of(world, **options):
-    return LimitBook(world.db, lambda: world.time, base_seconds=2, **options)
+    return LimitBook(world.db, lambda: world.time, **options)
 
 
 def call(limit, error=None):
@@ -196,7 +196,7 @@ def test_pauses_without_retry_after_grow_and_a_success_ends_them(world):
             call(limit, RateLimited("429", context=CALL))
         row = row_of(world)
         assert row.strikes == strikes
-        assert row.cooldown_until - world.time <= timedelta(seconds=2**strikes)
+        assert row.cooldown_until - world.time <= timedelta(seconds=0.1 * 2 ** (strikes - 1))
         world.time = row.cooldown_until
     call(limit)
     assert (row_of(world).strikes, row_of(world).cooldown_until) == (0, None)
@@ -276,7 +276,7 @@ def test_on_an_event_loop_no_call_touches_the_database(world):
 
 
 def test_with_the_database_away_calls_go_on(world, caplog):
-    limit = LimitBook(world.db, lambda: world.time, base_seconds=2).limit("Twilio", "AC1", 16)
+    limit = LimitBook(world.db, lambda: world.time).limit("Twilio", "AC1", 16)
     with world.db.begin() as connection:
         VendorLimit.drop(connection)
     call(limit)
