@@ -64,8 +64,8 @@ def drift_command(
     onboarding becomes degraded by it, or active again. A test message is sent by `onboard verify --send` only.
 
     \b
-    Exit codes, for cron and CI: 0 no drift, 2 drift found (also when --fix sets out to mend it),
-                                 1 one could not look.
+    Exit codes: (for cron and CI) 0 no drift, 1 one could not look,
+                2 drift found, also when --fix sets out to mend it.
     Examples:   onboard drift --all --json
                 onboard drift acme-rcs --fix
     """
@@ -212,8 +212,10 @@ def accept_drift_command(
     SUBJECT/FIELD is as `onboard drift NAME` shows it.
 
     \b
-    Exit codes: 0 done, 2 no such difference was ever seen, or a whole object is gone; 4 no such onboarding.
-    Example:    onboard accept-drift acme-rcs messaging-service/numbers --reason "second line, INC-7" --until 30d
+    Exit codes: 0 done, 4 no such onboarding,
+                2 no such difference was ever seen, or a whole object is gone.
+    Example:    onboard accept-drift acme-rcs messaging-service/numbers \\
+                    --reason "second line, INC-7" --until 30d
     """
     if not withdraw and (reason is None or until is None):
         raise click.UsageError("--reason and --until are needed, so that nobody has to guess later.")

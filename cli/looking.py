@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cli.exits import NOT_FOUND, Exit
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -63,16 +61,14 @@ def context_of(
 
     row = find_row(shop, name)
     if row is None and spec is None:
-        try:
-            with reading() as fetch:
-                raise unknown_name(fetch, [name])
-        except Exit as error:
-            raise Exit(error.message, NOT_FOUND) from None
+        with reading() as fetch:
+            raise unknown_name(fetch, [name])
     return PlanContext(shop, row, spec, secrets)
 
 
 def plan_or_problem(ctx: PlanContext) -> Plan | str:
     """The plan, or in a sentence why one cannot look."""
+    from engine.commands import NotPossible
     from engine.plan import make_plan
     from providers.errors import Misconfigured, NeedsPerson, OnboardingError, Refused
 
@@ -82,5 +78,5 @@ def plan_or_problem(ctx: PlanContext) -> Plan | str:
         return f"{error.message}: {error.cure}"
     except OnboardingError as error:
         return error.message
-    except Misconfigured as error:
+    except (Misconfigured, NotPossible) as error:
         return str(error)

@@ -62,9 +62,17 @@ def start_command(files: tuple[Path, ...], is_update: bool, yes: bool, as_json: 
     from settings import is_interactive
 
     loaded = load_or_exit(files, with_secrets=True)
+    mends: dict[str, list[str]] = {}
     if not (yes or as_json) and is_interactive():
-        _ask(_look(loaded), verb="start")
-    return _tell(_start_all(loaded, is_update=is_update), as_json=as_json)
+        # What was started already is left alone, unless it is to be updated.
+        plans = {
+            name: found
+            for name, found in _look(loaded).items()
+            if is_update or isinstance(found, str) or not found.is_started
+        }
+        _ask(plans, verb="start")
+        mends = _mends(plans)
+    return _tell(_start_all(loaded, is_update=is_update, mends=mends), as_json=as_json)
 
 
 @click.command("update")
@@ -78,8 +86,9 @@ def update_command(files: tuple[Path, ...], yes: bool, as_json: bool) -> int:
     proof. What a vendor does not change in place is said before, with what it costs.
 
     \b
-    Exit codes: 0 applied, or nothing to do; 1 a vendor cannot be read; 2 a file is wrong or cannot be applied,
-                or nobody can be asked and --yes is missing.
+    Exit codes: 0 applied, or nothing to do; 1 a vendor cannot be read;
+                2 a file is wrong or cannot be applied, or nobody can be asked
+                and --yes is missing.
     Example:    onboard update acme-rcs.yaml
     """
     from cli.spec import load_or_exit
@@ -96,8 +105,12 @@ def update_command(files: tuple[Path, ...], yes: bool, as_json: bool) -> int:
         )
     if not as_json:
         _ask(plans, verb="update", asks=not yes)
-    mends = {name: plan.mends for name, plan in plans.items() if not isinstance(plan, str)}
-    return _tell(_start_all(loaded, is_update=True, mends=mends), as_json=as_json)
+    return _tell(_start_all(loaded, is_update=True, mends=_mends(plans)), as_json=as_json)
+
+
+def _mends(plans: Mapping[str, Plan | str]) -> dict[str, list[str]]:
+    """The steps that mend what drifted, by the onboarding's name."""
+    return {name: plan.mends for name, plan in plans.items() if not isinstance(plan, str)}
 
 
 def _tell(reports: Sequence[Report], *, as_json: bool) -> int:
@@ -149,7 +162,7 @@ def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> No
         click.confirm(f"{verb.capitalize()} {'it' if count == 1 else f'these {count}'}?", abort=True)
 
 
-def _start_all(loaded: Loaded, *, is_update: bool, mends: Mapping[str, Sequence[str]] | None = None) -> list[Report]:
+def _start_all(loaded: Loaded, *, is_update: bool, mends: Mapping[str, Sequence[str]]) -> list[Report]:
     """Commit one after the other, then wake what was committed, also when something breaks on the way."""
     from cli.state import open_writable
     from cli.waking import wake
@@ -179,7 +192,7 @@ def _start_all(loaded: Loaded, *, is_update: bool, mends: Mapping[str, Sequence[
                             is_update=is_update,
                             at=now(),
                             grace_seconds=settings.wake_grace_seconds,
-                            drifted=(mends or {}).get(file.spec.name, ()),
+                            drifted=mends.get(file.spec.name, ()),
                         )
                 except NotPossible as error:
                     reports.append(Report(str(file.path), file.spec.name, "refused", problem=str(error)))

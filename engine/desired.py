@@ -58,6 +58,7 @@ class OwnedField:
     """:param actual: :data:`UNSEEN` when the vendor does not show it.
     :param cost: what a change costs or how long it takes, where that is known.
     :param cure: what a person does about a difference; empty where onboard mends it.
+    :param is_entered: the actual value is what a person was asked to enter last, not what a vendor shows.
     """
 
     name: str
@@ -67,6 +68,7 @@ class OwnedField:
     severity: str = "error"
     cost: str = ""
     cure: str = ""
+    is_entered: bool = False
 
     @property
     def differs(self) -> bool:
@@ -131,9 +133,11 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
         if owned.presence is Presence.ABSENT and not owned.is_part:
             cure = owned.cure or f"{mends}, after deciding why it was deleted"
             found.append(Finding(owned.label, "does not exist any more", cure, key=owned.key(EXISTS)))
-        if owned.presence is not Presence.THERE:
+        if owned.presence not in {Presence.THERE, Presence.UNREADABLE}:
             continue
         for field in changes(owned, accepted):
+            if field.is_entered:
+                continue
             problem = f"{field.name} is {shown(field.actual)}, wanted {shown(field.wanted)}"
             key = owned.key(field.name)
             found.append(Finding(owned.label, problem, field.cure or mends, field.severity, key=key))

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from engine import drift_memory, verifications
 from engine.claim import claim_step
-from engine.commands import NotPossible, find
+from engine.commands import CAN_VERIFY, NotPossible, find
 from engine.context import StepContext
 from engine.contract import Done, Failed
 from engine.desired import EXISTS, findings
@@ -17,7 +17,7 @@ from engine.rechecks import begin_verification
 from engine.runner import conclude
 from engine.transitions import append_event, lock_onboarding
 from engine.upsert import upsert
-from models.tables import AcceptedDrift, DriftFinding
+from models.tables import AcceptedDrift, DriftFinding, Onboarding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,8 @@ def settle(shop: Workshop, onboarding_id: int, found: Sequence[Finding]) -> bool
     with shop.db.begin() as connection:
         lock_onboarding(connection, onboarding_id)
         now = shop.now()
-        begun = begin_verification(
+        status = connection.execute(select(Onboarding.c.status).where(Onboarding.c.id == onboarding_id)).scalar_one()
+        begun = status in CAN_VERIFY and begin_verification(
             connection, onboarding_id, trigger="drift", sends_message=False, at=now, grace_seconds=0
         )
         lease = begun and claim_step(

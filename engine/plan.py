@@ -11,7 +11,7 @@ from sqlalchemy import select
 from engine import kinds
 from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes
 from engine.memory import Memory
-from engine.start import make_mark, spec_differences, touched_steps
+from engine.start import make_mark, refuse_other_identity, spec_differences, touched_steps
 from models.spec.onboarding import spec_from_json, spec_to_json
 from models.states import DONE, StepState
 from models.tables import Onboarding, Step
@@ -156,9 +156,12 @@ def find_row(shop: Workshop, name: str) -> Row[Any] | None:
 def make_plan(ctx: PlanContext) -> Plan:
     """Read both vendors and say what a run of all steps would do.
 
+    :raises engine.commands.NotPossible: the file's is another onboarding than the one that was started under its name.
     :raises providers.errors.OnboardingError: a vendor cannot be read.
     :raises providers.errors.Misconfigured: this installation is set up wrong.
     """
+    if ctx.row is not None:
+        refuse_other_identity(ctx.name, ctx.row.spec, spec_to_json(ctx.spec))
     planned: list[Planned] = []
     skipped: dict[str, str] = {}
     steps = ctx.steps()

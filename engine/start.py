@@ -73,13 +73,7 @@ def start(
     differences = spec_differences(row.spec, stored) + [f"{name}: another secret" for name in changed_secrets]
     if not differences and not drifted:
         return Started(spec.name, "unchanged")
-    identity = ("channel", "organisation", "sandbox", "account", "RCS sender")
-    changed = [
-        name for name, old, new in zip(identity, _identity(row.spec), _identity(stored), strict=True) if old != new
-    ]
-    if changed:
-        msg = f"{spec.name}: {' and '.join(changed)} cannot change; start a new onboarding under another name"
-        raise NotPossible(msg)
+    refuse_other_identity(spec.name, row.spec, stored)
     if not is_update:
         return Started(spec.name, "differs", differences)
     if row.status is OnboardingState.CANCELLED:
@@ -122,6 +116,14 @@ def mend(
         raise NotPossible(f"{name} is cancelled; take it up again first: `onboard retry {name}`")
     spec = spec_from_json(row.spec)
     return _apply_update(connection, catalogue, row, spec, set(), drifted=steps, at=at, grace_seconds=grace_seconds)[1]
+
+
+def refuse_other_identity(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """:raises NotPossible: two stored specs are of different onboardings, whatever their name."""
+    words = ("channel", "organisation", "sandbox", "account", "RCS sender")
+    changed = [word for word, was, is_now in zip(words, _identity(old), _identity(new), strict=True) if was != is_now]
+    if changed:
+        raise NotPossible(f"{name}: {' and '.join(changed)} cannot change; start a new onboarding under another name")
 
 
 def _identity(stored: Mapping[str, Any]) -> tuple[Any, ...]:

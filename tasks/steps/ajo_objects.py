@@ -236,6 +236,7 @@ def _as_entered(ctx: View, wanted: AjoObject) -> OwnedObject:
             wanted=_form_value(one),
             actual=entered.get(_form_label(one)) if is_done else None,
             means=Means.HAND,
+            is_entered=True,
         )
         for one in wanted.fields
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,8 @@ def webhook_body(ctx: View) -> dict[str, str]:
 def find(ctx: View, spec: RcsSpec) -> RcsSender | None:
     known = ctx.resource(KIND)
     if known is not None and known.external_id is not None:
-        try:
+        with contextlib.suppress(NotFound):
             return ctx.vendors.twilio.fetch_sender(known.external_id)
-        except NotFound:
-            return None
     return ctx.vendors.twilio.find_sender(spec.rcs.sender_id)
 
 

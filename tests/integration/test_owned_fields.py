@@ -212,6 +212,15 @@ def test_a_vendor_that_cannot_be_read_is_neither_drift_nor_its_absence(desks):
     desk.assert_nothing_to_do()
 
 
+def test_a_file_of_another_onboarding_is_no_plan(desks, tmp_path):
+    desk = desks["sms"]
+    data = spec_data("sms", desk.name)
+    data["ajo"]["sandbox"] = "dev"
+    path = tmp_path / "other.yaml"
+    path.write_text(yaml.safe_dump(data))
+    assert "sandbox cannot change" in desk.onboard("plan", str(path), code=1)
+
+
 def test_what_ajo_never_changes_is_said_before_and_then_waited_for(desks):
     desk = desks["sms"]
     data = spec_data("sms", desk.name)

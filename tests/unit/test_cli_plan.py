@@ -126,6 +126,15 @@ def test_on_a_terminal_start_shows_the_plan_and_asks(on_a_terminal):
     assert world.asked == ["Start it?"] * 2
 
 
+def test_on_a_terminal_what_was_started_already_is_no_question(on_a_terminal):
+    world = on_a_terminal
+    (file,) = started(world, "acme")
+    assert "unchanged" in world.onboard("start", file)
+    changed = world.write_spec(verification=spec_data("sms")["verification"] | {"message": "Other words"})
+    assert "To apply it: onboard update" in world.onboard("start", changed, code=2)
+    assert world.asked == []
+
+
 def test_when_a_vendor_cannot_be_read_start_says_so_and_is_possible(on_a_terminal):
     on_a_terminal.answers["acme"] = AWAY
     output = on_a_terminal.onboard("start", on_a_terminal.write_spec())

@@ -64,11 +64,13 @@ def test_what_is_accepted_is_no_change_no_finding_and_is_said():
     assert _planned("webhook", owned, frozenset({"thing/url"})).accepted == ("thing/url",)
 
 
-def test_what_is_gone_is_one_finding_of_its_owner_and_what_cannot_be_read_none():
+def test_what_is_gone_is_one_finding_of_its_owner_and_what_was_only_entered_none():
     gone = thing(field(), presence=Presence.ABSENT)
     part = thing(field(), presence=Presence.ABSENT, is_part=True)
-    unread = thing(field(), presence=Presence.UNREADABLE, subject="form")
-    assert [one.key for one in findings([gone, part, unread], "acme", ())] == ["thing/exists"]
+    unread = thing(
+        field(is_entered=True), field("status", means=Means.HAND), presence=Presence.UNREADABLE, subject="form"
+    )
+    assert [one.key for one in findings([gone, part, unread], "acme", ())] == ["thing/exists", "form/status"]
 
 
 def test_an_object_that_two_steps_touch_counts_once_and_by_the_heavier():

@@ -94,6 +94,13 @@ def test_before_it_is_active_a_look_moves_nothing_and_is_remembered(world):
     assert CALLBACK.key in rows(world)
 
 
+def test_a_look_at_a_paused_one_moves_nothing(active):
+    active.command("pause")
+    before = active.states()
+    assert not settle(active, CALLBACK)
+    assert (active.states(), active.status()) == (before, OnboardingState.PAUSED)
+
+
 def test_a_look_while_the_checks_run_leaves_the_verdict_to_them(active):
     active.command("verify", sends_message=False)
     assert not settle(active, CALLBACK)
