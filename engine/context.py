@@ -65,6 +65,13 @@ class Workshop:
     worker: str
 
 
+def _history(known: Row[Any] | None, external_id: str) -> dict[str, Any]:
+    """How the same object was before we changed it (``engine.removal``): whatever else is recorded of it, that stays."""
+    if known is None or known.external_id != external_id:
+        return {}
+    return {key: known.details[key] for key in ("before", "added") if key in known.details}
+
+
 class StepContext:
     """One run of one step."""
 
@@ -105,9 +112,10 @@ class StepContext:
             return connection.execute(statement).all()
 
     def log(self, kind: str, text: str) -> None:
-        self.write(lambda connection: self._append(connection, kind, text))
+        self.write(lambda connection: self.append(connection, kind, text))
 
-    def _append(self, connection: Connection, kind: str, text: str) -> None:
+    def append(self, connection: Connection, kind: str, text: str) -> None:
+        """Log within a transaction of :meth:`write`."""
         append_event(connection, self.lease.onboarding_id, kind, text, at=self.now(), step=self.lease.step)
 
     # -- secrets ------------------------------------------------------------------------------------------------
@@ -169,7 +177,7 @@ class StepContext:
                 "seen_at": None,
             }
             upsert(connection, Resource, key={"onboarding_id": self.lease.onboarding_id, "kind": kind}, values=values)
-            self._append(
+            self.append(
                 connection, "resource:intended", f"about to create {kind.replace('_', ' ')} {name} at {vendor}"
             )
 
@@ -197,14 +205,14 @@ class StepContext:
                 "step": self.lease.step,
                 "state": ResourceState.PRESENT,
                 "external_id": external_id,
-                "details": dict(details or {}),
+                "details": {**_history(known, external_id), **(details or {})},
                 "seen_at": self.now(),
             }
             if is_news:
                 values |= {"provenance": provenance, "declared_by": declared_by, "present_at": self.now()}
                 values |= {"intended_at": known.intended_at if known else self.now()}
                 text = f"{provenance} {kind.replace('_', ' ')} {name} ({external_id}) at {vendor}"
-                self._append(connection, f"resource:{provenance}", text)
+                self.append(connection, f"resource:{provenance}", text)
             key = {"onboarding_id": self.lease.onboarding_id, "kind": kind}
             if is_news:
                 upsert(connection, Resource, key=key, values=values)

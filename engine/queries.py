@@ -47,6 +47,7 @@ class Step:
     waiting_topic: str | None
     due_at: datetime | None
     settled_by: str | None
+    is_removal: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -89,8 +90,14 @@ class Summary:
 
     @property
     def step(self) -> Step | None:
-        """The first step that is not done; None when all are."""
-        return next((step for step in self.steps if step.state not in DONE), None)
+        """The first step that is not done, of a removal the last one; None when all are."""
+        steps = reversed(self.steps) if self.is_removal else self.steps
+        return next((step for step in steps if step.state not in DONE), None)
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether its steps take away what they made."""
+        return any(step.is_removal for step in self.steps)
 
     @property
     def since(self) -> datetime:
@@ -124,7 +131,7 @@ _SUMMARY = (
 _STEPS = (
     "SELECT s.onboarding_id, s.name, s.position, s.state, s.reason, s.attempt AS attempts, s.failures, s.started_at,"
     " s.finished_at, CASE WHEN s.waiting_since IS NOT NULL THEN s.due_at END AS looks_again_at, s.not_before, s.waiting_since, s.waiting_until, s.waiting_for,"
-    " s.waiting_topic, s.due_at, s.settled_by"
+    " s.waiting_topic, s.due_at, s.settled_by, s.is_removal"
     " FROM step s"
 )
 
@@ -176,8 +183,8 @@ def find_onboardings(fetch: Fetch, names: Sequence[str]) -> list[Summary]:
 
 
 def names_under_way(fetch: Fetch) -> list[str]:
-    """Names of those that may still move, or wait for a person, on their way to active."""
-    rows = fetch("SELECT name FROM onboarding WHERE status IN ('running', 'waiting') ORDER BY name", {})
+    """Names of those that may still move, or wait for a person, on their way to active or away."""
+    rows = fetch("SELECT name FROM onboarding WHERE status IN ('running', 'waiting', 'tearing_down') ORDER BY name", {})
     return [row["name"] for row in rows]
 
 

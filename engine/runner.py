@@ -91,6 +91,8 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
     try:
         ctx = StepContext(shop, lease)
         step = shop.catalogue.by_name[lease.step]
+        if lease.is_removal:
+            return step.undo(ctx)
         skip = step.skip_reason(ctx.spec)
         return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
     except Suspend as suspension:
@@ -229,7 +231,8 @@ def _open_next(connection: Connection, shop: Workshop, lease: Lease, now: dateti
         connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == lease.onboarding_id)).all()
     )
     # An update re-runs single steps, so what follows may be done already.
-    following = [step.name for step in shop.catalogue.from_step(lease.step) if states[step.name] not in DONE]
+    behind = shop.catalogue.from_step(lease.step, is_removal=lease.is_removal)
+    following = [step.name for step in behind if states[step.name] not in DONE]
     if following:
         move_step(
             connection,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from engine.commands import NotPossible, reopen
+from engine.commands import NotPossible, is_being_removed, reopen
 from engine.context import digest
 from engine.transitions import append_event
 from engine.verifications import replace_open_runs
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
     from engine.contract import AnySpec, Catalogue
     from engine.vault import Vault
+
+
+# The column's.
+LONGEST_NAME = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,9 @@ def start(
     row = connection.execute(
         select(Onboarding).where(Onboarding.c.name == spec.name).with_for_update(key_share=True)
     ).one_or_none()
+    if row is not None and row.status is OnboardingState.REMOVED:
+        archive(connection, row, at=at)
+        row = None
     if row is None:
         return _create(connection, catalogue, vault, spec, secret_values, at=at, grace_seconds=grace_seconds)
     changed_secrets = [name for name, value in secret_values.items() if vault.read(connection, row.id, name) != value]
@@ -79,8 +86,15 @@ def start(
         return Started(spec.name, "differs", differences)
     if row.status is OnboardingState.CANCELLED:
         raise NotPossible(f"{spec.name} is cancelled; take it up again first: `onboard retry {spec.name}`")
-    for name in changed_secrets:
-        vault.write(connection, row.id, name, secret_values[name], at=at)
+    if is_being_removed(connection, row.id):
+        if len(differences) > len(changed_secrets):
+            raise NotPossible(f"{spec.name} is being taken down: only its secrets can still change")
+        _write_secrets(connection, vault, row.id, secret_values, changed_secrets, at=at)
+        wakeups = [] if row.status is OnboardingState.PAUSED else reopen(
+            connection, catalogue, row, set(), at=at, grace_seconds=grace_seconds
+        )
+        return Started(spec.name, "updated", differences, [wakeup.step for wakeup in wakeups], wakeups)
+    _write_secrets(connection, vault, row.id, secret_values, changed_secrets, at=at)
     reruns, wakeups = _apply_update(
         connection,
         catalogue,
@@ -91,6 +105,28 @@ def start(
         grace_seconds=grace_seconds,
     )
     return Started(spec.name, "updated", differences, reruns, wakeups)
+
+
+def _write_secrets(
+    connection: Connection,
+    vault: Vault,
+    onboarding_id: int,
+    values: Mapping[str, str],
+    names: Iterable[str],
+    *,
+    at: datetime,
+) -> None:
+    for name in names:
+        vault.write(connection, onboarding_id, name, values[name], at=at)
+
+
+def archive(connection: Connection, row: Row[Any], *, at: datetime) -> None:
+    """Free the name of a removed onboarding: its history, evidence and messages stay, as ``NAME~ID``."""
+    ending = f"~{row.id}"
+    name = row.name[: LONGEST_NAME - len(ending)] + ending
+    text = f"{row.name} is started anew; this is its history from now on, as {name}"
+    append_event(connection, row.id, "onboarding:archived", text, at=at)
+    connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(name=name))
 
 
 def _identity(stored: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -36,6 +36,7 @@ class WakeUp:
     onboarding_id: int
     name: str
     step: str
+    is_removal: bool = False
 
 
 def signal_step(connection: Connection, onboarding_id: int, step: str, *, at: datetime, grace_seconds: float) -> bool:
@@ -70,7 +71,7 @@ def signal_step(connection: Connection, onboarding_id: int, step: str, *, at: da
 
 def _due(connection: Connection, states: Iterable[StepState], at: datetime) -> list[Any]:
     statement = (
-        select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Onboarding.c.name)
+        select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Step.c.is_removal, Onboarding.c.name)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
         .where(Step.c.due_at <= at, Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
         .order_by(Step.c.due_at)
@@ -96,7 +97,7 @@ def tick(connection: Connection, *, at: datetime, grace_seconds: float) -> list[
             due_at=at + timedelta(seconds=grace_seconds),
         )
         if is_claimed:
-            wakeups.append(WakeUp(row.onboarding_id, row.name, row.step))
+            wakeups.append(WakeUp(row.onboarding_id, row.name, row.step, row.is_removal))
     return wakeups + _due_verifications(connection, at=at, grace_seconds=grace_seconds)
 
 
@@ -116,7 +117,7 @@ def sweep(connection: Connection, *, at: datetime, grace_seconds: float) -> list
             append_event(
                 connection, row.onboarding_id, "step:woken", "woken again: its message got lost", at=at, step=row.step
             )
-            wakeups.append(WakeUp(row.onboarding_id, row.name, row.step))
+            wakeups.append(WakeUp(row.onboarding_id, row.name, row.step, row.is_removal))
     return wakeups
 
 

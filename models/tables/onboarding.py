@@ -29,6 +29,8 @@ Onboarding = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("activated_at", UtcDateTime),
     Column("next_verification_at", UtcDateTime),
+    # What a person chose when they had it taken down: {adopted, keep} (`engine.removal.Choice`).
+    Column("teardown", JSON),
     Index("ix_onboarding_status_name", "status", "name"),
     Index(
         "ix_onboarding_next_verification_at",

@@ -9,6 +9,7 @@ from engine import kinds
 from engine.contract import Done, Finding, Outcome, Wait
 from tasks.steps import ajo_objects
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal.steps import ChannelRemoval
 
 if TYPE_CHECKING:
     from engine.context import StepContext
@@ -23,7 +24,7 @@ INSTRUCTIONS = (
 SURFACE_CHANNEL = "sms"
 
 
-class Channel:
+class Channel(ChannelRemoval):
     name = "channel"
     owns = (kinds.CHANNEL_CONFIGURATION,)
 

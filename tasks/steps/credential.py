@@ -16,6 +16,7 @@ from providers.ajo.templates import OUTBOUND_TEMPLATE
 from providers.errors import Misconfigured, NotFound
 from tasks.steps import ajo_objects
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal.steps import CredentialRemoval
 
 if TYPE_CHECKING:
     from engine.context import StepContext
@@ -32,7 +33,7 @@ KEY_PERMISSIONS = (
 )
 
 
-class Credential:
+class Credential(CredentialRemoval):
     name = "credential"
     owns = (kinds.API_KEY, kinds.CREDENTIAL)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine import kinds
 from engine.contract import Failed, Finding, Suspend
+from engine.removal import remember_added
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 
@@ -94,6 +95,7 @@ def ensure_numbers(ctx: StepContext, service_sid: str) -> None:
                 Failed(f"{phone}: {detail}; {cure}, then `onboard start FILE --update` or `onboard retry {ctx.name}`")
             )
         if phone not in pool:
+            remember_added(ctx, KIND, number.sid, phone)
             twilio.add_service_number(service_sid, number.sid)
 
 

@@ -9,9 +9,11 @@ from engine import checklist, kinds, reviews
 from engine.contract import Finding, Suspend
 from engine.endpoints import inbound_url, status_url
 from engine.matrix import is_known
+from engine.removal import remember_added
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 from tasks.steps import review
+from tasks.steps.removal import sender as sender_removal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +84,8 @@ def ensure_launched(ctx: StepContext, spec: RcsSpec) -> None:
             "countries": {country.country: country.status for country in sender.countries},
         },
     )
+    if not is_ours:
+        sender_removal.remember(ctx, sender)
     _record_checklist(ctx, spec, sender)
     _follow_review(ctx, spec, sender, reviews.record_statuses(ctx, sender))
 
@@ -187,10 +191,11 @@ def _rejected(ctx: StepContext, sender: RcsSender, blocked: list[str], look_agai
     )
 
 
-def ensure_in_pool(ctx: StepContext, service_sid: str) -> None:
+def ensure_in_pool(ctx: StepContext, spec: RcsSpec, service_sid: str) -> None:
     sender_sid = ctx.external_id(KIND)
     pool = {sender.sid for sender in ctx.vendors.twilio.list_channel_senders(service_sid)}
     if sender_sid not in pool:
+        remember_added(ctx, kinds.MESSAGING_SERVICE, sender_sid, spec.rcs.sender_id)
         ctx.vendors.twilio.add_channel_sender(service_sid, sender_sid)
 
 

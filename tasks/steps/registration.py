@@ -8,13 +8,14 @@ from engine import checklist, kinds
 from engine.contract import Done, Failed, Finding, Outcome, Suspend
 from models.spec.onboarding import RcsSpec
 from tasks.steps import messaging_service, rcs_sender
+from tasks.steps.removal.steps import RegistrationRemoval
 
 if TYPE_CHECKING:
     from engine.context import StepContext
     from engine.contract import AnySpec
 
 
-class Registration:
+class Registration(RegistrationRemoval):
     name = "registration"
     owns = (kinds.MESSAGING_SERVICE, kinds.RCS_SENDER)
 
@@ -38,7 +39,7 @@ class Registration:
         messaging_service.ensure_numbers(ctx, service_sid)
         if isinstance(ctx.spec, RcsSpec):
             rcs_sender.ensure_launched(ctx, ctx.spec)
-            rcs_sender.ensure_in_pool(ctx, service_sid)
+            rcs_sender.ensure_in_pool(ctx, ctx.spec, service_sid)
         return Done()
 
 

@@ -17,6 +17,8 @@ from providers.errors import NeedsPerson, NotFound
 from providers.twilio.probe import post_callback
 from tasks.steps import ajo_objects, rcs_sender
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal import service as service_removal
+from tasks.steps.removal.steps import WebhookRemoval
 
 if TYPE_CHECKING:
     from engine.context import StepContext
@@ -31,7 +33,7 @@ INSTRUCTIONS = (
 )
 
 
-class Webhook:
+class Webhook(WebhookRemoval):
     name = "webhook"
     owns = (kinds.INBOUND_WEBHOOK, kinds.FEEDBACK_WEBHOOK)
 
@@ -54,6 +56,7 @@ class Webhook:
 
     def act(self, ctx: StepContext) -> Outcome:
         if _observe_service(ctx):
+            service_removal.remember(ctx)
             ctx.vendors.twilio.update_service(
                 ctx.external_id(kinds.MESSAGING_SERVICE), use_inbound_webhook_on_number=False, **_service_urls(ctx)
             )

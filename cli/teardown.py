@@ -1,0 +1,149 @@
+"""``teardown``: show what would go and what would stay, have the name typed, begin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.exits import USAGE, Exit
+from cli.params import NAME, by_option, echo_json, json_option
+from engine.removal import KEEPABLE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from engine.removal import Choice
+    from engine.teardown import TeardownPlan
+
+SIGNS = {
+    "remove": ("- remove ", "red"),
+    "by hand": ("! by hand", "bold magenta"),
+    "restore": ("~ restore", "yellow"),
+    "keep": ("= keep   ", "green"),
+    "gone": ("· gone   ", "dim"),
+}
+
+
+@click.command("teardown")
+@NAME
+@click.option("--adopted", is_flag=True, help="Also remove what was there before onboard came.")
+@click.option(
+    "--keep", multiple=True, type=click.Choice(KEEPABLE), metavar="WHAT", help=f"Leave this: {', '.join(KEEPABLE)}."
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan and end.")
+@click.option("--yes", is_flag=True, help="Do not have the name typed.")
+@json_option("Print the plan as JSON, with what was done.")
+@by_option()
+def teardown_command(
+    name: str, *, adopted: bool, keep: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, by: str
+) -> int:
+    """Take an onboarding down: remove what onboard made, last step first, and keep what it adopted.
+
+    Shows what becomes of each object before it asks for the name. Access ends first, the gateway's addresses last.
+    History and evidence stay. While it goes on: `onboard pause`, `resume`, `retry`; `onboard cancel` stops it. Repeated
+    with --keep, it leaves that too.
+
+    \b
+    Exit codes: 0 begun, or shown; 2 not possible or not confirmed; 4 no such onboarding.
+    Examples:   onboard teardown acme-rcs --dry-run
+                onboard teardown acme-rcs --keep rcs-sender
+                onboard teardown bistro-sms --yes
+    """
+    from engine.removal import Choice
+    from settings import is_interactive
+
+    choice = Choice(adopted, keep)
+    plan = _plan(name, choice)
+    if as_json and (dry_run or not yes):
+        echo_json(plan)
+    elif not as_json:
+        from cli.render import make_console
+
+        print_plan(make_console(), plan)
+    if dry_run:
+        return 0
+    if not yes:
+        if as_json or not is_interactive():
+            raise Exit(f"nobody can be asked here; to take {name} down, add --yes.", USAGE)
+        if click.prompt("To take it down, type its name", default="", show_default=False, err=True) != name:
+            raise Exit("that is not its name; nothing was changed.", USAGE)
+    _begin(name, choice, by)
+    if as_json:
+        echo_json({"plan": plan, "result": "begun"})
+    else:
+        click.echo(f"{name} is being taken down. Follow with: onboard watch {name}")
+    return 0
+
+
+def _plan(name: str, choice: Choice) -> TeardownPlan:
+    from dataclasses import replace
+
+    from cli.state import open_writable, reading, unknown_name
+    from engine import teardown
+    from engine.commands import UnknownOnboarding
+    from models.states import OnboardingState
+    from tasks.process import workshop
+    from tasks.vendors import make_reading_vendors
+
+    with open_writable() as db:
+        shop = replace(workshop(), db=db, make_vendors=make_reading_vendors)
+        try:
+            with db.begin() as connection:
+                chosen = teardown.merged(connection, name, choice)
+            plan = teardown.plan(shop, name, chosen)
+        except UnknownOnboarding:
+            with reading() as fetch:
+                raise unknown_name(fetch, [name]) from None
+    if plan.status is OnboardingState.REMOVED:
+        raise Exit(f"{name} is removed already; `onboard start FILE` begins anew.", USAGE)
+    return plan
+
+
+def _begin(name: str, choice: Choice, by: str) -> None:
+    from cli.control import timing
+    from cli.state import open_writable
+    from cli.waking import wake
+    from engine import teardown
+    from engine.commands import NotPossible
+    from tasks.steps import CATALOGUE
+
+    with open_writable() as db:
+        try:
+            with db.begin() as connection:
+                wakeups = teardown.begin(connection, CATALOGUE, name, choice, actor=by, **timing())
+        except NotPossible as error:
+            raise Exit(str(error), USAGE) from None
+    wake(wakeups)
+
+
+def print_plan(console: Console, plan: TeardownPlan) -> None:
+    from rich.text import Text
+
+    from cli.render import print_hanging, print_wrapped
+
+    head = f"  {plan.channel.upper()} for {plan.brand}, AJO sandbox {plan.sandbox}"
+    console.print(Text.assemble(("Taking down ", ""), (plan.name, "bold"), head))
+    if not plan.removals:
+        print_wrapped(console, "Nothing is recorded at either vendor.", indent=2)
+    for each in plan.removals:
+        sign, style = SIGNS[each.fate]
+        text = Text(each.what)
+        details = "; ".join(part for part in (each.why, each.place and f"where: {each.place}") if part)
+        if details:
+            text.append(f": {details}", "dim")
+        print_hanging(console, Text.assemble("  ", (sign, style), "  "), text)
+    for sentence in _notes(plan):
+        print_wrapped(console, sentence)
+
+
+def _notes(plan: TeardownPlan) -> list[Text | str]:
+    """What it means, beyond single objects."""
+    notes: list[Text | str] = []
+    if plan.channel == "rcs":
+        notes.append("From now on the gateway refuses what AJO sends; Twilio's callbacks are taken until the end.")
+    if any(each.fate == "by hand" for each in plan.removals):
+        notes.append(f"By hand: each becomes a task that is waited for (`onboard tasks {plan.name}`).")
+    notes.append("Numbers stay in the account; history and evidence stay here.")
+    return notes
