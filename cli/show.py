@@ -119,7 +119,15 @@ def _print_steps(console: Console, detail: Detail, now: datetime) -> None:
         reason = "" if is_told else (step.reason or "").removeprefix("skipped: ")
         took = _took(step, detail, now)
         tries = str(step.attempts or "")
-        rows.append((step.name, render.step_state(step.seen_state, is_removal=step.is_removal), tries, took, Text(reason, "dim")))
+        rows.append(
+            (
+                step.name,
+                render.step_state(step.seen_state, is_removal=step.is_removal),
+                tries,
+                took,
+                Text(reason, "dim"),
+            )
+        )
     columns = [render.Column(title) for title in ("step", "state", "tries", "time", "what about")]
     render.print_columns(console, columns, rows, indent=2, wraps=True)
 

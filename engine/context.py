@@ -177,9 +177,7 @@ class StepContext:
                 "seen_at": None,
             }
             upsert(connection, Resource, key={"onboarding_id": self.lease.onboarding_id, "kind": kind}, values=values)
-            self.append(
-                connection, "resource:intended", f"about to create {kind.replace('_', ' ')} {name} at {vendor}"
-            )
+            self.append(connection, "resource:intended", f"about to create {kind.replace('_', ' ')} {name} at {vendor}")
 
         self.write(work)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from engine.contract import StepDefinition
     from providers.errors import OnboardingError
 
 log = logging.getLogger(__name__)
@@ -90,11 +91,7 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
     """Run the step; every way it can end becomes a value."""
     try:
         ctx = StepContext(shop, lease)
-        step = shop.catalogue.by_name[lease.step]
-        if lease.is_removal:
-            return step.undo(ctx)
-        skip = step.skip_reason(ctx.spec)
-        return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
+        return _work(ctx, shop.catalogue.by_name[lease.step])
     except Suspend as suspension:
         return suspension.outcome
     except Retryable as error:
@@ -122,6 +119,13 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
         return Failed(
             f"internal error ({type(error).__name__}) in {lease.step}; see the worker's log, then `onboard retry`"
         )
+
+
+def _work(ctx: StepContext, step: StepDefinition) -> Outcome:
+    if ctx.lease.is_removal:
+        return step.undo(ctx)
+    skip = step.skip_reason(ctx.spec)
+    return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
 
 
 def _record(connection: Connection, shop: Workshop, lease: Lease, outcome: Outcome | _Again) -> Next:

@@ -90,8 +90,10 @@ def start(
         if len(differences) > len(changed_secrets):
             raise NotPossible(f"{spec.name} is being taken down: only its secrets can still change")
         _write_secrets(connection, vault, row.id, secret_values, changed_secrets, at=at)
-        wakeups = [] if row.status is OnboardingState.PAUSED else reopen(
-            connection, catalogue, row, set(), at=at, grace_seconds=grace_seconds
+        wakeups = (
+            []
+            if row.status is OnboardingState.PAUSED
+            else reopen(connection, catalogue, row, set(), at=at, grace_seconds=grace_seconds)
         )
         return Started(spec.name, "updated", differences, [wakeup.step for wakeup in wakeups], wakeups)
     _write_secrets(connection, vault, row.id, secret_values, changed_secrets, at=at)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
 S = StepState
 O = OnboardingState  # noqa: E741  the table below is read as a table
@@ -198,7 +198,7 @@ def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetim
     move_onboarding(connection, onboarding_id, row.status, target, at=at, reason=reason)
 
 
-def _settle_removal(connection: Connection, onboarding_id: int, steps: Sequence[Row[Any]], *, at: datetime) -> None:
+def _settle_removal(connection: Connection, onboarding_id: int, steps: Sequence[Any], *, at: datetime) -> None:
     """Removed once every step has taken away what it made; its addresses and secrets end with it."""
     reason = next((step.reason for step in reversed(steps) if step.state not in DONE and step.reason), None)
     target = O.REMOVED if all(step.state in DONE for step in steps) else O.TEARING_DOWN

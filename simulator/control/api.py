@@ -199,7 +199,7 @@ async def clear_faults(request: Request) -> Response:
 
 
 # -- people and handsets ------------------------------------------------------------------------------------------
-def _sender(request: Request) -> Sender:
+def find_sender(request: Request) -> Sender:
     wanted = request.path_params["sid"]
     for sender in world_of(request).senders.values():
         if wanted in (sender.sid, sender.sender_id):
@@ -209,7 +209,7 @@ def _sender(request: Request) -> Sender:
 
 async def submit_sender(request: Request) -> Response:
     """Play the person who submits a sender in the Console."""
-    sender = _sender(request)
+    sender = find_sender(request)
     body = await _read(request, models.Submission)
     if sender.status not in review.CAN_BE_SUBMITTED and not sender.is_scripted:
         raise ProblemError(409, f"The sender is {sender.status} and cannot be submitted")
@@ -220,7 +220,7 @@ async def submit_sender(request: Request) -> Response:
 
 async def script_review(request: Request) -> Response:
     """Decide for a carrier, for all carriers of a country, or for the sender as a whole; now or later."""
-    world, sender, body = world_of(request), _sender(request), await _read(request, models.Decision)
+    world, sender, body = world_of(request), find_sender(request), await _read(request, models.Decision)
     wrong = body.wrong_status()
     if wrong:
         raise ProblemError(400, wrong)

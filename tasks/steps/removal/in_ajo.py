@@ -76,9 +76,7 @@ def _find(ctx: StepContext, row: Record) -> list[str]:
 
 
 def _deleting(kind: str) -> target.Target:
-    return target.Target(
-        _find, lambda ctx, object_id: ctx.vendors.ajo.automation.delete(COLLECTIONS[kind], object_id)
-    )
+    return target.Target(_find, lambda ctx, object_id: ctx.vendors.ajo.automation.delete(COLLECTIONS[kind], object_id))
 
 
 def plan(ctx: StepContext, step: str, kinds_: Sequence[str], choice: Choice) -> list[Removal]:

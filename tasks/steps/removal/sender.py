@@ -107,7 +107,10 @@ def give_back_callbacks(ctx: StepContext) -> None:
             continue
         before = row.details.get("before", {})
         fields = [
-            {"label": CALLBACKS[field], **({"value": before[field]} if before.get(field) else {"note": "leave it empty"})}
+            {
+                "label": CALLBACKS[field],
+                **({"value": before[field]} if before.get(field) else {"note": "leave it empty"}),
+            }
             for field in ours
         ]
         answer = ctx.ask_person(

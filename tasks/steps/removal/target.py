@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from engine.context import StepContext
+    from engine.contract import Wait
     from engine.removal import Choice, Record
 
 CONFLICT = 409
@@ -46,7 +47,7 @@ def remove(ctx: StepContext, row: Record, target: Target) -> None:
         except Retryable as error:
             if error.context is None or error.context.status != CONFLICT:
                 raise
-            raise Suspend(in_use(ctx, row, error.message)) from None
+            raise Suspend(_in_use(ctx, row, error.message)) from None
     removal.record_gone(ctx, row, "removed")
 
 
@@ -56,7 +57,7 @@ def how_it_went(row: Record) -> str:
     return words.get(row.state, "gone already")
 
 
-def in_use(ctx: StepContext, row: Record, what: str):  # type: ignore[no-untyped-def]
+def _in_use(ctx: StepContext, row: Record, what: str) -> Wait:
     keep = f"`onboard teardown {ctx.name} --keep {removal.keep_word(row.kind)}`"
     reason = f"{removal.shown(row)} cannot be deleted yet: {what}. End what uses it (looked at again by itself), or leave it: {keep}"
     return ctx.person_wait(reason, topic="in-use", look_again=ctx.scaled(minutes=15))
