@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 O = OnboardingState  # noqa: E741  as in engine.transitions
 CAN_TEAR_DOWN = frozenset(O) - {O.DRAFT, O.REMOVED}
 ENDED_RUN = {"severity": "error", "subject": "run", "problem": "the onboarding was taken down meanwhile", "cure": ""}
+DROPPED = "if somebody did it already without a word, what they made has to be deleted by hand"
 # A lease that no attempt has: whoever holds it can read and can write nothing.
 NO_ATTEMPT = -1
 
@@ -105,11 +106,12 @@ def begin(
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(teardown=chosen.as_json()))
     if row.status is not O.TEARING_DOWN:
         move_onboarding(connection, row.id, row.status, O.TEARING_DOWN, at=at, reason=text, details=details)
-    again: set[str] = set()
+    _drop_tasks(connection, row, "nobody needs it any more" if is_on_its_way else DROPPED, at=at)
     if not is_on_its_way:
-        _end_what_is_open(connection, row, at=at)
+        _end_checks(connection, row, at=at)
         connection.execute(update(Step).where(Step.c.onboarding_id == row.id).values(is_removal=True))
-        again = set(catalogue.names)
+    # What is to be kept after all may ask for more from a step that is done: each looks again what is left.
+    again = set(catalogue.names) if chosen != read_choice(row.teardown) or not is_on_its_way else set()
     return reopen(connection, catalogue, row, again, at=at, grace_seconds=grace_seconds)
 
 
@@ -127,13 +129,16 @@ def _require_recorded(connection: Connection, row: Row[Any], choice: Choice) -> 
         raise NotPossible(f"{row.name} has no {' and no '.join(missing)} to keep; see `onboard show {row.name}`")
 
 
-def _end_what_is_open(connection: Connection, row: Row[Any], *, at: datetime) -> None:
-    """Nothing of the way there waits for anybody any more."""
+def _end_checks(connection: Connection, row: Row[Any], *, at: datetime) -> None:
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(next_verification_at=None))
     runs = update(Verification).where(Verification.c.onboarding_id == row.id, Verification.c.state.in_(OPEN_RUNS))
     connection.execute(runs.values(state=VerificationState.FAILED, finished_at=at, findings=[ENDED_RUN]))
+
+
+def _drop_tasks(connection: Connection, row: Row[Any], why: str, *, at: datetime) -> None:
+    """Nothing that nobody did is waited for any more; what is still wanted is asked again."""
     undone = (OperatorTask.c.onboarding_id == row.id, OperatorTask.c.state != OperatorTaskState.DONE)
     for task in connection.execute(select(OperatorTask.c.key, OperatorTask.c.step).where(*undone)).all():
-        text = f"the task {task.key} is dropped; if somebody did it already, what they made has to be deleted by hand"
+        text = f"the task {task.key} is dropped: {why}"
         append_event(connection, row.id, "operator_task:dropped", text, at=at, step=task.step)
     connection.execute(delete(OperatorTask).where(*undone))

@@ -18,14 +18,16 @@ from engine.removal import Choice
 from engine.runner import run_step
 from models.states import OnboardingState, StepState
 from models.tables import Event, Onboarding, OperatorTask, Resource, Secret, Step
+from providers.ajo.client import AjoClient
 from providers.http import Http
 from providers.twilio.client import TwilioClient
 from tasks.steps import CATALOGUE
 from tasks.vendors import make_reading_vendors
 from tests.factories import ACCOUNT_SID, spec_data
-from tests.integration.house import AUTH_TOKEN
+from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
 from tests.integration.services import eventually
 
+ORGANIZATION = "5105A7E0C0FFEE@AdobeOrg"
 REMOVED = OnboardingState.REMOVED
 
 
@@ -287,3 +289,41 @@ def test_a_live_campaign_holds_it_up_and_cancel_and_retry_build_it_up_again(hous
     begin(house, "acme", keep=("channel-configuration", "credential"))
     run_until_removed(house, "acme")
     assert live(house) == {"channel_configuration": 1, "credential": 1}
+
+
+def test_what_a_person_made_a_person_takes_away_and_adobe_is_asked_where_it_can_be(house):
+    ajo = AjoClient(
+        house.settings,
+        organization_id=ORGANIZATION,
+        sandbox="prod",
+        client_id="onboard-simulator",
+        client_secret=CLIENT_SECRET,
+        scopes=["openid", "AdobeID", "read_organizations", "additional_info.projectedProductContext", "session"],
+    )
+    house.start("sms", "acme", ajo=spec_data("sms")["ajo"] | {"driver": "guided"})
+    house.run_until(lambda: open_task(house, "acme") == "credential", what="the credential is asked for")
+    body = {"name": "acme credential", "vendor": "twilio", "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN}
+    credential = ajo.automation.create("credentials", body)
+    say_done(house, "acme", "credential")
+    house.run_until(lambda: open_task(house, "acme") == "channel-configuration", what="and the configuration")
+    body = {"name": "acme_config", "channel": "sms", "message_type": "transactional", "sender": "+14155550101"}
+    ajo.automation.create("channel-configurations", body | {"credential_id": credential["id"]})
+    say_done(house, "acme", "channel-configuration")
+    house.run_until(lambda: house.onboarding("acme").status == "active", what="active")
+    begin(house, "acme")
+    house.run_until(lambda: open_task(house, "acme"), what="a person is asked")
+    assert open_task(house, "acme") == "remove-channel-configuration"
+    say_done(house, "acme", "remove-channel-configuration")
+    house.run_until(lambda: "still shows the channel configuration" in house.story(), what="Adobe says otherwise")
+    house.simulator.post("channel-configurations/acme_config/deactivate", {})
+    say_done(house, "acme", "still-active")
+    house.run_until(lambda: open_task(house, "acme") == "remove-credential", what="the credential is next")
+    say_done(house, "acme", "remove-credential")
+    run_until_removed(house, "acme")
+    gone = {row.kind: row.details["gone"] for row in house.read(select(Resource))}
+    assert gone == {
+        "twilio_messaging_service": "removed",
+        "ajo_credential": "removed by hand, says Jo Doe",
+        "ajo_channel_configuration": "deactivated; its name stays taken in AJO",
+    }
+    assert live(house) == {"credential": 1, "channel_configuration": 1}, "nobody deletes for a person who says so"

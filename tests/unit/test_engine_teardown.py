@@ -130,7 +130,9 @@ def test_cancelled_it_is_built_up_again_by_retry_or_taken_down_further_by_teardo
     active.run("verification")
     active.command("cancel")
     assert active.status() is O.CANCELLED
-    assert said(active)[0].startswith("jo@desk cancelled it 0 s ago, in the middle of its removal; `onboard teardown acme`")
+    assert said(active)[0].startswith(
+        "jo@desk cancelled it 0 s ago, in the middle of its removal; `onboard teardown acme`"
+    )
     (wakeup,) = take_down(active)
     assert (wakeup.step, wakeup.is_removal) == ("channel", True)
     active.run("channel")
@@ -150,7 +152,10 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(active):
     take_down(active)
     with pytest.raises(NotPossible, match="is being taken down already"):
         take_down(active)
-    for verb, options in (("verify", {"sends_message": False}), ("skip", {"by": "Jo", "reason": "x", "evidence": None})):
+    for verb, options in (
+        ("verify", {"sends_message": False}),
+        ("skip", {"by": "Jo", "reason": "x", "evidence": None}),
+    ):
         arguments = ("channel",) if verb == "skip" else ()
         with pytest.raises(NotPossible):
             active.command(verb, *arguments, **options)
@@ -158,6 +163,10 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(active):
         active.start(is_update=True, brand="Other")
     take_down(active, keep=("credential",))
     assert active.onboarding().teardown == {"adopted": False, "keep": ["credential"]}
+    active.run("verification")
+    take_down(active, adopted=True)
+    assert active.onboarding().teardown == {"adopted": True, "keep": ["credential"]}
+    assert active.states()[4] is S.READY, "each step looks again what it has to leave or give back"
     run_back(active)
     with pytest.raises(NotPossible, match="removed already"):
         take_down(active)

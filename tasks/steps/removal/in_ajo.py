@@ -29,6 +29,13 @@ COLLECTIONS = {
     kinds.CREDENTIAL: "credentials",
     kinds.CHANNEL_CONFIGURATION: "channel-configurations",
 }
+# What stays behind without what it leads to; AJO goes on trusting it.
+DEAD = "what AJO sends with it fails, since the gateway's address ends"
+LEFT_BEHIND: dict[str, dict[str, str]] = {
+    "rcs": {kinds.CREDENTIAL: DEAD, kinds.CHANNEL_CONFIGURATION: DEAD},
+    "sms": {},
+    "mms": {},
+}
 SETTINGS = "Journey Optimizer > Administration > Channels > SMS settings"
 REFUSED = "If Journey Optimizer refuses, reject this task with what it says; `%(keep)s` then leaves it where it is."
 
@@ -84,13 +91,16 @@ def plan(ctx: StepContext, step: str, kinds_: Sequence[str], choice: Choice) -> 
 
 
 def _plan(ctx: StepContext, step: str, row: Record, choice: Choice) -> Removal:
+    fate, why = removal.decide(ctx, row, choice)
+    if fate is Fate.KEEP and row.kind in LEFT_BEHIND[ctx.spec.channel]:
+        why = f"{why}; {LEFT_BEHIND[ctx.spec.channel][row.kind]}"
+        return Removal(step, row.kind, removal.shown(row), fate, why)
     if ctx.spec.ajo.driver == "automation":
         return target.plan(ctx, step, row, choice, _deleting(row.kind))
-    fate, why = removal.decide(ctx, row, choice)
     if fate is not Fate.REMOVE:
         return Removal(step, row.kind, removal.shown(row), fate, why)
     if row.kind == kinds.CHANNEL_CONFIGURATION:
-        fate, why = target.seen(lambda: _is_in_use(ctx, row), Fate.BY_HAND, target.how_it_went(row))
+        fate, why = target.seen(lambda: _end(ctx, row) is None, Fate.BY_HAND, target.how_it_went(row))
         why = why or "deactivate it; AJO lets nobody delete it, so its name stays taken"
         return Removal(step, row.kind, removal.shown(row), fate, why, BY_HAND[row.kind].place)
     return Removal(step, row.kind, removal.shown(row), Fate.BY_HAND, "delete it", BY_HAND[row.kind].place)
@@ -113,8 +123,9 @@ def undo(ctx: StepContext, kinds_: Sequence[str]) -> Outcome:
 
 def _by_hand(ctx: StepContext, row: Record) -> None:
     is_visible = row.kind == kinds.CHANNEL_CONFIGURATION
-    if is_visible and not _is_in_use(ctx, row):
-        removal.record_gone(ctx, row, target.how_it_went(row))
+    end = _end(ctx, row) if is_visible else None
+    if end is not None:
+        removal.record_gone(ctx, row, end)
         return
     word, wanted = removal.keep_word(row.kind), BY_HAND[row.kind]
     removal.about_to_remove(ctx, row)
@@ -139,7 +150,9 @@ def _by_hand(ctx: StepContext, row: Record) -> None:
     removal.record_gone(ctx, row, f"removed by hand, says {answer.by}")
 
 
-def _is_in_use(ctx: StepContext, row: Record) -> bool:
-    """Whether Adobe's public API shows the channel configuration, and not as deactivated."""
+def _end(ctx: StepContext, row: Record) -> str | None:
+    """What became of the channel configuration, by Adobe's public API; None while it can be used."""
     surface = ctx.vendors.ajo.surfaces.find_surface(row.name)
-    return surface is not None and surface.status.lower() != "deactivated"
+    if surface is None:
+        return target.how_it_went(row)
+    return "deactivated; its name stays taken in AJO" if surface.status.lower() == "deactivated" else None

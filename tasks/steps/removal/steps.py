@@ -54,10 +54,14 @@ class WebhookRemoval:
     name: str
 
     def removals(self, ctx: StepContext, choice: Choice) -> list[Removal]:
+        if ctx.spec.channel != "rcs":
+            return []
         callbacks = service.plan_callbacks(ctx, self.name, choice) + sender.plan_callbacks(ctx, self.name, choice)
         return callbacks + in_ajo.plan(ctx, self.name, WEBHOOKS, choice)
 
     def undo(self, ctx: StepContext) -> Outcome:
+        if ctx.spec.channel != "rcs":
+            return Done("nothing to take away")
         service.give_back_callbacks(ctx)
         sender.give_back_callbacks(ctx)
         events.drain(ctx)
