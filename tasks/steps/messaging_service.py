@@ -35,6 +35,10 @@ def _find_or_create(ctx: StepContext) -> str:
     declared = ctx.spec.twilio.messaging_service
     if declared.sid is not None:
         return _adopt(ctx, declared.sid)
+    known = ctx.resource(KIND)
+    if known is not None and known.provenance is Provenance.ADOPTED and known.name == declared.friendly_name:
+        # `onboard adopt` found it by this very name.
+        return _adopt(ctx, known.external_id)
     name = marked_name(ctx)
     services = ctx.vendors.twilio.list_services()
     ours = [service for service in services if service.friendly_name.endswith(f"[{ctx.mark}]")]
