@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("cli.onboarding", "Show what happened to one onboarding."),
     "watch": ("cli.watch", "Follow onboardings live until they end or wait for a person."),
     "adopt": ("cli.adopt", "Take over a channel that was set up by hand."),
+    "promote": ("cli.promote", "Write the spec of a verified channel for another sandbox."),
     "teardown": ("cli.teardown", "Take an onboarding down: show what would go and stay, then remove it."),
     "retry": ("cli.control", "Try a failed or waiting onboarding again now."),
     "cancel": ("cli.control", "Stop an onboarding; what exists at the vendors stays."),

@@ -164,6 +164,14 @@ def select_names(fetch: Fetch, selection: Selection, *, at: datetime) -> list[tu
     return [(row["name"], OnboardingState(row["status"])) for row in rows]
 
 
+def organisation_specs(fetch: Fetch, organization_id: str) -> list[Record]:
+    """Name, sandbox and spec of an organisation's onboardings that are not removed."""
+    return fetch(
+        "SELECT name, sandbox, spec FROM onboarding WHERE organization_id = :organization AND status <> 'removed' ORDER BY name",
+        {"organization": organization_id},
+    )
+
+
 def count_by_status(fetch: Fetch) -> dict[str, int]:
     """How many onboardings there are in each status that occurs, in the order of a status's life."""
     rows = fetch("SELECT status, count(*) AS n FROM onboarding GROUP BY status", {})
