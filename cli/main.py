@@ -52,6 +52,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "flower": ("cli.processes", "Run Flower."),
     "simulator": ("cli.simulator", "Run the stand-ins for Twilio and AJO, or move their time."),
     "migrate": ("cli.processes", "Bring the database to the current version."),
+    "backup": ("cli.backup", "Write a copy of the database (SQLite) while everything runs."),
+    "restore": ("cli.backup", "Bring the database back to a copy."),
     "secrets": ("cli.secrets", "Make and rotate the key that encrypts stored secrets."),
     "settings": ("cli.settings", "Print every setting and where it comes from."),
     "completion": ("cli.completion", "Print the shell completion script."),

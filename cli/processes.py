@@ -72,18 +72,21 @@ def beat_command() -> int:
 class _CeleryWake:
     """Implements ``gateway.app.Wake``: here the gateway, which knows no Celery, meets the tasks."""
 
-    def forwards(self, due: Sequence[tuple[int, str]]) -> None:
+    def __init__(self) -> None:
+        # Now, and not with the first event: it takes a second, in which nothing would be answered.
+        from tasks.celery import BROKER_ERRORS, app
         from tasks.inbox import send_forwards
 
-        send_forwards(due)
+        self._app, self._broker_errors, self._send = app, BROKER_ERRORS, send_forwards
+
+    def forwards(self, due: Sequence[tuple[int, str]]) -> None:
+        self._send(due)
 
     def is_reachable(self) -> bool:
-        from tasks.celery import BROKER_ERRORS, app
-
         try:
-            with app.connection_for_read() as connection:
+            with self._app.connection_for_read() as connection:
                 connection.ensure_connection(max_retries=1, timeout=1)
-        except BROKER_ERRORS:
+        except self._broker_errors:
             return False
         return True
 

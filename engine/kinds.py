@@ -11,3 +11,7 @@ CHANNEL_CONFIGURATION = "ajo_channel_configuration"
 API_KEY_SECRET = "twilio.api_key_secret"  # noqa: S105  name of a stored secret
 BRIDGE_TOKEN = "bridge.token"  # noqa: S105
 AUTH_TOKEN = "twilio.auth_token"  # noqa: S105
+
+# While one secret takes another's place, the one that it follows is still believed.
+FORMER_AUTH_TOKEN = "twilio.auth_token.former"  # noqa: S105
+FORMER_BRIDGE_TOKEN = "bridge.token.former"  # noqa: S105

@@ -25,6 +25,7 @@ from engine.transitions import ONBOARDING_MOVES, STEP_MOVES, STEP_MOVES_BY_HAND,
 from models.states import DONE, HELD, UNDER_WAY, OnboardingState, StepState
 from models.tables import Event, Onboarding, Step
 from providers.errors import Retryable
+from tests.factories import spec_data
 from tests.unit.engine_world import STEPS, EngineWorld
 
 O = OnboardingState  # noqa: E741
@@ -79,6 +80,20 @@ class Control(RuleBasedStateMachine):
     @rule(step=steps)
     def mark_done(self, step: str) -> None:
         self.ask("mark_done", step, by="Jo", evidence="a letter")
+
+    @rule(minutes=st.sampled_from((2, 3, 4)), token=st.sampled_from(("t0ken", "an0ther")))
+    def update(self, minutes: int, token: str) -> None:
+        """A changed spec: verification alone, or with a new token all that speaks to Twilio."""
+        changed = spec_data()["verification"] | {"within": f"{minutes}m"}
+        try:
+            self.world.start(is_update=True, token=token, verification=changed)
+        except NotPossible as error:
+            assert str(error)  # noqa: PT017  as above
+
+    @rule(step=steps)
+    def signal(self, step: str) -> None:
+        """Something arrived that the step may wait for."""
+        self.world.signal(step)
 
     @rule(sends=st.booleans())
     def verify(self, sends: bool) -> None:
