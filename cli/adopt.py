@@ -38,11 +38,11 @@ def adopt_command(file: Path, dry_run: bool, as_json: bool, by: str) -> int:
     from providers.errors import OnboardingError
     from settings import get_settings
     from tasks.adoption import find_objects
-    from tasks.vendors import make_reading_vendors
+    from tasks.vendors import make_readers
 
     ((loaded, secrets),) = load_or_exit([file], with_secrets=True)
     values = {name: secret.get_secret_value() for name, secret in secrets.items()}
-    vendors = make_reading_vendors(get_settings(), loaded.spec, values.__getitem__)
+    vendors = make_readers(get_settings(), loaded.spec, values.__getitem__)
     try:
         look = find_objects(vendors, loaded.spec, by=by)
     except OnboardingError as error:
@@ -66,10 +66,10 @@ def _adopt(spec: AnySpec, values: Mapping[str, str], look: Look) -> Adopted:
     from engine.adopt import adopt
     from engine.commands import NotPossible
     from tasks.process import workshop
-    from tasks.vendors import make_reading_vendors
+    from tasks.vendors import make_readers
 
     with open_writable(may_create=True) as db:
-        shop = replace(workshop(), db=db, make_vendors=make_reading_vendors)
+        shop = replace(workshop(), db=db, make_vendors=make_readers)
         try:
             return adopt(shop, spec, values, look)
         except NotPossible as error:

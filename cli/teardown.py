@@ -85,10 +85,10 @@ def _plan(name: str, choice: Choice) -> TeardownPlan:
     from engine.commands import UnknownOnboarding
     from models.states import OnboardingState
     from tasks.process import workshop
-    from tasks.vendors import make_reading_vendors
+    from tasks.vendors import make_readers
 
     with open_writable() as db:
-        shop = replace(workshop(), db=db, make_vendors=make_reading_vendors)
+        shop = replace(workshop(), db=db, make_vendors=make_readers)
         try:
             with db.begin() as connection:
                 chosen = teardown.merged(connection, name, choice)

@@ -24,10 +24,10 @@ class OnboardingVendors:
     def __init__(
         self, settings: Settings, spec: AnySpec, secret: Callable[[str], str], *, read_only: bool = False
     ) -> None:
-        self._read_only = read_only
         self._settings = settings
         self._spec = spec
         self._secret = secret
+        self._read_only = read_only
 
     @cached_property
     def twilio(self) -> TwilioClient:
@@ -63,6 +63,6 @@ def make_vendors(settings: Settings, spec: AnySpec, secret: Callable[[str], str]
     return OnboardingVendors(settings, spec, secret)
 
 
-def make_reading_vendors(settings: Settings, spec: AnySpec, secret: Callable[[str], str]) -> OnboardingVendors:
-    """Clients that refuse to change anything."""
+def make_readers(settings: Settings, spec: AnySpec, secret: Callable[[str], str]) -> OnboardingVendors:
+    """Clients that refuse to change anything: for plans, and for looks at what drifted."""
     return OnboardingVendors(settings, spec, secret, read_only=True)

@@ -46,7 +46,7 @@ class AjoClient:
     """Every call may raise what :meth:`SignedHttp.request` raises.
 
     :param scopes: as the Developer Console lists them for this client.
-    :param read_only: refuse everything but reading; signing in is none of it.
+    :param read_only: whoever asks for a change is refused before a call. Signing in is none.
     :param client: only tests give one.
     """
 

@@ -27,7 +27,7 @@ class TwilioApi:
     """Connections to Twilio as one user. Every call may raise what :meth:`providers.http.Http.request` raises.
 
     :param username: the account SID (password: its auth token) or an API key's SID (password: its secret).
-    :param read_only: refuse everything but reading.
+    :param read_only: whoever asks for a change is refused before a call.
     :param client: only tests give one.
     """
 

@@ -32,7 +32,7 @@ class Service:
     inbound_request_url: str | None
     status_callback: str | None
     use_inbound_webhook_on_number: bool
-    inbound_method: str | None = None
+    inbound_method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from providers.errors import OnboardingError
 from providers.http import ReadOnly
 from providers.twilio.client import TwilioClient
 from tasks.adoption import find_objects
-from tasks.vendors import make_reading_vendors
+from tasks.vendors import make_readers
 from tests.factories import ACCOUNT_SID, make_spec, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
 from tests.integration.test_teardown import begin, live, run_until_removed
@@ -24,8 +24,8 @@ SECRETS = {"twilio.auth_token": AUTH_TOKEN, "ajo.client_secret": CLIENT_SECRET}
 
 
 def take_over(house, spec):
-    vendors = make_reading_vendors(house.settings, spec, SECRETS.__getitem__)
-    shop = replace(house.shop, make_vendors=make_reading_vendors)
+    vendors = make_readers(house.settings, spec, SECRETS.__getitem__)
+    shop = replace(house.shop, make_vendors=make_readers)
     return adopt(shop, spec, SECRETS, find_objects(vendors, spec, by="Jo Doe"))
 
 
@@ -71,7 +71,7 @@ def set_up_by_hand(house, channel="sms"):
 
 def _is_active(house):
     spec = make_spec("sms")
-    vendors = make_reading_vendors(house.settings, spec, SECRETS.__getitem__)
+    vendors = make_readers(house.settings, spec, SECRETS.__getitem__)
     surface = vendors.ajo.surfaces.find_surface("acme_config")
     return surface is not None and surface.status == "Active"
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_found_or_asked_is_not_taken_over(house):
     with pytest.raises(OnboardingError):
         take_over(house, make_spec("sms"))
     assert house.read(Resource.select()) == []
-    vendors = make_reading_vendors(house.settings, make_spec("sms"), SECRETS.__getitem__)
+    vendors = make_readers(house.settings, make_spec("sms"), SECRETS.__getitem__)
     with pytest.raises(ReadOnly):
         vendors.twilio.create_service(friendly_name="x")
     with pytest.raises(ReadOnly):

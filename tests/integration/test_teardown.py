@@ -22,7 +22,7 @@ from providers.ajo.client import AjoClient
 from providers.http import Http
 from providers.twilio.client import TwilioClient
 from tasks.steps import CATALOGUE
-from tasks.vendors import make_reading_vendors
+from tasks.vendors import make_readers
 from tests.factories import ACCOUNT_SID, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
 from tests.integration.services import eventually
@@ -195,7 +195,7 @@ def torn(house):
 
 
 def test_the_plan_only_reads_and_comes_true_though_every_call_fails_in_many_ways(torn):
-    shop = replace(torn.shop, make_vendors=make_reading_vendors)
+    shop = replace(torn.shop, make_vendors=make_readers)
     calls = torn.simulator.ledger["calls"]
     plan = teardown.plan(shop, "acme", Choice())
     made = {key for key, count in torn.simulator.ledger["calls"].items() if count != calls.get(key)}
