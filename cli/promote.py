@@ -62,8 +62,9 @@ def promote_command(  # noqa: PLR0917  one for each option
         click.echo(text, nl=False)
     else:
         write_file(output, text, may_overwrite=force)
-    _tell(made, str(output or "FILE"))
-    return NEEDS_PERSON if _faults(made) else 0
+    faults = _faults(made)
+    _tell(made, faults, str(output or "FILE"))
+    return NEEDS_PERSON if faults else 0
 
 
 def _read(name: str) -> tuple[AnySpec, list[Any]]:
@@ -84,8 +85,8 @@ def _read(name: str) -> tuple[AnySpec, list[Any]]:
     return spec_from_json(detail.spec), [Other(**row) for row in rows]
 
 
-def _faults(made: Promotion) -> list[str]:
-    """What `onboard validate` would say of it."""
+def _faults(made: Promotion) -> dict[tuple[str, ...], str]:
+    """What `onboard validate` would say of it, by the path of the field."""
     from pydantic import ValidationError
 
     from models.spec.onboarding import SPEC
@@ -93,8 +94,14 @@ def _faults(made: Promotion) -> list[str]:
     try:
         SPEC.validate_python(made.data)
     except ValidationError as error:
-        return [str(fault["msg"]) for fault in error.errors()]
-    return []
+        # The first part of a place is the channel, by which the kind of spec is chosen.
+        faults = error.errors()
+        return {tuple(part for part in fault["loc"][1:] if isinstance(part, str)): _sentence(fault) for fault in faults}
+    return {}
+
+
+def _sentence(fault: Any) -> str:
+    return str(fault["msg"]).removeprefix("Value error, ").replace("\n", "; ")
 
 
 def as_yaml(made: Promotion, *, head: str) -> str:
@@ -126,7 +133,7 @@ def as_yaml(made: Promotion, *, head: str) -> str:
     return stream.getvalue()
 
 
-def _tell(made: Promotion, file: str) -> None:
+def _tell(made: Promotion, faults: Mapping[tuple[str, ...], str], file: str) -> None:
     """On standard error: the spec itself may go to standard output."""
     from rich.text import Text
 
@@ -141,6 +148,7 @@ def _tell(made: Promotion, file: str) -> None:
             print_wrapped(console, f"{'.'.join(path)}: {text}", indent=2)
 
     section("To fill in", made.placeholders)
+    section("Not valid as given", {path: text for path, text in faults.items() if path not in made.placeholders})
     section("To check", made.questions)
     section("Secrets to be entered again", made.secrets)
     section("Left out", made.dropped)

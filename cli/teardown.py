@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.batch import choose, many_options
 from cli.exits import USAGE, Exit
-from cli.params import NAME, by_option, echo_json, json_option
+from cli.params import by_option, echo_json
 from engine.removal import KEEPABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
     from rich.text import Text
 
@@ -27,42 +30,69 @@ SIGNS = {
 
 
 @click.command("teardown")
-@NAME
+@many_options
 @click.option("--adopted", is_flag=True, help="Also remove what was there before onboard came.")
 @click.option(
     "--keep", multiple=True, type=click.Choice(KEEPABLE), metavar="WHAT", help=f"Leave this: {', '.join(KEEPABLE)}."
 )
-@click.option("--dry-run", is_flag=True, help="Show the plan and end.")
-@click.option("--yes", is_flag=True, help="Do not have the name typed.")
-@json_option("Print the plan as JSON, with what was done.")
+@click.option("--dry-run", is_flag=True, help="Show the plan of one onboarding and end.")
 @by_option()
 def teardown_command(
-    name: str, *, adopted: bool, keep: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, by: str
+    names: tuple[str, ...], *, adopted: bool, keep: tuple[str, ...], dry_run: bool, by: str, **how: Any
 ) -> int:
-    """Take an onboarding down: remove what onboard made, last step first, and keep what it adopted.
+    """Take onboardings down: remove what onboard made, last step first, and keep what it adopted.
 
-    Shows what becomes of each object before it asks for the name. Access ends first, the gateway's addresses last.
-    History and evidence stay. While it goes on: `onboard pause`, `resume`, `retry`; `onboard cancel` stops it. Repeated
-    with --keep, it leaves that too.
+    Of one onboarding it shows what becomes of each object before it asks for the name; of many only which. Access ends
+    first, the gateway's addresses last. History and evidence stay. While it goes on: `onboard pause`, `resume`, `retry`;
+    `onboard cancel` stops it. Repeated with --keep, it leaves that too.
 
     \b
     Exit codes: 0 begun, or shown; 2 not possible or not confirmed; 4 no such onboarding.
     Examples:   onboard teardown acme-rcs --dry-run
                 onboard teardown acme-rcs --keep rcs-sender
-                onboard teardown bistro-sms --yes
+                onboard teardown --where sandbox=trial --yes
     """
     from engine.removal import Choice
-    from settings import is_interactive
 
     choice = Choice(adopted, keep)
+    if len(names) == 1 and not how["is_all"] and not how["where"]:
+        return _take_down_one(names[0], choice, by, is_dry=dry_run, yes=how["yes"], as_json=how["as_json"])
+    if dry_run:
+        raise click.UsageError("--dry-run shows the plan of one onboarding: name one.")
+    return _take_down_many(names, choice, by, **how)
+
+
+def _take_down_many(names: Sequence[str], choice: Choice, by: str, *, as_json: bool, yes: bool, **how: Any) -> int:
+    from cli.control import command_each, timing
+    from engine import teardown
+    from models.states import OnboardingState
+    from settings import is_interactive
+    from tasks.steps import CATALOGUE
+
+    if names and not yes:
+        if not is_interactive():
+            raise Exit("nobody can be asked here; to take them down, add --yes.", USAGE)
+        click.confirm(f"Take down {', '.join(names)}?", abort=True, err=True)
+    can = teardown.CAN_TEAR_DOWN - {OnboardingState.TEARING_DOWN}
+    return command_each(
+        choose(names, can=can, verb="take down", yes=yes, **how),
+        lambda connection, name: teardown.begin(connection, CATALOGUE, name, choice, actor=by, **timing()),
+        "is being taken down. Follow with: onboard watch {name}",
+        as_json=as_json,
+    )
+
+
+def _take_down_one(name: str, choice: Choice, by: str, *, is_dry: bool, yes: bool, as_json: bool) -> int:
+    from settings import is_interactive
+
     plan = _plan(name, choice)
-    if as_json and (dry_run or not yes):
+    if as_json and (is_dry or not yes):
         echo_json(plan)
     elif not as_json:
         from cli.render import make_console
 
         print_plan(make_console(), plan)
-    if dry_run:
+    if is_dry:
         return 0
     if not yes:
         if as_json or not is_interactive():

@@ -102,6 +102,13 @@ def test_reuse_across_sandboxes_is_refused_with_adobes_advice(world):
     assert "has no RCS sender" in world.onboard("promote", "other", *own, code=2)
 
 
+def test_what_is_given_and_wrong_is_named(world):
+    world.start("acme-dev", channel="sms")
+    world.run_all("acme-dev")
+    shown = world.onboard("promote", "acme-dev", "--to-sandbox", "stage", "--number", "12", code=3)
+    assert "Not valid as given\n  twilio.numbers: '12'" in shown
+
+
 def test_a_name_that_the_new_sandbox_has_becomes_another(world, tmp_path):
     world.start("acme", channel="sms")
     ajo = spec_data("sms", "acme")["ajo"] | {"sandbox": "dev"}

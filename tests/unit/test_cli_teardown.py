@@ -63,6 +63,23 @@ def test_only_its_name_begins_it(world, monkeypatch, typed, code):
     assert (world.status() is OnboardingState.TEARING_DOWN) == (not code)
 
 
+def test_many_are_taken_down_each_with_its_result(world):
+    world.start("bistro")
+    world.start("cinema")
+    assert "add --yes" in world.onboard("teardown", "acme", "bistro", code=2)
+    assert "add --yes" in world.onboard("teardown", "--where", "name=b*", code=2)
+    lines = world.onboard("teardown", "acme", "bistro", "nobody", "--yes", "--json", code=4).splitlines()
+    assert [(json.loads(line)["name"], json.loads(line)["result"]) for line in lines] == [
+        ("acme", "done"),
+        ("bistro", "done"),
+        ("nobody", "unknown"),
+    ]
+    assert world.sent == [("acme", "verification"), ("bistro", "verification")]
+    shown = world.onboard("teardown", "--all", "--yes")
+    assert "To take down: 1 onboarding (cinema). Left out: 2 tearing down." in shown
+    assert "name one" in world.onboard("teardown", "--all", "--dry-run", code=2)
+
+
 def test_what_cannot_be_is_refused_with_a_sentence(world):
     assert "there is no onboarding 'acne'; did you mean 'acme'?" in world.onboard("teardown", "acne", "--yes", code=4)
     assert "no rcs-sender to keep" in world.onboard("teardown", "acme", "--keep", "rcs-sender", "--yes", code=2)
@@ -82,3 +99,6 @@ def test_what_is_taken_down_and_what_was_are_told_by_every_view(world):
     assert "It was taken down 0 s ago" in world.onboard("show", "acme")
     assert "removed already" in world.onboard("teardown", "acme", "--yes", code=2)
     assert world.onboard("watch", "acme")
+    pack = str(world.home.parent / "acme.zip")
+    world.onboard("evidence", "acme", "-o", pack)
+    world.onboard("evidence", "check", pack)
