@@ -152,6 +152,7 @@ def retry(
     is_removal = any(step.is_removal for step in steps.values())
     if is_removal and row.status is O.CANCELLED:
         connection.execute(update(Step).where(Step.c.onboarding_id == row.id).values(is_removal=False))
+        connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(teardown=None))
         again = set(catalogue.names)
     elif is_removal:
         again = set()

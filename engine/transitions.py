@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
-from models.states import DONE, UNDER_WAY, OnboardingState, StepState
-from models.tables import Event, Onboarding, Secret, Step
+from models.states import DONE, UNDER_WAY, ForwardState, OnboardingState, StepState
+from models.tables import Event, Onboarding, Secret, Step, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -204,6 +204,12 @@ def _settle_removal(connection: Connection, onboarding_id: int, steps: Sequence[
     target = O.REMOVED if all(step.state in DONE for step in steps) else O.TEARING_DOWN
     if move_onboarding(connection, onboarding_id, O.TEARING_DOWN, target, at=at, reason=reason) and target is O.REMOVED:
         connection.execute(delete(Secret).where(Secret.c.onboarding_id == onboarding_id))
+        on_their_way = (
+            WebhookEvent.c.onboarding_id == onboarding_id,
+            WebhookEvent.c.forward_state.in_([ForwardState.ARRIVED, ForwardState.PENDING]),
+        )
+        values = {"forward_state": ForwardState.PARKED, "forward_due_at": None, "forward_error": "it was taken down"}
+        connection.execute(update(WebhookEvent).where(*on_their_way).values(**values))
 
 
 def move_onboarding(

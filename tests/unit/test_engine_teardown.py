@@ -16,8 +16,8 @@ from engine.queries import find_onboardings
 from engine.reading import EngineSource
 from engine.removal import Choice
 from engine.runner import GoOn, Stop, TryAgain
-from models.states import OnboardingState, OperatorTaskState, StepState
-from models.tables import OperatorTask, Secret
+from models.states import ForwardState, OnboardingState, OperatorTaskState, StepState
+from models.tables import OperatorTask, Secret, WebhookEvent
 from providers.errors import Retryable
 from tests.unit.engine_world import STEPS
 
@@ -120,6 +120,8 @@ def test_paused_it_rests_and_resumed_it_goes_on_the_same_way(active):
     take_down(active)
     active.run("verification")
     active.command("pause")
+    # The gateway goes by this: it refuses what AJO sends, paused or not.
+    assert active.onboarding().teardown is not None
     assert active.claim("channel") is None
     (wakeup,) = active.command("resume")
     assert (active.status(), wakeup.step, wakeup.is_removal) == (O.TEARING_DOWN, "channel", True)
@@ -140,6 +142,7 @@ def test_cancelled_it_is_built_up_again_by_retry_or_taken_down_further_by_teardo
     (wakeup,) = active.command("retry")
     assert (wakeup.step, wakeup.is_removal) == ("registration", False)
     assert active.states() == [S.READY] + [S.PENDING] * 4
+    assert active.onboarding().teardown is None
     active.run_all()
     assert active.status() is O.ACTIVE
 
@@ -159,6 +162,8 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(active):
         arguments = ("channel",) if verb == "skip" else ()
         with pytest.raises(NotPossible):
             active.command(verb, *arguments, **options)
+    with pytest.raises(NotPossible, match="being taken down; once it is removed, this begins anew"):
+        active.start()
     with pytest.raises(NotPossible, match="only its secrets can still change"):
         active.start(is_update=True, brand="Other")
     take_down(active, keep=("credential",))
@@ -198,6 +203,23 @@ def test_work_for_people_that_nobody_did_is_dropped_and_said(active):
     with active.db.begin() as connection:
         assert connection.execute(select(OperatorTask.c.key)).scalars().all() == ["done"]
     assert "operator_task:dropped" in active.events()
+
+
+def test_what_was_still_on_its_way_to_ajo_is_kept_and_tried_no_more(active):
+    with active.db.begin() as connection:
+        event = {
+            "onboarding_id": active.onboarding_id(connection),
+            "kind": "status",
+            "message_sid": "SM1",
+            "payload": {},
+        }
+        event |= {"dedupe_key": "k", "received_at": active.time, "forward_due_at": active.time, "forward_tries": 3}
+        connection.execute(insert(WebhookEvent).values(forward_state=ForwardState.PENDING, **event))
+    take_down(active)
+    run_back(active)
+    with active.db.begin() as connection:
+        (kept,) = connection.execute(select(WebhookEvent)).all()
+    assert (kept.forward_state, kept.forward_due_at) == (ForwardState.PARKED, None)
 
 
 def test_a_removed_name_is_started_anew_and_its_history_keeps_another(active):

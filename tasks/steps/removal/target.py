@@ -77,6 +77,8 @@ def seen(is_there: Callable[[], bool], fate: Fate, gone: str) -> tuple[Fate, str
         return (fate, "") if is_there() else (Fate.GONE, gone)
     except OnboardingError as error:
         return fate, f"not looked at: {error.message}"
+    except Suspend as missing:
+        return fate, f"not looked at: {missing}"
 
 
 def told(ctx: StepContext, kinds: Sequence[str]) -> str:
