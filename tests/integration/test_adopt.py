@@ -23,6 +23,11 @@ from tests.integration.test_teardown import begin, live, run_until_removed
 SECRETS = {"twilio.auth_token": AUTH_TOKEN, "ajo.client_secret": CLIENT_SECRET}
 
 
+@pytest.fixture
+def house(empty_house):
+    return empty_house
+
+
 def take_over(house, spec):
     vendors = make_readers(house.settings, spec, SECRETS.__getitem__)
     shop = replace(house.shop, make_vendors=make_readers)

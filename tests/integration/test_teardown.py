@@ -186,6 +186,11 @@ FAULTS = {
 
 
 @pytest.fixture
+def house(empty_house):
+    return empty_house
+
+
+@pytest.fixture
 def torn(house):
     """An RCS onboarding whose sender a person has deleted beforehand."""
     house.start("rcs", "acme")
