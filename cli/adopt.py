@@ -56,7 +56,8 @@ def adopt_command(file: Path, dry_run: bool, as_json: bool, by: str) -> int:
         echo_json({"name": loaded.spec.name, "found": look.found, "findings": findings, "status": status})
     else:
         _print(loaded.spec.name, look.found, findings, adopted)
-    return FAILED if any(finding["severity"] == "error" for finding in findings) else 0
+    is_open = adopted is not None and adopted.findings is None
+    return FAILED if is_open or any(finding["severity"] == "error" for finding in findings) else 0
 
 
 def _adopt(spec: AnySpec, values: Mapping[str, str], look: Look) -> Adopted:

@@ -9,7 +9,7 @@ import click
 from cli.batch import choose, many_options
 from cli.exits import USAGE, Exit
 from cli.params import by_option, echo_json
-from engine.removal import KEEPABLE
+from engine.kinds import KEEPABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

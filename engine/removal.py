@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 Record = Row[Any]
 
 ON_ITS_WAY = (ForwardState.ARRIVED, ForwardState.PENDING)
-# What a person may leave where it is, as they write it. The bridge's key is not among them: it goes in any case.
-KEEPABLE = (
-    "messaging-service",
-    "rcs-sender",
-    "inbound-webhook",
-    "feedback-webhook",
-    "credential",
-    "channel-configuration",
-)
 
 
 class Fate(StrEnum):
@@ -53,7 +44,7 @@ class Choice:
     """What a person chose when they had it taken down.
 
     :param adopted: also what was there before onboard came.
-    :param keep: of :data:`KEEPABLE`.
+    :param keep: of :data:`engine.kinds.KEEPABLE`.
     """
 
     adopted: bool = False

@@ -167,6 +167,22 @@ def test_what_was_there_before_is_as_it_was(house):
     assert live(house) == {"messaging_service": 1, "rcs_sender": 1}
 
 
+def test_what_another_onboarding_uses_stays_until_that_goes(house):
+    house.start("sms", "acme")
+    assert house.run_to_end("acme").status == "active", house.story()
+    service = house.resource("acme", "twilio_messaging_service").external_id
+    shared = spec_data("sms")["twilio"] | {"messaging_service": {"sid": service}, "numbers": ["+14155550102"]}
+    house.start("sms", "bistro", twilio=shared)
+    assert house.run_to_end("bistro").status == "active", house.story()
+    begin(house, "acme")
+    run_until_removed(house, "acme")
+    assert "kept, used by bistro too" in house.steps("acme")[0].reason
+    assert live(house) == {"messaging_service": 1, "credential": 1, "channel_configuration": 1}
+    begin(house, "bistro", adopted=True)
+    run_until_removed(house, "bistro")
+    assert live(house) == {}
+
+
 CALLS = [
     ("GET", r"/iam\.twilio\.com/v1/Keys$"),
     ("DELETE", r"/iam\.twilio\.com/v1/Keys/SK\w+$"),
@@ -332,3 +348,5 @@ def test_what_a_person_made_a_person_takes_away_and_adobe_is_asked_where_it_can_
         "ajo_channel_configuration": "deactivated; its name stays taken in AJO",
     }
     assert live(house) == {"credential": 1, "channel_configuration": 1}, "nobody deletes for a person who says so"
+    made_by = {row.key: row.digest for row in house.of(OperatorTask, "acme") if not row.key.startswith("remove-")}
+    assert made_by == {"credential": "", "channel-configuration": ""}, "built up again, a person would be asked again"

@@ -14,7 +14,7 @@ from engine.contract import Done, Failed, Wait
 from engine.explain import explain
 from engine.queries import find_onboardings
 from engine.reading import EngineSource
-from engine.removal import Choice
+from engine.removal import Choice, keep_word
 from engine.runner import GoOn, Stop, TryAgain
 from models.states import ForwardState, OnboardingState, OperatorTaskState, StepState
 from models.tables import OperatorTask, Secret, WebhookEvent
@@ -24,6 +24,8 @@ from tests.unit.engine_world import STEPS
 O = OnboardingState  # noqa: E741
 S = StepState
 BACK = STEPS[::-1]
+RESOURCES = (kinds.MESSAGING_SERVICE, kinds.RCS_SENDER, kinds.CREDENTIAL, kinds.CHANNEL_CONFIGURATION)
+RESOURCES += (kinds.INBOUND_WEBHOOK, kinds.FEEDBACK_WEBHOOK)
 ASKED = Wait("remove-credential", "delete it", "a person", timedelta(hours=6), timedelta(days=2), needs_person=True)
 
 
@@ -203,6 +205,10 @@ def test_work_for_people_that_nobody_did_is_dropped_and_said(active):
     with active.db.begin() as connection:
         assert connection.execute(select(OperatorTask.c.key)).scalars().all() == ["done"]
     assert "operator_task:dropped" in active.events()
+
+
+def test_every_kind_but_the_key_can_be_kept():
+    assert {keep_word(kind) for kind in RESOURCES} == set(kinds.KEEPABLE)
 
 
 def test_what_was_still_on_its_way_to_ajo_is_kept_and_tried_no_more(active):
