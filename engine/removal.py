@@ -149,7 +149,8 @@ def events_on_their_way(ctx: StepContext, *, since: datetime) -> int:
 
 
 # -- memory -------------------------------------------------------------------------------------------------------
-def _remember(ctx: StepContext, kind: str, key: str, value: Any) -> None:
+def remember(ctx: StepContext, kind: str, key: str, value: Any) -> None:
+    """Commit something about an object beside what is recorded of it."""
     row = ctx.resource(kind)
     if row is not None:
         statement = update(Resource).where(Resource.c.id == row.id)
@@ -160,14 +161,14 @@ def remember_before(ctx: StepContext, kind: str, values: Mapping[str, Any]) -> N
     """Commit how the object was before we change it for the first time."""
     row = ctx.resource(kind)
     if row is not None and "before" not in row.details:
-        _remember(ctx, kind, "before", dict(values))
+        remember(ctx, kind, "before", dict(values))
 
 
 def remember_added(ctx: StepContext, kind: str, sid: str, name: str) -> None:
     """Commit that we are about to put this into the object's pool."""
     row = ctx.resource(kind)
     if row is not None:
-        _remember(ctx, kind, "added", {**row.details.get("added", {}), sid: name})
+        remember(ctx, kind, "added", {**row.details.get("added", {}), sid: name})
 
 
 def about_to_remove(ctx: StepContext, row: Row[Any]) -> None:

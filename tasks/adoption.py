@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import kinds
 from engine.adopt import Found, Look
@@ -97,7 +97,7 @@ def _in_ajo(vendors: Vendors, spec: AnySpec, by: str) -> Seen:
             missing.append(Finding(subject, "does not exist", cure))
         else:
             found.append(object_)
-            url = object_.details.get("provider_url")
+            url = object_.details.get("before", {}).get("provider_url")
             if url:
                 cure = f"{RETRY.format(name=spec.name)} names what to change in AJO"
                 missing.append(Finding(f"AJO credential {name}", f"sends to {url}, not to the gateway", cure))
@@ -116,7 +116,10 @@ def _find(vendors: Vendors, spec: AnySpec, kind: str, name: str, by: str) -> Fou
     step, collection = STEPS[kind]
     if spec.ajo.driver == "automation":
         seen = vendors.ajo.automation.find(collection, name)
-        details = {key: seen[key] for key in ("url", "provider_url") if seen and seen.get(key)}
+        details: dict[str, Any] = {"url": seen["url"]} if seen and seen.get("url") else {}
+        if seen and seen.get("provider_url"):
+            # A teardown has to know where it led before it led to the gateway.
+            details["before"] = {"provider_url": seen["provider_url"]}
         return Found(step, kind, name, seen["id"], details) if seen else None
     if kind == kinds.CHANNEL_CONFIGURATION:
         surface = vendors.ajo.surfaces.find_surface(name)

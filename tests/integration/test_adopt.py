@@ -8,8 +8,9 @@ import pytest
 
 from engine.adopt import adopt
 from engine.commands import NotPossible
+from engine.endpoints import send_url
 from models.states import OnboardingState, Provenance
-from models.tables import Event, Resource
+from models.tables import Event, OperatorTask, Resource
 from providers.ajo.client import AjoClient
 from providers.errors import OnboardingError
 from providers.http import ReadOnly
@@ -18,7 +19,7 @@ from tasks.adoption import find_objects
 from tasks.vendors import make_readers
 from tests.factories import ACCOUNT_SID, make_spec, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
-from tests.integration.test_teardown import begin, live, run_until_removed
+from tests.integration.test_teardown import begin, live, open_task, run_until_removed, say_done
 
 SECRETS = {"twilio.auth_token": AUTH_TOKEN, "ajo.client_secret": CLIENT_SECRET}
 
@@ -71,7 +72,7 @@ def set_up_by_hand(house, channel="sms"):
     configuration |= {"credential_id": credential_id, "subdomain": None, "execution_field": None, "dataset": None}
     ajo.create("channel-configurations", configuration | {"marketing_actions": []})
     house.run_until(lambda: _is_active(house), what="the configuration is active")
-    return twilio, service
+    return twilio, service, ajo
 
 
 def _is_active(house):
@@ -101,7 +102,7 @@ def test_a_channel_as_declared_is_active_at_once_and_teardown_leaves_it_alone(ho
 
 
 def test_every_difference_is_named_and_a_retry_mends_what_it_can(house):
-    twilio, service = set_up_by_hand(house)
+    twilio, service, _ = set_up_by_hand(house)
     number = twilio.find_number("+14155550101")
     twilio.remove_service_number(service.sid, number.sid)
     before = writes(house)
@@ -139,6 +140,25 @@ def test_an_rcs_channel_on_another_relay_is_taken_over_with_what_leads_elsewhere
         assert words in said
     assert writes(house) == before
     assert "onboarding:adopted" in [row.kind for row in house.of(Event, "acme")]
+
+
+def test_an_adopted_credential_that_was_pointed_at_the_gateway_is_not_left_with_a_dead_address(house):
+    ajo = set_up_by_hand(house, "rcs")[2]
+    take_over(house, make_spec("rcs"))
+    gateway = send_url(house.settings.resolved_public_url, house.onboarding("acme").endpoint_token)
+    found = ajo.find("credentials", "acme credential")
+    body = {key: value for key, value in found.items() if key != "id"}
+    ajo.update("credentials", found["id"], body | {"provider_url": gateway})
+    begin(house, "acme")
+    house.run_until(lambda: open_task(house, "acme"), what="a person is asked")
+    (task,) = [row for row in house.of(OperatorTask, "acme") if row.state == "open"]
+    assert task.key == "restore-credential"
+    assert task.fields == [{"label": "Provider URL", "value": "https://relay.example.com/send"}]
+    say_done(house, "acme", task.key)
+    house.run_until(lambda: "still sends to onboard" in house.story(), what="a word alone is not believed")
+    ajo.update("credentials", found["id"], body)
+    say_done(house, "acme", "credential-url")
+    run_until_removed(house, "acme")
 
 
 def test_what_cannot_be_found_or_asked_is_not_taken_over(house):

@@ -69,7 +69,7 @@ def all_texts():
     for by_hand in in_ajo.BY_HAND.values():
         texts |= {by_hand.title, by_hand.place, *by_hand.instructions}
     texts |= {sender.TITLE, sender.TITLE_CALLBACKS, sender.PLACE, *sender.INSTRUCTIONS, *sender.INSTRUCTIONS_CALLBACKS}
-    return texts | set(sender.CALLBACKS.values())
+    return texts | {in_ajo.TITLE_URL, "another address than onboard's", *sender.CALLBACKS.values()}
 
 
 def catalogue(language):

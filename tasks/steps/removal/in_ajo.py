@@ -37,6 +37,7 @@ LEFT_BEHIND: dict[str, dict[str, str]] = {
     "mms": {},
 }
 SETTINGS = "Journey Optimizer > Administration > Channels > SMS settings"
+TITLE_URL = "Take onboard's address out of the API credential %(name)s"
 REFUSED = "If Journey Optimizer refuses, reject this task with what it says; `%(keep)s` then leaves it where it is."
 
 
@@ -92,6 +93,12 @@ def plan(ctx: StepContext, step: str, kinds_: Sequence[str], choice: Choice) -> 
 
 def _plan(ctx: StepContext, step: str, row: Record, choice: Choice) -> Removal:
     fate, why = removal.decide(ctx, row, choice)
+    if fate is Fate.KEEP and row.kind == kinds.CREDENTIAL and row.provenance is Provenance.ADOPTED:
+        fate, unseen = target.seen(lambda: _may_lead_here(ctx, row), Fate.BY_HAND, "")
+        if fate is Fate.BY_HAND:
+            why = unseen or f"it stays ({why}); its provider URL has to lead elsewhere"
+            return Removal(step, row.kind, removal.shown(row), fate, why, BY_HAND[row.kind].place)
+        return Removal(step, row.kind, removal.shown(row), Fate.KEEP, why)
     if fate is Fate.KEEP and row.kind in LEFT_BEHIND[ctx.spec.channel]:
         why = f"{why}; {LEFT_BEHIND[ctx.spec.channel][row.kind]}"
         return Removal(step, row.kind, removal.shown(row), fate, why)
@@ -110,7 +117,10 @@ def undo(ctx: StepContext, kinds_: Sequence[str]) -> Outcome:
     """:raises Suspend: while a person has to do it, or something uses it."""
     choice = removal.choice_of(ctx)
     for row in removal.resources_of(ctx, kinds_):
-        if removal.decide(ctx, row, choice)[0] is not Fate.REMOVE:
+        fate = removal.decide(ctx, row, choice)[0]
+        if fate is Fate.KEEP and _may_lead_here(ctx, row):
+            _ask_for_another_url(ctx, row)
+        if fate is not Fate.REMOVE:
             continue
         if ctx.spec.ajo.driver == "automation":
             target.remove(ctx, row, _deleting(row.kind))
@@ -148,6 +158,35 @@ def _by_hand(ctx: StepContext, row: Record) -> None:
             )
         )
     removal.record_gone(ctx, row, f"removed by hand, says {answer.by}")
+
+
+def _may_lead_here(ctx: StepContext, row: Record) -> bool:
+    """Whether a credential that was there before sends to our gateway; by hand nobody can look, so it may."""
+    if ctx.spec.channel != "rcs" or row.kind != kinds.CREDENTIAL or row.provenance is not Provenance.ADOPTED:
+        return False
+    if ctx.spec.ajo.driver != "automation":
+        # Whoever says done is believed.
+        return "led elsewhere" not in row.details
+    found = ctx.vendors.ajo.automation.find(COLLECTIONS[row.kind], row.name)
+    return found is not None and ctx.endpoint_token in (found.get("provider_url") or "")
+
+
+def _ask_for_another_url(ctx: StepContext, row: Record) -> None:
+    """:raises Suspend: until it leads elsewhere."""
+    before = row.details.get("before", {}).get("provider_url")
+    field = {"value": before} if before else {"note": "another address than onboard's"}
+    answer = ctx.ask_person(
+        "restore-credential",
+        title=TITLE_URL,
+        params={"name": row.name},
+        place=BY_HAND[row.kind].place,
+        fields=[{"label": "Provider URL", **field}],
+        bring_back=(),
+    )
+    if ctx.spec.ajo.driver == "automation":
+        reason = f"the API credential {row.name} still sends to onboard, though {answer.by} says it was changed"
+        raise Suspend(ctx.person_wait(reason, topic="credential-url", look_again=ctx.scaled(minutes=15)))
+    removal.remember(ctx, row.kind, "led elsewhere", answer.by)
 
 
 def _end(ctx: StepContext, row: Record) -> str | None:
