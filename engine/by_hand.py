@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine import kinds
-from engine.commands import NotPossible, come_to_present, find, reopen
+from engine.commands import NotPossible, come_to_present, find, is_being_removed, reopen
 from engine.transitions import STEP_MOVES_BY_HAND, move_step, settle_onboarding
 from models.states import DONE, OnboardingState, ResourceState, StepState
 from models.tables import Resource, Step
@@ -121,6 +121,10 @@ def _settle(
     if step == catalogue.names[-1]:
         raise NotPossible(
             f"{step} is the proof itself and cannot be settled by hand: mend what it found, then `onboard retry {name}`"
+        )
+    if row.status is not O.CANCELLED and is_being_removed(connection, row.id):
+        raise NotPossible(
+            f"{name} is taken down; to leave something where it is: `onboard teardown {name} --keep WHAT`"
         )
     if row.status in {O.CANCELLED, O.TEARING_DOWN, O.REMOVED}:
         raise NotPossible(f"{name} is {row.status.value.replace('_', ' ')}; take it up first: `onboard retry {name}`")

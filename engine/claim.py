@@ -41,6 +41,7 @@ class Lease:
     step: str
     attempt: int
     failures: int
+    is_removal: bool = False
 
 
 def claim_step(
@@ -65,12 +66,12 @@ def claim_step(
     ):
         return None
     row = connection.execute(
-        select(Step.c.id, Step.c.attempt, Step.c.failures).where(
+        select(Step.c.id, Step.c.attempt, Step.c.failures, Step.c.is_removal).where(
             Step.c.onboarding_id == onboarding_id, Step.c.name == name
         )
     ).one()
     connection.execute(insert(Attempt).values(step_id=row.id, number=row.attempt, worker=worker, started_at=at))
-    return Lease(onboarding_id, row.id, name, row.attempt, row.failures)
+    return Lease(onboarding_id, row.id, name, row.attempt, row.failures, row.is_removal)
 
 
 def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: float) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from engine import checklist, operator_tasks
 from engine.claim import hold
@@ -64,6 +64,13 @@ class Workshop:
     """Set when this process shall end: no step begins another call."""
 
 
+def _history(known: Row[Any] | None, external_id: str) -> dict[str, Any]:
+    """How the same object was before we changed it (``engine.removal``): whatever else is recorded of it, that stays."""
+    if known is None or known.external_id != external_id:
+        return {}
+    return {key: known.details[key] for key in ("before", "added") if key in known.details}
+
+
 class StepContext(Memory):
     """One run of one step."""
 
@@ -98,9 +105,10 @@ class StepContext(Memory):
             work(connection)
 
     def log(self, kind: str, text: str) -> None:
-        self.write(lambda connection: self._append(connection, kind, text))
+        self.write(lambda connection: self.append(connection, kind, text))
 
-    def _append(self, connection: Connection, kind: str, text: str) -> None:
+    def append(self, connection: Connection, kind: str, text: str) -> None:
+        """Log within a transaction of :meth:`write`."""
         append_event(connection, self.lease.onboarding_id, kind, text, at=self.now(), step=self.lease.step)
 
     # -- secrets ------------------------------------------------------------------------------------------------
@@ -152,9 +160,7 @@ class StepContext(Memory):
                 "seen_at": None,
             }
             upsert(connection, Resource, key={"onboarding_id": self.lease.onboarding_id, "kind": kind}, values=values)
-            self._append(
-                connection, "resource:intended", f"about to create {kind.replace('_', ' ')} {name} at {vendor}"
-            )
+            self.append(connection, "resource:intended", f"about to create {kind.replace('_', ' ')} {name} at {vendor}")
 
         self.write(work)
 
@@ -180,14 +186,14 @@ class StepContext(Memory):
                 "step": self.lease.step,
                 "state": ResourceState.PRESENT,
                 "external_id": external_id,
-                "details": dict(details or {}),
+                "details": {**_history(known, external_id), **(details or {})},
                 "seen_at": self.now(),
             }
             if is_news:
                 values |= {"provenance": provenance, "declared_by": declared_by, "present_at": self.now()}
                 values |= {"intended_at": known.intended_at if known else self.now()}
                 text = f"{provenance} {kind.replace('_', ' ')} {name} ({external_id}) at {vendor}"
-                self._append(connection, f"resource:{provenance}", text)
+                self.append(connection, f"resource:{provenance}", text)
             key = {"onboarding_id": self.lease.onboarding_id, "kind": kind}
             if is_news:
                 upsert(connection, Resource, key=key, values=values)

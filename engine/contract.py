@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.context import StepContext
     from engine.desired import OwnedObject
     from engine.memory import View
+    from engine.removal import Choice, Removal
     from models.spec.onboarding import MmsSpec, RcsSpec, SmsSpec
 
     AnySpec = RcsSpec | SmsSpec | MmsSpec
@@ -109,6 +110,12 @@ class StepDefinition(Protocol):
     def act(self, ctx: StepContext) -> Outcome:
         """Observe, then find, adopt or create until the goal holds. Safe to repeat from the top at any time."""
 
+    def removals(self, ctx: StepContext, choice: Choice) -> list[Removal]:
+        """What :meth:`undo` would do about each object, in its order. Reads only."""
+
+    def undo(self, ctx: StepContext) -> Outcome:
+        """Take away what the step made and put back what it changed. Safe to repeat from the top at any time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -133,5 +140,7 @@ class Catalogue:
     def names(self) -> list[str]:
         return [step.name for step in self.steps]
 
-    def from_step(self, name: str) -> Sequence[StepDefinition]:
-        return self.steps[self.names.index(name) :]
+    def from_step(self, name: str, *, is_removal: bool = False) -> Sequence[StepDefinition]:
+        """The step and what follows it: a removal goes from the last step to the first."""
+        place = self.names.index(name)
+        return self.steps[place::-1] if is_removal else self.steps[place:]

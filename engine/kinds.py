@@ -18,3 +18,13 @@ AUTH_TOKEN = "twilio.auth_token"  # noqa: S105
 # While one secret takes another's place, the one that it follows is still believed.
 FORMER_AUTH_TOKEN = "twilio.auth_token.former"  # noqa: S105
 FORMER_BRIDGE_TOKEN = "bridge.token.former"  # noqa: S105
+
+# What a person may leave where it is at a teardown, as they write it. The bridge's key goes in any case.
+KEEPABLE = (
+    "messaging-service",
+    "rcs-sender",
+    "inbound-webhook",
+    "feedback-webhook",
+    "credential",
+    "channel-configuration",
+)

@@ -62,6 +62,7 @@ class CalledUp:
     onboarding_id: int
     name: str
     step: str
+    is_removal: bool
 
 
 def vendors_of(step: str) -> tuple[str, ...]:
@@ -295,7 +296,7 @@ def _call(
     place = func.row_number().over(partition_by=Onboarding.c.brand, order_by=nearest_first)
     turn = place + func.coalesce(at_it.c.share, 0)
     queue = (
-        select(Step.c.id, Step.c.onboarding_id, Step.c.name.label("step"), Onboarding.c.name)
+        select(Step.c.id, Step.c.onboarding_id, Step.c.name.label("step"), Step.c.is_removal, Onboarding.c.name)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
         .outerjoin(at_it, at_it.c.brand == Onboarding.c.brand)
         .where(_is_held(), ~_is_called(at), Step.c.held_by == vendor, ACCOUNT[vendor] == account)
@@ -306,7 +307,7 @@ def _call(
     due_at = at + timedelta(seconds=grace_seconds)
     called = update(Step).where(Step.c.id.in_([row.id for row in rows]), Step.c.state.in_(list(WAKEABLE)))
     ids = set(connection.execute(called.values(not_before=None, due_at=due_at).returning(Step.c.id)).scalars())
-    return [CalledUp(row.onboarding_id, row.name, row.step) for row in rows if row.id in ids]
+    return [CalledUp(row.onboarding_id, row.name, row.step, row.is_removal) for row in rows if row.id in ids]
 
 
 def anybody_waits(shop: Workshop) -> bool:

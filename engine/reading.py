@@ -151,4 +151,4 @@ def _decode(name: str, value: Any) -> Any:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if name in JSON and isinstance(value, str):
         return json.loads(value)
-    return bool(value) if name == "sends_message" else value
+    return bool(value) if name in {"sends_message", "is_removal"} else value

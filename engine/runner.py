@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from engine.contract import StepDefinition
     from providers.errors import OnboardingError
 
 log = logging.getLogger(__name__)
@@ -107,9 +108,7 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
     """Run the step; every way it can end becomes a value."""
     try:
         ctx = StepContext(shop, lease)
-        step = shop.catalogue.by_name[lease.step]
-        skip = step.skip_reason(ctx.spec)
-        return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
+        return _work(ctx, shop.catalogue.by_name[lease.step])
     except Suspend as suspension:
         return suspension.outcome
     except Retryable as error:
@@ -137,6 +136,13 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
         return Failed(
             f"internal error ({type(error).__name__}) in {lease.step}; see the worker's log, then `onboard retry`"
         )
+
+
+def _work(ctx: StepContext, step: StepDefinition) -> Outcome:
+    if ctx.lease.is_removal:
+        return step.undo(ctx)
+    skip = step.skip_reason(ctx.spec)
+    return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
 
 
 def _record(connection: Connection, shop: Workshop, lease: Lease, outcome: Outcome | _Again) -> Next:
@@ -262,7 +268,8 @@ def _open_next(connection: Connection, shop: Workshop, lease: Lease, now: dateti
         connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == lease.onboarding_id)).all()
     )
     # An update re-runs single steps, so what follows may be done already.
-    following = [step.name for step in shop.catalogue.from_step(lease.step) if states[step.name] not in DONE]
+    behind = shop.catalogue.from_step(lease.step, is_removal=lease.is_removal)
+    following = [step.name for step in behind if states[step.name] not in DONE]
     if following:
         move_step(
             connection,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from engine.commands import NotPossible, come_to_present, find, reopen
+from engine.commands import NotPossible, come_to_present, find, is_being_removed, reopen
 from engine.digest import digest
 from engine.kinds import AUTH_TOKEN, FORMER_AUTH_TOKEN
 from engine.transitions import append_event
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
     from engine.contract import AnySpec, Catalogue
     from engine.vault import Vault
+
+
+# The column's.
+LONGEST_NAME = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,16 @@ def start(
     row = connection.execute(
         select(Onboarding).where(Onboarding.c.name == spec.name).with_for_update(key_share=True)
     ).one_or_none()
+    if row is not None and row.status is OnboardingState.REMOVED:
+        archive(connection, row, at=at)
+        row = None
     if row is None:
         return _create(connection, catalogue, vault, spec, secret_values, at=at, grace_seconds=grace_seconds)
     changed_secrets = [name for name, value in secret_values.items() if vault.read(connection, row.id, name) != value]
     differences = spec_differences(row.spec, stored) + [f"{name}: another secret" for name in changed_secrets]
+    if row.status is OnboardingState.TEARING_DOWN and not is_update:
+        msg = f"{spec.name} is being taken down; once it is removed, this begins anew. To build it up again instead: "
+        raise NotPossible(msg + f"`onboard cancel {spec.name}`, then `onboard retry {spec.name}`")
     if not differences and not drifted:
         return Started(spec.name, "unchanged")
     refuse_other_identity(spec.name, row.spec, stored)
@@ -78,12 +88,18 @@ def start(
         return Started(spec.name, "differs", differences)
     if row.status is OnboardingState.CANCELLED:
         raise NotPossible(f"{spec.name} is cancelled; take it up again first: `onboard retry {spec.name}`")
+    if is_being_removed(connection, row.id):
+        if len(differences) > len(changed_secrets):
+            raise NotPossible(f"{spec.name} is being taken down: only its secrets can still change")
+        _write_secrets(connection, vault, row.id, secret_values, changed_secrets, at=at)
+        wakeups = (
+            []
+            if row.status is OnboardingState.PAUSED
+            else reopen(connection, catalogue, row, set(), at=at, grace_seconds=grace_seconds)
+        )
+        return Started(spec.name, "updated", differences, [wakeup.step for wakeup in wakeups], wakeups)
     come_to_present(connection, catalogue, row, at=at)
-    for name in changed_secrets:
-        if name == AUTH_TOKEN:
-            # Until Twilio signs with the new one, callbacks come with the old one.
-            vault.move(connection, row.id, AUTH_TOKEN, FORMER_AUTH_TOKEN, at=at)
-        vault.write(connection, row.id, name, secret_values[name], at=at)
+    _write_secrets(connection, vault, row.id, secret_values, changed_secrets, at=at)
     reruns, wakeups = _apply_update(
         connection,
         catalogue,
@@ -109,11 +125,13 @@ def mend(
     """Run steps again whose objects are otherwise than declared, and then the proof.
 
     :raises engine.commands.UnknownOnboarding: there is none of this name.
-    :raises NotPossible: it is cancelled.
+    :raises NotPossible: it is cancelled, or being taken down.
     """
     row = find(connection, name)
     if row.status is OnboardingState.CANCELLED:
         raise NotPossible(f"{name} is cancelled; take it up again first: `onboard retry {name}`")
+    if is_being_removed(connection, row.id):
+        raise NotPossible(f"{name} is being taken down: nothing is mended there")
     spec = spec_from_json(row.spec)
     return _apply_update(connection, catalogue, row, spec, set(), drifted=steps, at=at, grace_seconds=grace_seconds)[1]
 
@@ -124,6 +142,31 @@ def refuse_other_identity(name: str, old: Mapping[str, Any], new: Mapping[str, A
     changed = [word for word, was, is_now in zip(words, _identity(old), _identity(new), strict=True) if was != is_now]
     if changed:
         raise NotPossible(f"{name}: {' and '.join(changed)} cannot change; start a new onboarding under another name")
+
+
+def _write_secrets(
+    connection: Connection,
+    vault: Vault,
+    onboarding_id: int,
+    values: Mapping[str, str],
+    names: Iterable[str],
+    *,
+    at: datetime,
+) -> None:
+    for name in names:
+        if name == AUTH_TOKEN:
+            # Until Twilio signs with the new one, callbacks come with the old one.
+            vault.move(connection, onboarding_id, AUTH_TOKEN, FORMER_AUTH_TOKEN, at=at)
+        vault.write(connection, onboarding_id, name, values[name], at=at)
+
+
+def archive(connection: Connection, row: Row[Any], *, at: datetime) -> None:
+    """Free the name of a removed onboarding: its history, evidence and messages stay, as ``NAME~ID``."""
+    ending = f"~{row.id}"
+    name = row.name[: LONGEST_NAME - len(ending)] + ending
+    text = f"{row.name} is started anew; this is its history from now on, as {name}"
+    append_event(connection, row.id, "onboarding:archived", text, at=at)
+    connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(name=name))
 
 
 def _identity(stored: Mapping[str, Any]) -> tuple[Any, ...]:

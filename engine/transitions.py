@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
-from models.states import DONE, UNDER_WAY, OnboardingState, StepState
-from models.tables import Event, Onboarding, Step
+from models.states import DONE, UNDER_WAY, ForwardState, OnboardingState, StepState
+from models.tables import Event, Onboarding, Secret, Step, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -68,8 +68,10 @@ ONBOARDING_MOVES: dict[OnboardingState, frozenset[OnboardingState]] = {
     O.DEGRADED: frozenset({O.ACTIVE, O.RUNNING, O.WAITING, O.PAUSED, O.CANCELLED, O.TEARING_DOWN}),
     O.FAILED: frozenset({O.RUNNING, O.WAITING, O.CANCELLED, O.TEARING_DOWN}),
     O.CANCELLED: frozenset({O.RUNNING, O.TEARING_DOWN}),
-    O.TEARING_DOWN: frozenset({O.REMOVED, O.FAILED}),
-    O.REMOVED: frozenset({O.RUNNING}),
+    # A removal that failed stays tearing_down: failed would mean that a retry builds it up.
+    O.TEARING_DOWN: frozenset({O.REMOVED, O.PAUSED, O.CANCELLED}),
+    # Another onboarding may take the name; this one is history.
+    O.REMOVED: frozenset(),
 }
 
 
@@ -189,7 +191,7 @@ def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetim
     row = connection.execute(
         select(Onboarding.c.status, Onboarding.c.activated_at).where(Onboarding.c.id == onboarding_id)
     ).one()
-    if row.status in {O.PAUSED, O.CANCELLED, O.TEARING_DOWN, O.REMOVED}:
+    if row.status in {O.PAUSED, O.CANCELLED, O.REMOVED}:
         return
     steps = connection.execute(
         select(Step.c.name, Step.c.state, Step.c.reason, Step.c.waiting_topic)
@@ -197,6 +199,9 @@ def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetim
         .order_by(Step.c.position)
     ).all()
     states = {step.name: step.state for step in steps}
+    if row.status is O.TEARING_DOWN:
+        _settle_removal(connection, onboarding_id, steps, at=at)
+        return
     is_looking = any(step.waiting_topic for step in steps)
     target = derive_status(states, is_looking=is_looking, was_active=row.activated_at is not None)
     reason = next((step.reason for step in steps if step.state not in DONE and step.reason), None)
@@ -204,6 +209,20 @@ def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetim
         # Degraded stays until a check has passed, not only begun.
         return
     move_onboarding(connection, onboarding_id, row.status, target, at=at, reason=reason)
+
+
+def _settle_removal(connection: Connection, onboarding_id: int, steps: Sequence[Any], *, at: datetime) -> None:
+    """Removed once every step has taken away what it made; its addresses and secrets end with it."""
+    reason = next((step.reason for step in reversed(steps) if step.state not in DONE and step.reason), None)
+    target = O.REMOVED if all(step.state in DONE for step in steps) else O.TEARING_DOWN
+    if move_onboarding(connection, onboarding_id, O.TEARING_DOWN, target, at=at, reason=reason) and target is O.REMOVED:
+        connection.execute(delete(Secret).where(Secret.c.onboarding_id == onboarding_id))
+        on_their_way = (
+            WebhookEvent.c.onboarding_id == onboarding_id,
+            WebhookEvent.c.forward_state.in_([ForwardState.ARRIVED, ForwardState.PENDING]),
+        )
+        values = {"forward_state": ForwardState.PARKED, "forward_due_at": None, "forward_error": "it was taken down"}
+        connection.execute(update(WebhookEvent).where(*on_their_way).values(**values))
 
 
 def move_onboarding(

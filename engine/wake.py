@@ -33,6 +33,7 @@ class WakeUp:
     onboarding_id: int
     name: str
     step: str
+    is_removal: bool = False
 
 
 def signal_step(connection: Connection, onboarding_id: int, step: str, *, at: datetime, grace_seconds: float) -> bool:
@@ -69,7 +70,7 @@ def _due(
     connection: Connection, states: Iterable[StepState], at: datetime, versions: Collection[int] | None
 ) -> list[Any]:
     statement = (
-        select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Onboarding.c.name)
+        select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Step.c.is_removal, Onboarding.c.name)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
         # What a vendor's limit holds back is called up (engine.limits), not woken.
         .where(Step.c.due_at <= at, Step.c.held_since.is_(None))
@@ -110,7 +111,7 @@ def tick(
             due_at=at + timedelta(seconds=grace_seconds),
         )
         if is_claimed:
-            wakeups.append(WakeUp(row.onboarding_id, row.name, row.step))
+            wakeups.append(WakeUp(row.onboarding_id, row.name, row.step, row.is_removal))
     wakeups += call_up(connection, at=at, grace_seconds=grace_seconds)
     begun = begin_due(connection, settings, at=at, grace_seconds=grace_seconds)
     return wakeups + [WakeUp(onboarding_id, name, "verification") for onboarding_id, name in begun]
@@ -119,7 +120,7 @@ def tick(
 def call_up(connection: Connection, *, at: datetime, grace_seconds: float, beside: int | None = None) -> list[WakeUp]:
     """What was held back by a vendor's limit and has room now; see :func:`engine.limits.call_up`."""
     called = limits.call_up(connection, at=at, grace_seconds=grace_seconds, beside=beside)
-    return [WakeUp(one.onboarding_id, one.name, one.step) for one in called]
+    return [WakeUp(one.onboarding_id, one.name, one.step, one.is_removal) for one in called]
 
 
 def sweep(
@@ -143,5 +144,5 @@ def sweep(
             append_event(
                 connection, row.onboarding_id, "step:woken", "woken again: its message got lost", at=at, step=row.step
             )
-            wakeups.append(WakeUp(row.onboarding_id, row.name, row.step))
+            wakeups.append(WakeUp(row.onboarding_id, row.name, row.step, row.is_removal))
     return wakeups

@@ -92,7 +92,8 @@ class Lines:
         spec = spec_from_json(row.spec)
         if not isinstance(spec, RcsSpec):
             return error(404, "not_found", f"{row.name} is no RCS channel: AJO speaks to Twilio directly for it")
-        if row.status in ENDED:
+        # Paused in the middle of its removal it is no more open than before.
+        if row.status in ENDED or row.teardown is not None:
             return error(409, "not_active", f"{row.name} is {row.status}")
         found = select(Resource.c.kind, Resource.c.external_id).where(Resource.c.onboarding_id == row.id)
         ids = dict(connection.execute(found).all())

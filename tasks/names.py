@@ -9,6 +9,13 @@ STEP_TASKS = {
     "channel": "onboard.channel",
     "verification": "onboard.verification",
 }
+UNDO_TASKS = {
+    "registration": "onboard.undo_registration",
+    "webhook": "onboard.undo_webhook",
+    "credential": "onboard.undo_credential",
+    "channel": "onboard.undo_channel",
+    "verification": "onboard.undo_verification",
+}
 TICK = "clock.tick"
 SWEEP = "clock.sweep"
 FORWARD = "inbox.forward"

@@ -33,6 +33,8 @@ Onboarding = Table(
     Column("next_verification_at", UtcDateTime),
     # The step graph that its rows were made for (engine.graph); a worker with another leaves it alone.
     Column("graph_version", Integer, nullable=False, server_default="1"),
+    # What a person chose when they had it taken down: {adopted, keep} (`engine.removal.Choice`).
+    Column("teardown", JSON),
     Index("ix_onboarding_status_name", "status", "name"),
     Index(
         "ix_onboarding_next_verification_at",

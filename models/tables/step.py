@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, false, text
 
 from models.states import StepState
 from models.tables.base import BigId, UtcDateTime, metadata, primary_key, state_type
@@ -41,6 +41,8 @@ Step = Table(
     Column("waiting_for", String(200)),
     # Who skipped it or marked it done by hand; its reason has their words. Empty once it runs again.
     Column("settled_by", String(200)),
+    # The row's state is that of taking away what the step made, last step first; all five rows say the same.
+    Column("is_removal", Boolean, default=False, server_default=false(), nullable=False),
     Column("inputs_digest", String(64), nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),

@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 20.0
 Body = TypeVar("Body", bound=BaseModel)
 
 
-async def _read(request: Request, model: type[Body]) -> Body:
+async def read_body(request: Request, model: type[Body]) -> Body:
     """The JSON body of a control call; an empty body is an empty object.
 
     :raises ProblemError: 400 that names every wrong field.
@@ -100,7 +100,7 @@ async def show_clock(request: Request) -> Response:
 
 
 async def change_clock(request: Request) -> Response:
-    change = await _read(request, models.ClockChange)
+    change = await read_body(request, models.ClockChange)
     clock = world_of(request).clock
     if change.speed is not None:
         clock.set_speed(change.speed)
@@ -110,7 +110,7 @@ async def change_clock(request: Request) -> Response:
 
 
 async def advance(request: Request) -> Response:
-    body = await _read(request, models.Advance)
+    body = await read_body(request, models.Advance)
     world = world_of(request)
     happened = await world.advance(body.duration, patience=_PATIENCE_SECONDS)
     return JSONResponse(_clock_json(world) | {"happened": happened})
@@ -119,7 +119,7 @@ async def advance(request: Request) -> Response:
 # -- what is there from the start ---------------------------------------------------------------------------------
 async def add_account(request: Request) -> Response:
     """Add an account, or change the status, type or token of one that exists, and what its numbers can do."""
-    body = await _read(request, models.NewAccount)
+    body = await read_body(request, models.NewAccount)
     world = world_of(request)
     account = world.accounts.get(body.sid)
     if account is None:
@@ -142,7 +142,7 @@ async def add_account(request: Request) -> Response:
 
 
 async def add_organization(request: Request) -> Response:
-    body = await _read(request, models.NewOrganization)
+    body = await read_body(request, models.NewOrganization)
     organization = Organization(
         organization_id=body.organization_id,
         client_id=body.client_id,
@@ -156,7 +156,7 @@ async def add_organization(request: Request) -> Response:
 
 async def add_campaign(request: Request) -> Response:
     """Play the person who makes a campaign in Journey Optimizer (there is no public API for it)."""
-    body = await _read(request, models.NewCampaign)
+    body = await read_body(request, models.NewCampaign)
     world = world_of(request)
     place = (body.organization_id or ORGANIZATION_ID, body.sandbox)
     configuration = next(
@@ -189,7 +189,7 @@ async def add_campaign(request: Request) -> Response:
 
 # -- trouble ------------------------------------------------------------------------------------------------------
 async def add_fault(request: Request) -> Response:
-    rule = world_of(request).faults.add(await _read(request, Rule))
+    rule = world_of(request).faults.add(await read_body(request, Rule))
     return JSONResponse({"id": rule.id}, 201)
 
 
@@ -203,7 +203,7 @@ async def clear_faults(request: Request) -> Response:
 
 
 # -- people and handsets ------------------------------------------------------------------------------------------
-def _sender(request: Request) -> Sender:
+def find_sender(request: Request) -> Sender:
     wanted = request.path_params["sid"]
     for sender in world_of(request).senders.values():
         if wanted in (sender.sid, sender.sender_id):
@@ -213,8 +213,8 @@ def _sender(request: Request) -> Sender:
 
 async def submit_sender(request: Request) -> Response:
     """Play the person who submits a sender in the Console."""
-    sender = _sender(request)
-    body = await _read(request, models.Submission)
+    sender = find_sender(request)
+    body = await read_body(request, models.Submission)
     if sender.status not in review.CAN_BE_SUBMITTED and not sender.is_scripted:
         raise ProblemError(409, f"The sender is {sender.status} and cannot be submitted")
     sender.is_scripted = False
@@ -222,35 +222,9 @@ async def submit_sender(request: Request) -> Response:
     return JSONResponse(sender_json(sender, ""), 202)
 
 
-async def edit_sender(request: Request) -> Response:
-    """Play the person who edits a sender in the Console; the public API changes none."""
-    sender, body = _sender(request), await _read(request, models.ConsoleEdit)
-    sender.profile = (sender.profile or {}) | body.profile
-    sender.webhook = (sender.webhook or {}) | body.webhook
-    return JSONResponse(sender_json(sender, ""))
-
-
-async def remove_sender(request: Request) -> Response:
-    """Play the person who has a sender removed (support does it; there is no public way)."""
-    sender, world = _sender(request), world_of(request)
-    del world.senders[sender.sid]
-    world.record_removal(sender.sid)
-    return Response(status_code=204)
-
-
-async def edit_configuration(request: Request) -> Response:
-    """Play the person who deactivates a channel configuration in Journey Optimizer, or activates it again."""
-    body = await _read(request, models.ConfigurationEdit)
-    item = world_of(request).ajo.get(request.path_params["id"])
-    if item is None or item.kind != "channel_configuration":
-        raise ProblemError(404, f"There is no channel configuration {request.path_params['id']}")
-    item.status = body.status
-    return JSONResponse({"id": item.id, "status": item.status})
-
-
 async def script_review(request: Request) -> Response:
     """Decide for a carrier, for all carriers of a country, or for the sender as a whole; now or later."""
-    world, sender, body = world_of(request), _sender(request), await _read(request, models.Decision)
+    world, sender, body = world_of(request), find_sender(request), await read_body(request, models.Decision)
     wrong = body.wrong_status()
     if wrong:
         raise ProblemError(400, wrong)
@@ -270,21 +244,21 @@ async def script_review(request: Request) -> Response:
 
 async def add_verdict(request: Request) -> Response:
     """Say beforehand what carriers will decide."""
-    body = await _read(request, models.NewVerdict)
+    body = await read_body(request, models.NewVerdict)
     world_of(request).verdicts.append(Verdict(**body.model_dump()))
     return JSONResponse(body.model_dump(), 201)
 
 
 async def add_tester(request: Request) -> Response:
     """Register a handset as a tester of one sender, or of all when no sender_id is given."""
-    body = await _read(request, models.NewTester)
+    body = await read_body(request, models.NewTester)
     world_of(request).testers.add((body.sender_id, body.phone_number))
     return JSONResponse(body.model_dump(), 201)
 
 
 async def send_inbound(request: Request) -> Response:
     """Let a handset write to a number or an RCS sender; answers once the webhook has been called."""
-    world, body = world_of(request), await _read(request, models.Inbound)
+    world, body = world_of(request), await read_body(request, models.Inbound)
     owner = inbound.find_owner(world, body.to)
     if owner is None:
         raise ProblemError(404, f"Nobody owns {body.to}")
@@ -318,9 +292,6 @@ ROUTES = [
     Route("/_sim/faults", list_faults),
     Route("/_sim/faults", clear_faults, methods=["DELETE"]),
     Route("/_sim/senders/{sid}/submit", submit_sender, methods=["POST"]),
-    Route("/_sim/senders/{sid}", edit_sender, methods=["PATCH"]),
-    Route("/_sim/senders/{sid}", remove_sender, methods=["DELETE"]),
-    Route("/_sim/configurations/{id}", edit_configuration, methods=["PATCH"]),
     Route("/_sim/senders/{sid}/review", script_review, methods=["POST"]),
     Route("/_sim/verdicts", add_verdict, methods=["POST"]),
     Route("/_sim/testers", add_tester, methods=["POST"]),

@@ -11,6 +11,7 @@ from engine.contract import Done, Finding, Outcome, Wait
 from engine.desired import Means, OwnedField, Presence, findings
 from tasks.steps import ajo_objects
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal.steps import ChannelRemoval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,7 @@ READ_ONLY = (
 )
 
 
-class Channel:
+class Channel(ChannelRemoval):
     name = "channel"
     owns = (kinds.CHANNEL_CONFIGURATION,)
 

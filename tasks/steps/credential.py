@@ -16,6 +16,7 @@ from providers.ajo.templates import OUTBOUND_TEMPLATE
 from providers.errors import Misconfigured
 from tasks.steps import ajo_objects, api_key, rotating
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal.steps import CredentialRemoval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,7 @@ SECRETS_OF_AUTH = ("token", "password", "client_secret")
 INSTRUCTIONS = ("Create API credentials with the values below and submit them.",)
 
 
-class Credential:
+class Credential(CredentialRemoval):
     name = "credential"
     owns = (kinds.API_KEY, kinds.CREDENTIAL)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from engine import kinds
 from engine.contract import Failed, Suspend
 from engine.desired import OwnedField, OwnedObject, changes, presence_of, subject_of
+from engine.removal import remember_added
+from models.spec.onboarding import RcsSpec
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 
@@ -25,15 +27,24 @@ def marked_name(ctx: View) -> str:
     return f"{ctx.spec.twilio.messaging_service.friendly_name} [{ctx.mark}]"
 
 
+def adopted_sid(ctx: View) -> str | None:
+    """Of the service that the spec names, or that ``onboard adopt`` found by this very name; None where it is ours."""
+    declared = ctx.spec.twilio.messaging_service
+    known = ctx.resource(KIND)
+    if declared.sid is None and known is not None and known.provenance is Provenance.ADOPTED:
+        return known.external_id if known.name == declared.friendly_name else None
+    return declared.sid
+
+
 def is_ours(ctx: View) -> bool:
     """Whether its name and its whole pool are ours to say; of an adopted one only what the spec puts into it."""
-    return ctx.spec.twilio.messaging_service.sid is None
+    return adopted_sid(ctx) is None
 
 
 def find(ctx: View) -> Service | None:
     """The declared service; or ours, also when somebody took our mark out of its name."""
     twilio = ctx.vendors.twilio
-    sid = ctx.spec.twilio.messaging_service.sid
+    sid = adopted_sid(ctx)
     known = ctx.resource(KIND)
     if sid is None and known is not None and known.provenance is Provenance.CREATED:
         sid = known.external_id
@@ -66,7 +77,7 @@ def desired(ctx: View, service: Service | None, senders: Sequence[str] | None) -
 def _owned(
     ctx: View, service: Service | None, fields: Iterable[OwnedField], *, is_recorded: bool, is_part: bool = False
 ) -> OwnedObject:
-    name = marked_name(ctx) if is_ours(ctx) else ctx.spec.twilio.messaging_service.sid
+    name = marked_name(ctx) if is_ours(ctx) else adopted_sid(ctx)
     cure = "" if is_ours(ctx) else "correct `twilio.messaging_service.sid`, then `onboard update FILE`"
     return OwnedObject(
         kind=KIND,
@@ -112,7 +123,7 @@ def ensure(ctx: StepContext) -> str:
     """The SID of the declared service, or of ours, created if need be."""
     service = find(ctx)
     if service is None and not is_ours(ctx):
-        sid = ctx.spec.twilio.messaging_service.sid
+        sid = adopted_sid(ctx)
         reason = f"no messaging service {sid} in account {ctx.spec.twilio.account_sid}: correct `twilio.messaging_service.sid`"
         raise Suspend(Failed(f"{reason}, then `onboard start FILE --update`"))
     name = marked_name(ctx)
@@ -156,6 +167,7 @@ def ensure_numbers(ctx: StepContext, service_sid: str, sids: dict[str, str]) -> 
     pool = twilio.list_service_numbers(service_sid)
     for field in changes(part(ctx, None, [numbers_field(ctx, pool)]), ctx.accepted):
         for phone in set(field.wanted) - set(field.actual):
+            remember_added(ctx, KIND, sids[phone], phone)
             twilio.add_service_number(service_sid, sids[phone])
         for number in pool:
             if number.phone_number in set(field.actual) - set(field.wanted):
@@ -168,6 +180,7 @@ def ensure_senders(ctx: StepContext, service_sid: str, senders: Sequence[str]) -
     pool = twilio.list_channel_senders(service_sid)
     for field in changes(part(ctx, None, [senders_field(ctx, senders, pool)]), ctx.accepted):
         for sid in set(field.wanted) - set(field.actual):
+            remember_added(ctx, KIND, sid, ctx.spec.rcs.sender_id if isinstance(ctx.spec, RcsSpec) else sid)
             twilio.add_channel_sender(service_sid, sid)
         for sid in set(field.actual) - set(field.wanted):
             twilio.remove_channel_sender(service_sid, sid)

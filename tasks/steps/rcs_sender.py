@@ -14,6 +14,7 @@ from engine.matrix import is_known
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 from tasks.steps import review
+from tasks.steps.removal import sender as sender_removal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,6 +174,8 @@ def ensure_launched(ctx: StepContext, spec: RcsSpec) -> None:
             "countries": {country.country: country.status for country in sender.countries},
         },
     )
+    if not is_ours:
+        sender_removal.remember(ctx, sender)
     _record_checklist(ctx, spec, sender)
     _follow_review(ctx, spec, sender, reviews.record_statuses(ctx, sender))
 

@@ -9,6 +9,7 @@ from engine.contract import Done, Finding, Outcome
 from engine.desired import findings
 from models.spec.onboarding import RcsSpec
 from tasks.steps import account, messaging_service, rcs_sender
+from tasks.steps.removal.steps import RegistrationRemoval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from engine.memory import View
 
 
-class Registration:
+class Registration(RegistrationRemoval):
     name = "registration"
     owns = (kinds.MESSAGING_SERVICE, kinds.RCS_SENDER)
 

@@ -9,6 +9,7 @@ from engine.contract import Done, Failed, Finding, Outcome, Wait
 from models.spec.onboarding import RcsSpec
 from providers.errors import NeedsPerson, Refused
 from tasks.steps.delivery import prove_delivery
+from tasks.steps.removal.steps import VerificationRemoval
 from tasks.steps.rotating import revoke_former
 from tasks.steps.round_trip import note_without_proof, prove_round_trip
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from engine.verifications import Record
 
 
-class Verification:
+class Verification(VerificationRemoval):
     name = "verification"
     owns = ()
 

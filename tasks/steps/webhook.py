@@ -18,6 +18,8 @@ from providers.errors import NeedsPerson
 from providers.twilio.probe import post_callback
 from tasks.steps import ajo_objects, messaging_service, rcs_sender
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal import service as service_removal
+from tasks.steps.removal.steps import WebhookRemoval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +38,7 @@ INSTRUCTIONS = (
 )
 
 
-class Webhook:
+class Webhook(WebhookRemoval):
     name = "webhook"
     owns = (kinds.INBOUND_WEBHOOK, kinds.FEEDBACK_WEBHOOK)
 
@@ -66,6 +68,7 @@ class Webhook:
         sid = ctx.external_id(kinds.MESSAGING_SERVICE)
         differing = changes(service_part(ctx, ctx.vendors.twilio.fetch_service(sid)), ctx.accepted)
         if differing:
+            service_removal.remember(ctx)
             ctx.vendors.twilio.update_service(sid, **_service_change(ctx, differing))
         _require_sender_urls(ctx, ctx.spec)
         for wanted in wanted_webhooks(ctx):

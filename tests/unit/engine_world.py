@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from engine import by_hand, commands, operator_commands, wake
+from engine import by_hand, commands, operator_commands, teardown, wake
 from engine.claim import Lease, claim_step
 from engine.context import Workshop
 from engine.contract import Catalogue, Done
@@ -51,7 +51,16 @@ class ScriptedStep:
 
     def act(self, ctx: Any) -> Any:
         self.runs += 1
-        answer = self.script[self.name].pop(0) if self.script[self.name] else Done()
+        return self.next_of(self.name, ctx)
+
+    def removals(self, ctx: Any, choice: Any) -> list[Any]:
+        return []
+
+    def undo(self, ctx: Any) -> Any:
+        return self.next_of(f"undo {self.name}", ctx)
+
+    def next_of(self, key: str, ctx: Any) -> Any:
+        answer = self.script[key].pop(0) if self.script[key] else Done()
         answer = answer(ctx) if callable(answer) and not isinstance(answer, type) else answer
         if isinstance(answer, BaseException):
             raise answer
@@ -174,7 +183,7 @@ class EngineWorld:
 
     def command(self, verb: str, *args: Any, name: str = "acme", **options: Any) -> Any:
         """Run the command of ``engine.commands``, ``by_hand`` or ``operator_commands`` with what each takes filled in."""
-        homes = (commands, by_hand, operator_commands)
+        homes = (commands, by_hand, operator_commands, teardown)
         function = next(getattr(home, verb) for home in homes if hasattr(home, verb))
         known = {"at": self.time, "grace_seconds": 60, "actor": "jo@desk", "vault": self.vault, "exhibits": ()}
         takes = inspect.signature(function).parameters

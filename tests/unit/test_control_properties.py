@@ -19,6 +19,7 @@ from engine.contract import Done, Failed, Wait
 from engine.explain import explain
 from engine.queries import find_onboardings
 from engine.reading import EngineSource
+from engine.removal import Choice
 from engine.runner import _Again, _record
 from engine.transitions import ONBOARDING_MOVES, STEP_MOVES, STEP_MOVES_BY_HAND, derive_status
 from models.states import DONE, HELD, UNDER_WAY, OnboardingState, StepState
@@ -67,6 +68,10 @@ class Control(RuleBasedStateMachine):
     @rule(step=steps)
     def retry_from(self, step: str) -> None:
         self.ask("retry", from_step=step)
+
+    @rule()
+    def take_down(self) -> None:
+        self.ask("begin", Choice())
 
     @rule(step=steps)
     def skip(self, step: str) -> None:
@@ -136,7 +141,9 @@ class Control(RuleBasedStateMachine):
         assert self.path == {"": onboarding.status, **states}
         assert sum(state in UNDER_WAY for state in states.values()) <= 1
         assert all(row.state in DONE for row in rows if row.settled_by)
-        if onboarding.status in HELD:
+        assert len({row.is_removal for row in rows}) == 1
+        assert onboarding.status is not O.TEARING_DOWN or rows[0].is_removal
+        if onboarding.status in {*HELD, O.TEARING_DOWN}:
             return
         is_looking, was_active = any(row.waiting_topic for row in rows), onboarding.activated_at is not None
         derived = derive_status(states, is_looking=is_looking, was_active=was_active)
