@@ -110,8 +110,8 @@ def test_every_difference_is_named_and_a_retry_mends_what_it_can(house):
     adopted = take_over(house, make_spec("sms", ajo=spec_data("sms")["ajo"] | {"channel_configuration": configuration}))
     assert adopted.status is OnboardingState.DEGRADED
     assert [finding["problem"] for finding in adopted.findings] == [
-        f"is not in the pool of messaging service {service.sid}",
-        "message_type is 'transactional', wanted 'marketing'",
+        "numbers is (none), wanted +14155550101",
+        "message_type is transactional, wanted marketing",
     ]
     assert writes(house) == before
     house.command("retry", "acme")
@@ -134,8 +134,8 @@ def test_an_rcs_channel_on_another_relay_is_taken_over_with_what_leads_elsewhere
         "AJO inbound webhook acme inbound does not exist",
         "AJO feedback webhook acme feedback does not exist",
         "AJO credential acme credential sends to https://relay.example.com/send, not to the gateway",
-        "callback_url is https://relay.example.com/in, not",
-        "inbound_request_url is None, not",
+        "callback_url is https://relay.example.com/in, wanted",
+        "inbound_request_url is (none), wanted",
     ):
         assert words in said
     assert writes(house) == before

@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 import cli.waking
-import settings as settings_module
 from cli.exits import run
 from cli.main import cli as command_line
 from engine import kinds
 from engine.desired import Means
+from settings import Settings, get_settings
 from tasks.steps import account
 from tests.factories import spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET, House
@@ -84,8 +84,9 @@ def desks(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_TWILIO_AUTH_TOKEN", AUTH_TOKEN)
         patch.setenv("TEST_AJO_CLIENT_SECRET", CLIENT_SECRET)
-        patch.setattr(settings_module, "get_settings", lambda: house.settings)
-        patch.setattr("cli.state.get_settings", lambda: house.settings)
+        # Not the function itself: modules that are imported meanwhile would keep the other one.
+        patch.setattr(Settings, "from_environment", lambda: house.settings)
+        get_settings.cache_clear()
         patch.setattr("engine.vault.load_keys", lambda _settings: [house.key])
         patch.setattr(cli.waking, "send", len)
         built = {channel: Desk(house, folder, channel) for channel in ("rcs", "sms")}
@@ -93,6 +94,7 @@ def desks(tmp_path_factory):
             desk.onboard("start", desk.file)
         house.run_until(lambda: all(desk.is_settled() for desk in built.values()), what="both are active")
         yield built
+    get_settings.cache_clear()
     house.close()
     simulator.stop()
 
