@@ -16,17 +16,19 @@ from sqlalchemy import and_, case, func, select, text, update
 from engine.claim import is_due
 from engine.transitions import append_event, lock_onboarding
 from engine.upsert import insert_all_new
-from models.db import reader
 from models.states import HELD, StepState
 from models.tables import Attempt, Onboarding, Step, VendorLimit
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
 
     from engine.context import Workshop
     from settings import Settings
+
+    Versions = Collection[int] | None
 
 TWILIO, ADOBE = "Twilio", "Adobe"
 # The order in which their rows are locked, by everybody.
@@ -53,16 +55,6 @@ class NoRoom:
     vendor: str
     until: datetime
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class CalledUp:
-    """A step that was held back and may begin."""
-
-    onboarding_id: int
-    name: str
-    step: str
-    is_removal: bool
 
 
 def vendors_of(step: str) -> tuple[str, ...]:
@@ -95,7 +87,7 @@ def room_of(limit: Any, at: datetime) -> int:
     return min(int(limit.ceiling), int(limit.room) + grown)
 
 
-def _at(vendor: str, account: str) -> Any:
+def at_account(vendor: str, account: str) -> Any:
     """The condition that a step counts for this account."""
     others = [step for step, only in ONLY.items() if only != vendor]
     return and_(ACCOUNT[vendor] == account, Step.c.name.not_in(others))
@@ -127,33 +119,43 @@ class Use:
 
 
 def use_of(
-    connection: Connection, vendor: str, account: str, *, at: datetime, worker: str = "", but: int | None = None
+    connection: Connection,
+    vendor: str,
+    account: str,
+    *,
+    at: datetime,
+    versions: Versions = None,
+    worker: str = "",
+    but: int | None = None,
 ) -> Use:
-    """:param but: a step that is not counted among those that wait."""
+    """:param versions: those that wait are counted only if they run on these step graphs; others nobody here goes on with.
+
+    :param but: a step that is not counted among those that wait.
+    """
     running = (
         select(func.count(), func.coalesce(func.sum(case((Attempt.c.worker == worker, 1), else_=0)), 0))
         .select_from(Step)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
         .join(Attempt, and_(Attempt.c.step_id == Step.c.id, Attempt.c.number == Step.c.attempt))
-        .where(RUNNING, Step.c.due_at > at, _at(vendor, account))
+        .where(RUNNING, Step.c.due_at > at, at_account(vendor, account))
     )
     in_flight, of_worker = connection.execute(running).one()
-    is_called = _is_called(at)
     held = (
-        select(func.coalesce(func.sum(case((is_called, 1), else_=0)), 0), func.count())
+        select(func.coalesce(func.sum(case((is_called(at), 1), else_=0)), 0), func.count())
         .select_from(Step)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .where(_is_held(), Step.c.held_by == vendor, ACCOUNT[vendor] == account, Step.c.id != (but or 0))
+        .where(is_held(versions), Step.c.held_by == vendor, ACCOUNT[vendor] == account, Step.c.id != (but or 0))
     )
     called, waiting = connection.execute(held).one()
     return Use(int(in_flight), int(of_worker), int(called), int(waiting) - int(called))
 
 
-def _is_held() -> Any:
-    return and_(Step.c.held_since.isnot(None), Step.c.state.in_(list(WAKEABLE)), Onboarding.c.status.not_in(list(HELD)))
+def is_held(versions: Versions) -> Any:
+    held = and_(Step.c.held_since.isnot(None), Step.c.state.in_(list(WAKEABLE)), Onboarding.c.status.not_in(list(HELD)))
+    return held if versions is None else and_(held, Onboarding.c.graph_version.in_(list(versions)))
 
 
-def _is_called(at: datetime) -> Any:
+def is_called(at: datetime) -> Any:
     """Called up, and its message not lost yet."""
     return and_(Step.c.not_before.is_(None), Step.c.due_at > at)
 
@@ -197,7 +199,8 @@ def _refusal(connection: Connection, shop: Workshop, step: Row[Any], limit: Row[
     if limit.cooldown_until is not None and limit.cooldown_until > at:
         reason = pause_sentence(limit.vendor, limit.account, limit.reason, limit.cooldown_until)
         return NoRoom(limit.vendor, limit.cooldown_until, reason)
-    use = use_of(connection, limit.vendor, limit.account, at=at, worker=shop.worker, but=step.id)
+    known = shop.catalogue.known
+    use = use_of(connection, limit.vendor, limit.account, at=at, versions=known, worker=shop.worker, but=step.id)
     room = room_of(limit, at)
     # Who was called up has its place; whoever comes anew stands behind all that wait.
     has_place = step.held_since is not None and step.held_by == limit.vendor and step.not_before is None
@@ -247,70 +250,3 @@ def _count_held(connection: Connection, limit: Row[Any], at: datetime) -> None:
     values = {"held": 1, "held_from": at} if is_stale else {"held": VendorLimit.c.held + 1}
     mine = (VendorLimit.c.vendor == limit.vendor) & (VendorLimit.c.account == limit.account)
     connection.execute(update(VendorLimit).where(mine).values(**values))
-
-
-def call_up(connection: Connection, *, at: datetime, grace_seconds: float, beside: int | None = None) -> list[CalledUp]:
-    """Give the room that there is to steps that wait for it; their messages must be sent after the commit.
-
-    :param beside: only at the accounts of this onboarding, which has just left room for one.
-    """
-    waiting = (
-        select(Step.c.held_by, *ACCOUNT.values())
-        .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .where(_is_held())
-        .distinct()
-    )
-    keys = {(row.held_by, getattr(row, ACCOUNT[row.held_by].name)) for row in connection.execute(waiting).all()}
-    if beside is not None:
-        left = connection.execute(select(*ACCOUNT.values()).where(Onboarding.c.id == beside)).one()
-        keys &= {(vendor, getattr(left, column.name)) for vendor, column in ACCOUNT.items()}
-    found: list[CalledUp] = []
-    for vendor, account in sorted(keys):
-        mine = (VendorLimit.c.vendor == vendor) & (VendorLimit.c.account == account)
-        row = connection.execute(select(VendorLimit).where(mine).with_for_update()).one_or_none()
-        if row is None or (row.cooldown_until is not None and row.cooldown_until > at):
-            continue
-        use = use_of(connection, vendor, account, at=at)
-        free = room_of(row, at) - use.in_flight - use.called
-        if beside is not None:
-            # A worker that keeps threads for other accounts would only turn the others away again.
-            free = min(free, 1)
-        if free > 0 and use.waiting:
-            found += _call(connection, vendor, account, free, at=at, grace_seconds=grace_seconds)
-    return found
-
-
-def _call(
-    connection: Connection, vendor: str, account: str, most: int, *, at: datetime, grace_seconds: float
-) -> list[CalledUp]:
-    """Brands take turns: who has the fewest steps there goes first. Within a brand, what is nearest to its end does."""
-    at_it = (
-        select(Onboarding.c.brand, func.count().label("share"))
-        .select_from(Step)
-        .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .where(RUNNING, Step.c.due_at > at, _at(vendor, account))
-        .group_by(Onboarding.c.brand)
-        .subquery()
-    )
-    nearest_first = (Step.c.position.desc(), Step.c.held_since, Step.c.id)
-    place = func.row_number().over(partition_by=Onboarding.c.brand, order_by=nearest_first)
-    turn = place + func.coalesce(at_it.c.share, 0)
-    queue = (
-        select(Step.c.id, Step.c.onboarding_id, Step.c.name.label("step"), Step.c.is_removal, Onboarding.c.name)
-        .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .outerjoin(at_it, at_it.c.brand == Onboarding.c.brand)
-        .where(_is_held(), ~_is_called(at), Step.c.held_by == vendor, ACCOUNT[vendor] == account)
-        .order_by(turn, Step.c.held_since)
-        .limit(most)
-    )
-    rows = connection.execute(queue).all()
-    due_at = at + timedelta(seconds=grace_seconds)
-    called = update(Step).where(Step.c.id.in_([row.id for row in rows]), Step.c.state.in_(list(WAKEABLE)))
-    ids = set(connection.execute(called.values(not_before=None, due_at=due_at).returning(Step.c.id)).scalars())
-    return [CalledUp(row.onboarding_id, row.name, row.step, row.is_removal) for row in rows if row.id in ids]
-
-
-def anybody_waits(shop: Workshop) -> bool:
-    """Whether any step is held back; costs next to nothing when none is."""
-    with reader(shop.db).begin() as connection:
-        return connection.execute(select(Step.c.id).where(Step.c.held_since.isnot(None)).limit(1)).first() is not None

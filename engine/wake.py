@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from engine import limits
+from engine import limit_queue
 from engine.claim import free_expired_lease
 from engine.rechecks import begin_due
 from engine.transitions import append_event, move_step
@@ -72,7 +72,7 @@ def _due(
     statement = (
         select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Step.c.is_removal, Onboarding.c.name)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        # What a vendor's limit holds back is called up (engine.limits), not woken.
+        # What a vendor's limit holds back is called up (engine.limit_queue), not woken.
         .where(Step.c.due_at <= at, Step.c.held_since.is_(None))
         .where(Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
         .order_by(Step.c.due_at)
@@ -112,14 +112,21 @@ def tick(
         )
         if is_claimed:
             wakeups.append(WakeUp(row.onboarding_id, row.name, row.step, row.is_removal))
-    wakeups += call_up(connection, at=at, grace_seconds=grace_seconds)
+    wakeups += call_up(connection, at=at, grace_seconds=grace_seconds, versions=versions)
     begun = begin_due(connection, settings, at=at, grace_seconds=grace_seconds)
     return wakeups + [WakeUp(onboarding_id, name, "verification") for onboarding_id, name in begun]
 
 
-def call_up(connection: Connection, *, at: datetime, grace_seconds: float, beside: int | None = None) -> list[WakeUp]:
-    """What was held back by a vendor's limit and has room now; see :func:`engine.limits.call_up`."""
-    called = limits.call_up(connection, at=at, grace_seconds=grace_seconds, beside=beside)
+def call_up(
+    connection: Connection,
+    *,
+    at: datetime,
+    grace_seconds: float,
+    versions: Collection[int] | None = None,
+    beside: int | None = None,
+) -> list[WakeUp]:
+    """What was held back by a vendor's limit and has room now; see :func:`engine.limit_queue.call_up`."""
+    called = limit_queue.call_up(connection, at=at, grace_seconds=grace_seconds, versions=versions, beside=beside)
     return [WakeUp(one.onboarding_id, one.name, one.step, one.is_removal) for one in called]
 
 

@@ -68,13 +68,15 @@ class Bridge:
         self._threads = ThreadPoolExecutor(LOOKERS, "bridge", initializer=lambda: self._clients.append(thread_client()))
         self._looking = 0
         # A pause that workers learned of holds for the bridge, and the other way round; nothing of it blocks the loop.
-        book = LimitBook(db, now, later=self._threads.submit)
+        self._learner = ThreadPoolExecutor(1, "limits")
+        book = LimitBook(db, now, later=self._learner.submit)
         self._lines = Lines(db, vault, settings, book)
 
     async def close(self) -> None:
         """Close the connections to Twilio."""
         await self._sender.close()
         self._threads.shutdown()
+        self._learner.shutdown()
         for client in self._clients:
             client.close()
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from celery import chain
 from sqlalchemy.exc import SQLAlchemyError
 
-from engine import limits, wake
+from engine import wake
+from engine.limit_queue import anybody_waits
 from engine.runner import GoOn, Stop, TryAgain, run_step
 from tasks.celery import BROKER_ERRORS, app
 from tasks.names import STEP_TASKS, UNDO_TASKS
@@ -50,11 +51,16 @@ def call_up_beside(onboarding_id: int) -> None:
     """This step's place at its vendors is free: send for whoever waits for it. The tick makes up for a failure."""
     shop = workshop()
     try:
-        if not limits.anybody_waits(shop):
+        if not anybody_waits(shop.db):
             return
         with shop.db.begin() as connection:
-            grace_seconds = shop.settings.wake_grace_seconds
-            called = wake.call_up(connection, at=shop.now(), grace_seconds=grace_seconds, beside=onboarding_id)
+            called = wake.call_up(
+                connection,
+                at=shop.now(),
+                grace_seconds=shop.settings.wake_grace_seconds,
+                versions=shop.catalogue.known,
+                beside=onboarding_id,
+            )
     except SQLAlchemyError as error:
         log.warning("nobody could be called up now (%s); the tick will", type(error).__name__)
         return
