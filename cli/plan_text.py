@@ -97,6 +97,8 @@ def _print_object(console: Console, one: Planned) -> None:
     else:
         console.print(Text.assemble(f"  {sign} ", (one.owned.label, "bold")), style=style)
         print_hanging(console, Text("      "), Text(words, style))
+    if one.owned.note and one.action is not Action.KEEP:
+        print_hanging(console, Text("      "), Text(one.owned.note))
     if one.owned.cost and one.action in {Action.CREATE, Action.REPLACE}:
         print_hanging(console, Text("      "), Text(one.owned.cost, "dim"))
     for key in one.accepted:

@@ -79,13 +79,11 @@ def begin_due(
         sends = spec.verification.send_on_schedule
         if settings is not None:
             if sends and is_quiet(settings, at):
-                # A message on a phone at night; the check comes with it in the morning.
-                _put_off(connection, row.id, quiet_until(settings, at))
+                # No phone shall buzz at night; the check comes with its message in the morning.
+                _put_off(connection, row.id, _within_the_hour_after(quiet_until(settings, at), row.id))
                 continue
             if not _has_room(connection, settings, spec, at=at):
-                # Spread over the next hour, lest they all come at its first second.
-                hour = _hour_of(at) + HOUR
-                _put_off(connection, row.id, hour + (row.id * GOLDEN) % 1 * HOUR)
+                _put_off(connection, row.id, _within_the_hour_after(_hour_of(at) + HOUR, row.id))
                 continue
             sends = sends and _may_send(connection, settings, row.id, spec, at=at)
         if begin_verification(
@@ -94,6 +92,11 @@ def begin_due(
             begun.append((row.id, row.name))
         schedule_verification(connection, row.id, spec.verification.every, at=at)
     return begun
+
+
+def _within_the_hour_after(moment: datetime, onboarding_id: int) -> datetime:
+    """What is put off together does not come back in the same second."""
+    return moment + (onboarding_id * GOLDEN) % 1 * HOUR
 
 
 def _hour_of(at: datetime) -> datetime:

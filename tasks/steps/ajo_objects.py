@@ -240,7 +240,7 @@ def _as_entered(ctx: View, wanted: AjoObject) -> OwnedObject:
         )
         for one in wanted.fields
     ]
-    note = "nobody has declared it yet"
+    note = ""
     if known is not None and known.declared_by:
         note = f"cannot be read; declared by {known.declared_by} on {known.present_at:%Y-%m-%d}"
     return OwnedObject(

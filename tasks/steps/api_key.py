@@ -95,8 +95,10 @@ def ensure(ctx: StepContext) -> None:
     key = _recorded(ctx)
     owned = declared(ctx, key)
     if key is not None and ctx.find_secret(kinds.API_KEY_SECRET) is not None:
-        if changes(owned, ctx.accepted):
-            twilio.update_key(key.sid, friendly_name=name, permissions=PERMISSIONS)
+        changed = {field.name: field.wanted for field in changes(owned, ctx.accepted)}
+        if changed:
+            kept = {"friendly_name": key.friendly_name, "permissions": key.permissions or PERMISSIONS}
+            twilio.update_key(key.sid, **{**kept, **changed})
         return
     for stray in [*_strays(ctx, key), *([key] if key else [])]:
         twilio.delete_key(stray.sid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine import kinds
@@ -66,12 +67,17 @@ def desired(ctx: View, service: Service | None, senders: Sequence[str] | None) -
     fields = [name_field(ctx, service), numbers_field(ctx, twilio.list_service_numbers(sid) if sid else [])]
     if senders is not None:
         fields.append(senders_field(ctx, senders, twilio.list_channel_senders(sid) if sid else []))
-    return _owned(
+    owned = _owned(
         ctx,
         service,
         [field for field in fields if field is not None],
         is_recorded=known is not None and known.external_id is not None,
     )
+    alike = _look_alike(ctx) if service is None and is_ours(ctx) else None
+    note = (
+        f"Twilio has one of this name that onboard did not make ({alike.sid}): a person is asked first" if alike else ""
+    )
+    return replace(owned, note=note)
 
 
 def _owned(
@@ -128,7 +134,7 @@ def ensure(ctx: StepContext) -> str:
         raise Suspend(Failed(f"{reason}, then `onboard start FILE --update`"))
     name = marked_name(ctx)
     if service is None:
-        _refuse_look_alike(ctx, ctx.spec.twilio.messaging_service.friendly_name or "")
+        _refuse_look_alike(ctx)
         ctx.intend(KIND, vendor="twilio", name=name)
         service = ctx.vendors.twilio.create_service(friendly_name=name)
     field = name_field(ctx, service)
@@ -141,21 +147,27 @@ def ensure(ctx: StepContext) -> str:
     return service.sid
 
 
-def _refuse_look_alike(ctx: StepContext, name: str) -> None:
-    """A service of the same plain name may be the brand's own: a person says whether to adopt it."""
+def _look_alike(ctx: View) -> Service | None:
+    """A service of the same plain name, unless we were about to make one: it may be the brand's own."""
     known = ctx.resource(KIND)
     if known is not None and known.state is ResourceState.INTENDED:
-        return
-    for service in ctx.vendors.twilio.list_services():
-        if service.friendly_name == name:
-            raise Suspend(
-                ctx.person_wait(
-                    f"Twilio has a messaging service named {name!r} that onboard did not make: to use it, write "
-                    f"`sid: {service.sid}` under twilio.messaging_service, else choose another friendly_name; "
-                    "then `onboard start FILE --update`",
-                    topic="look-alike",
-                )
+        return None
+    name = ctx.spec.twilio.messaging_service.friendly_name
+    return next((one for one in ctx.vendors.twilio.list_services() if one.friendly_name == name), None)
+
+
+def _refuse_look_alike(ctx: StepContext) -> None:
+    """A person says whether to adopt it."""
+    alike = _look_alike(ctx)
+    if alike is not None:
+        raise Suspend(
+            ctx.person_wait(
+                f"Twilio has a messaging service named {alike.friendly_name!r} that onboard did not make: to use it, write "
+                f"`sid: {alike.sid}` under twilio.messaging_service, else choose another friendly_name; "
+                "then `onboard start FILE --update`",
+                topic="look-alike",
             )
+        )
 
 
 def ensure_numbers(ctx: StepContext, service_sid: str, sids: dict[str, str]) -> None:
