@@ -129,9 +129,16 @@ class Settings(BaseModel):
         56.0, gt=0, description="After how many days of waiting for a vendor an escalation is due."
     )
     quiet_hours: str | None = Field(
-        None, description="When no notice is sent, as 20:00-08:00; it goes out afterwards. Empty: never quiet."
+        None,
+        description="When no notice and no scheduled test message is sent, as 20:00-08:00; it goes out afterwards. Empty: never quiet.",
     )
     quiet_zone: str = Field("UTC", description="Time zone of the quiet hours, as Europe/Berlin.")
+    checks_per_account_hour: int = Field(
+        1000, gt=0, description="Most scheduled checks an hour for one Twilio account or Adobe organisation."
+    )
+    probe_messages_per_month: int = Field(
+        31, ge=0, description="Most scheduled test messages of one onboarding a month; then it is checked without."
+    )
     log_level: str = Field("INFO", description="Log level of every process.")
 
     @classmethod

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from engine.rechecks import begin_verification
 from engine.transitions import append_event, move_onboarding, move_step, settle_onboarding
 from engine.verifications import last_check_passed, replace_open_runs
-from engine.wake import WakeUp, begin_verification
+from engine.wake import WakeUp
 from models.states import DONE, OnboardingState, StepState
 from models.tables import Onboarding, Step
 

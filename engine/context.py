@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 
 from engine import checklist, operator_tasks
 from engine.claim import hold
 from engine.contract import Finding, Suspend, Wait
+from engine.memory import Memory
 from engine.transitions import append_event
 from engine.upsert import upsert
 from models.db import reader
@@ -65,14 +66,12 @@ class Workshop:
     worker: str
 
 
-class StepContext:
+class StepContext(Memory):
     """One run of one step."""
 
     def __init__(self, shop: Workshop, lease: Lease) -> None:
-        self.shop = shop
+        super().__init__(shop, lease.onboarding_id)
         self.lease = lease
-        self.settings = shop.settings
-        self.now = shop.now
         with reader(shop.db).begin() as connection:
             row = connection.execute(select(Onboarding).where(Onboarding.c.id == lease.onboarding_id)).one()
             waiting_topic = select(Step.c.waiting_topic).where(Step.c.id == lease.step_id)
@@ -100,10 +99,6 @@ class StepContext:
             hold(connection, self.lease, at=self.now(), lease_seconds=self.settings.lease_seconds)
             work(connection)
 
-    def read(self, statement: Any) -> Sequence[Row[Any]]:
-        with reader(self.shop.db).begin() as connection:
-            return connection.execute(statement).all()
-
     def log(self, kind: str, text: str) -> None:
         self.write(lambda connection: self._append(connection, kind, text))
 
@@ -125,22 +120,12 @@ class StepContext:
             )
         return value
 
-    def find_secret(self, name: str) -> str | None:
-        with reader(self.shop.db).begin() as connection:
-            return self.shop.vault.read(connection, self.lease.onboarding_id, name)
-
     def keep_secret(self, name: str, value: str) -> None:
         self.write(
             lambda connection: self.shop.vault.write(connection, self.lease.onboarding_id, name, value, at=self.now())
         )
 
     # -- resources ----------------------------------------------------------------------------------------------
-    def resource(self, kind: str) -> Row[Any] | None:
-        rows = self.read(
-            select(Resource).where(Resource.c.onboarding_id == self.lease.onboarding_id, Resource.c.kind == kind)
-        )
-        return rows[0] if rows else None
-
     def external_id(self, kind: str) -> str:
         """The vendor's id of a resource that an earlier step made sure of.
 

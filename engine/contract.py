@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
     from engine.context import StepContext
+    from engine.desired import OwnedObject
+    from engine.memory import View
     from models.spec.onboarding import MmsSpec, RcsSpec, SmsSpec
 
     AnySpec = RcsSpec | SmsSpec | MmsSpec
@@ -68,12 +70,16 @@ class Suspend(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference between what is declared and what is there."""
+    """One difference between what is declared and what is there.
+
+    :param key: ``SUBJECT/FIELD`` of a difference at a vendor; empty where it is about something else (a message).
+    """
 
     subject: str
     problem: str
     cure: str
     severity: str = "error"
+    key: str = ""
 
     def as_json(self) -> dict[str, str]:
         return {"severity": self.severity, "subject": self.subject, "problem": self.problem, "cure": self.cure}
@@ -94,8 +100,11 @@ class StepDefinition(Protocol):
     def inputs(self, spec: AnySpec) -> dict[str, Any]:
         """The part of the spec that this step depends on: when it changes, the step runs again."""
 
+    def desired(self, ctx: View) -> Iterable[OwnedObject]:
+        """Each object that the step owns, as it shall be and as it is now. Reads only."""
+
     def observe(self, ctx: StepContext) -> list[Finding]:
-        """Compare what is there with what is declared. Reads only."""
+        """What differs of ``desired``, and what else the step can see to be wrong. Changes nothing at a vendor."""
 
     def act(self, ctx: StepContext) -> Outcome:
         """Observe, then find, adopt or create until the goal holds. Safe to repeat from the top at any time."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import random
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from engine.claim import free_expired_lease
+from engine.rechecks import begin_due
 from engine.transitions import append_event, move_step
-from models.spec.onboarding import spec_from_json
-from models.states import HELD, WAITING, OnboardingState, StepState, VerificationState
-from models.tables import Onboarding, Step, Verification
+from models.states import HELD, WAITING, StepState
+from models.tables import Onboarding, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,11 +20,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-log = logging.getLogger(__name__)
+    from settings import Settings
 
 BATCH = 500
-# Checks that fall due together are spread by this part of their interval.
-JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +77,13 @@ def _due(connection: Connection, states: Iterable[StepState], at: datetime) -> l
     return list(connection.execute(statement).all())
 
 
-def tick(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
-    """Claim what is due by its own clock: polls, waits, long retries, scheduled checks."""
+def tick(
+    connection: Connection, *, at: datetime, grace_seconds: float, settings: Settings | None = None
+) -> list[WakeUp]:
+    """Claim what is due by its own clock: polls, waits, long retries, scheduled checks.
+
+    :param settings: with the limits of scheduled checks; None knows none.
+    """
     wakeups = []
     for row in _due(connection, [*WAITING, StepState.RETRYING], at):
         is_claimed = move_step(
@@ -97,7 +98,8 @@ def tick(connection: Connection, *, at: datetime, grace_seconds: float) -> list[
         )
         if is_claimed:
             wakeups.append(WakeUp(row.onboarding_id, row.name, row.step))
-    return wakeups + _due_verifications(connection, at=at, grace_seconds=grace_seconds)
+    begun = begin_due(connection, settings, at=at, grace_seconds=grace_seconds)
+    return wakeups + [WakeUp(onboarding_id, name, "verification") for onboarding_id, name in begun]
 
 
 def sweep(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
@@ -118,73 +120,3 @@ def sweep(connection: Connection, *, at: datetime, grace_seconds: float) -> list
             )
             wakeups.append(WakeUp(row.onboarding_id, row.name, row.step))
     return wakeups
-
-
-def _due_verifications(connection: Connection, *, at: datetime, grace_seconds: float) -> list[WakeUp]:
-    statement = (
-        select(Onboarding.c.id, Onboarding.c.name, Onboarding.c.spec)
-        .where(
-            Onboarding.c.next_verification_at <= at,
-            Onboarding.c.status.in_([OnboardingState.ACTIVE, OnboardingState.DEGRADED]),
-        )
-        .order_by(Onboarding.c.next_verification_at)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    wakeups = []
-    for row in connection.execute(statement).all():
-        try:
-            verification = spec_from_json(row.spec).verification
-        except ValueError:
-            # A newer version may refuse what an older one stored: that is no reason to check nobody else.
-            log.exception("the stored spec of %s cannot be read; its checks are put off by a day", row.name)
-            schedule_verification(connection, row.id, timedelta(days=1), at=at)
-            continue
-        begun = begin_verification(
-            connection,
-            row.id,
-            trigger="schedule",
-            sends_message=verification.send_on_schedule,
-            at=at,
-            grace_seconds=grace_seconds,
-        )
-        schedule_verification(connection, row.id, verification.every, at=at)
-        if begun:
-            wakeups.append(WakeUp(row.id, row.name, "verification"))
-    return wakeups
-
-
-def schedule_verification(connection: Connection, onboarding_id: int, every: timedelta, *, at: datetime) -> None:
-    """Set the next due time, jittered so that channels onboarded together are not checked together."""
-    due = at + every * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spreads load, guards nothing
-    connection.execute(update(Onboarding).where(Onboarding.c.id == onboarding_id).values(next_verification_at=due))
-
-
-def begin_verification(
-    connection: Connection, onboarding_id: int, *, trigger: str, sends_message: bool, at: datetime, grace_seconds: float
-) -> bool:
-    """Ask for a run of the checks. False when one is under way already, or the onboarding is not there yet."""
-    is_claimed = move_step(
-        connection,
-        onboarding_id=onboarding_id,
-        name="verification",
-        sources=(StepState.SUCCEEDED, StepState.FAILED, StepState.WAITING_PERSON),
-        target=StepState.READY,
-        at=at,
-        due_at=at + timedelta(seconds=grace_seconds),
-        reason="checks are due",
-        failures=0,
-        lost_leases=0,
-    )
-    if is_claimed:
-        connection.execute(
-            insert(Verification).values(
-                onboarding_id=onboarding_id,
-                trigger=trigger,
-                sends_message=sends_message,
-                state=VerificationState.PENDING,
-                requested_at=at,
-                findings=[],
-            )
-        )
-    return is_claimed

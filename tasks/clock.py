@@ -17,7 +17,8 @@ def tick() -> None:
     """Wake what is due by its own clock, forwards whose message got lost, and whoever sends notices."""
     shop = workshop()
     with shop.db.begin() as connection:
-        wakeups = wake.tick(connection, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds)
+        settings = shop.settings
+        wakeups = wake.tick(connection, at=shop.now(), grace_seconds=settings.wake_grace_seconds, settings=settings)
         forwards = inbox.due_forwards(connection, at=shop.now())
     send(wakeups)
     send_forwards(forwards)

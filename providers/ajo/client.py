@@ -46,6 +46,7 @@ class AjoClient:
     """Every call may raise what :meth:`SignedHttp.request` raises.
 
     :param scopes: as the Developer Console lists them for this client.
+    :param read_only: whoever asks for a change is refused before a call. Signing in is none.
     :param client: only tests give one.
     """
 
@@ -58,9 +59,11 @@ class AjoClient:
         client_id: str,
         client_secret: str,
         scopes: Sequence[str],
+        read_only: bool = False,
         client: httpx.Client | None = None,
     ) -> None:
         self._settings = settings
+        self._read_only = read_only
         self._client = client
         self.tokens = ImsTokens(settings, client_id, client_secret, scopes, client=client)
         self._headers = {
@@ -71,7 +74,12 @@ class AjoClient:
 
     def _host(self, vendor: str, url: str) -> SignedHttp:
         http = Http(
-            vendor, url, timeout_seconds=self._settings.http_timeout_seconds, classify=classify, client=self._client
+            vendor,
+            url,
+            timeout_seconds=self._settings.http_timeout_seconds,
+            classify=classify,
+            read_only=self._read_only,
+            client=self._client,
         )
         return SignedHttp(http, self.tokens, self._headers)
 

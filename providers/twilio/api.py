@@ -27,6 +27,7 @@ class TwilioApi:
     """Connections to Twilio as one user. Every call may raise what :meth:`providers.http.Http.request` raises.
 
     :param username: the account SID (password: its auth token) or an API key's SID (password: its secret).
+    :param read_only: whoever asks for a change is refused before a call.
     :param client: only tests give one.
     """
 
@@ -37,6 +38,7 @@ class TwilioApi:
         account_sid: str,
         username: str,
         password: str,
+        read_only: bool = False,
         client: httpx.Client | None = None,
     ) -> None:
         self.account_sid = account_sid
@@ -48,6 +50,7 @@ class TwilioApi:
                 timeout_seconds=settings.http_timeout_seconds,
                 auth=(username, password),
                 classify=classify,
+                read_only=read_only,
                 client=client,
             )
 

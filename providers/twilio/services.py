@@ -17,6 +17,7 @@ def _service(body: dict[str, Any]) -> Service:
         inbound_request_url=body.get("inbound_request_url"),
         status_callback=body.get("status_callback"),
         use_inbound_webhook_on_number=bool(body.get("use_inbound_webhook_on_number")),
+        inbound_method=body.get("inbound_method") or "POST",
     )
 
 

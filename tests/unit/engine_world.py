@@ -42,6 +42,9 @@ class ScriptedStep:
         part = {"verification": "verification", "registration": "twilio"}.get(self.name, "ajo")
         return {part: getattr(spec, part).model_dump(mode="json")}
 
+    def desired(self, ctx: Any) -> list[Any]:
+        return []
+
     def observe(self, ctx: Any) -> list[Any]:
         return []
 

@@ -268,6 +268,7 @@ TOPICS = [
     ("webhook", "look-alike", "a person", True),
     ("credential", "person", "a person", True),
     ("channel", "configuration-failed", "a person", True),
+    ("channel", "read-only", "a person", True),
     ("channel", "activation", "Adobe Journey Optimizer", False),
     ("verification", "delivery-7", "the handset and its carrier", False),
     ("verification", "proof-7", "AJO, Twilio and the handset", False),
