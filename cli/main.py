@@ -20,7 +20,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("cli.spec", "Check spec files; show every fault with its place and its cure."),
     "lint": ("cli.lint", "Check spec files as a reviewer would, with their pictures and pages."),
     "schema": ("cli.spec", "Print the JSON Schema of specs, for editors."),
+    "plan": ("cli.plan", "Show what would be done, object by object; changes nothing."),
     "start": ("cli.start", "Start (or --update) the onboardings declared in spec files."),
+    "update": ("cli.start", "Bring onboardings to their changed spec files, and what drifted back."),
     "list": ("cli.onboarding", "List onboardings."),
     "show": ("cli.show", "Show one onboarding: steps, resources, waits, findings."),
     "explain": ("cli.explain", "Say what an onboarding waits for, since when, and who can end it."),
@@ -64,6 +66,7 @@ Exit codes:
   4  no such onboarding
   5  this installation is not set up or does not answer (onboard doctor)
   6  nothing worse than warnings (onboard lint)
+`onboard plan` has codes of its own, for cron and CI: see its --help.
 """
 
 
