@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("cli.plan", "Show what would be done, object by object; changes nothing."),
     "start": ("cli.start", "Start (or --update) the onboardings declared in spec files."),
     "update": ("cli.start", "Bring onboardings to their changed spec files, and what drifted back."),
+    "drift": ("cli.drift", "Compare what is there with what is declared; mend it with --fix."),
+    "accept-drift": ("cli.drift", "Accept one difference, with a reason, until a day."),
     "list": ("cli.onboarding", "List onboardings."),
     "show": ("cli.show", "Show one onboarding: steps, resources, waits, findings."),
     "explain": ("cli.explain", "Say what an onboarding waits for, since when, and who can end it."),
@@ -66,7 +68,7 @@ Exit codes:
   4  no such onboarding
   5  this installation is not set up or does not answer (onboard doctor)
   6  nothing worse than warnings (onboard lint)
-`onboard plan` has codes of its own, for cron and CI: see its --help.
+`onboard plan` and `onboard drift` have codes of their own, for cron and CI: see their --help.
 """
 
 

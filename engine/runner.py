@@ -70,13 +70,20 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
             ).scalar_one_or_none()
             return GoOn() if state in DONE else Stop()
     try:
-        outcome = _attempt(shop, lease)
-        with shop.db.begin() as connection:
-            return _record(connection, shop, lease, outcome)
+        return conclude(shop, lease, _attempt(shop, lease))
     except LeaseLost:
         log.warning("step %s of onboarding %s was taken over while it ran", name, onboarding_id)
         with shop.db.begin() as connection:
             return TryAgain(0) if release(connection, onboarding_id, name, at=shop.now()) else Stop()
+
+
+def conclude(shop: Workshop, lease: Lease, outcome: Outcome | _Again) -> Next:
+    """Record what an attempt came to.
+
+    :raises LeaseLost: somebody else took over; nothing was written.
+    """
+    with shop.db.begin() as connection:
+        return _record(connection, shop, lease, outcome)
 
 
 @dataclass(frozen=True, slots=True)
