@@ -118,7 +118,7 @@ async def advance(request: Request) -> Response:
 
 # -- what is there from the start ---------------------------------------------------------------------------------
 async def add_account(request: Request) -> Response:
-    """Add an account, or change the status, type or token of one that exists."""
+    """Add an account, or change the status, type or token of one that exists, and what its numbers can do."""
     body = await _read(request, models.NewAccount)
     world = world_of(request)
     account = world.accounts.get(body.sid)
@@ -129,11 +129,15 @@ async def add_account(request: Request) -> Response:
     account.auth_token = body.auth_token or account.auth_token
     account.status = body.status or account.status
     account.type = body.type or account.type
-    taken = {number.phone_number for number in world.numbers.values()}
+    known = {number.phone_number: number for number in world.numbers.values()}
     for number in body.numbers:
-        if number.phone_number in taken:
+        if number.phone_number in known and known[number.phone_number].account_sid != body.sid:
             raise ProblemError(409, f"numbers: {number.phone_number} has an owner already")
-    world.add_account(account, {number.phone_number: number.capabilities for number in body.numbers})
+    for number in body.numbers:
+        if number.phone_number in known:
+            known[number.phone_number].capabilities |= number.capabilities or {}
+    new = {number.phone_number: number.capabilities for number in body.numbers if number.phone_number not in known}
+    world.add_account(account, new)
     return JSONResponse({"sid": account.sid, "status": account.status, "type": account.type}, 201)
 
 
@@ -218,6 +222,32 @@ async def submit_sender(request: Request) -> Response:
     return JSONResponse(sender_json(sender, ""), 202)
 
 
+async def edit_sender(request: Request) -> Response:
+    """Play the person who edits a sender in the Console; the public API changes none."""
+    sender, body = _sender(request), await _read(request, models.ConsoleEdit)
+    sender.profile = (sender.profile or {}) | body.profile
+    sender.webhook = (sender.webhook or {}) | body.webhook
+    return JSONResponse(sender_json(sender, ""))
+
+
+async def remove_sender(request: Request) -> Response:
+    """Play the person who has a sender removed (support does it; there is no public way)."""
+    sender, world = _sender(request), world_of(request)
+    del world.senders[sender.sid]
+    world.record_removal(sender.sid)
+    return Response(status_code=204)
+
+
+async def edit_configuration(request: Request) -> Response:
+    """Play the person who deactivates a channel configuration in Journey Optimizer, or activates it again."""
+    body = await _read(request, models.ConfigurationEdit)
+    item = world_of(request).ajo.get(request.path_params["id"])
+    if item is None or item.kind != "channel_configuration":
+        raise ProblemError(404, f"There is no channel configuration {request.path_params['id']}")
+    item.status = body.status
+    return JSONResponse({"id": item.id, "status": item.status})
+
+
 async def script_review(request: Request) -> Response:
     """Decide for a carrier, for all carriers of a country, or for the sender as a whole; now or later."""
     world, sender, body = world_of(request), _sender(request), await _read(request, models.Decision)
@@ -288,6 +318,9 @@ ROUTES = [
     Route("/_sim/faults", list_faults),
     Route("/_sim/faults", clear_faults, methods=["DELETE"]),
     Route("/_sim/senders/{sid}/submit", submit_sender, methods=["POST"]),
+    Route("/_sim/senders/{sid}", edit_sender, methods=["PATCH"]),
+    Route("/_sim/senders/{sid}", remove_sender, methods=["DELETE"]),
+    Route("/_sim/configurations/{id}", edit_configuration, methods=["PATCH"]),
     Route("/_sim/senders/{sid}/review", script_review, methods=["POST"]),
     Route("/_sim/verdicts", add_verdict, methods=["POST"]),
     Route("/_sim/testers", add_tester, methods=["POST"]),

@@ -181,11 +181,19 @@ class Simulator(Process):
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         return fetch(f"{self.url}/_sim/{path}", body, method="PUT")
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return fetch(f"{self.url}/_sim/{path}", body, method="PATCH")
+
     def delete(self, path: str) -> Any:
         return fetch(f"{self.url}/_sim/{path}", method="DELETE")
 
     def live(self, kind: str) -> int:
         return int(self.ledger["counts"].get(kind, {}).get("live", 0))
+
+    def writes(self) -> dict[str, int]:
+        """Calls that change something at a vendor, by route. Signing in at IMS and passing on events are none."""
+        no_writes = ("GET ", "HEAD ", "POST /ims-", "POST /ajo-webhooks")
+        return {route: count for route, count in self.ledger["calls"].items() if not route.startswith(no_writes)}
 
     @property
     def faults(self) -> list[dict[str, Any]]:
