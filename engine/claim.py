@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, insert, or_, select, update
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 LOST_LEASES_BEFORE_PARKING = 5
 # Clocks of two machines differ a little; a retry that arrives this early is on time.
 EARLY_SECONDS = 0.5
-
-
-def is_due(at: datetime) -> Any:
-    """The condition that nothing forbids to begin the step yet."""
-    return or_(Step.c.not_before.is_(None), Step.c.not_before <= at + timedelta(seconds=EARLY_SECONDS))
 
 
 class LeaseLost(RuntimeError):
@@ -49,6 +44,7 @@ def claim_step(
 ) -> Lease | None:
     """Take the step if it is due and nobody has it; None leaves it to whoever decided otherwise."""
     is_free = exists().where(Onboarding.c.id == onboarding_id, Onboarding.c.status.not_in(HELD))
+    is_due = or_(Step.c.not_before.is_(None), Step.c.not_before <= at + timedelta(seconds=EARLY_SECONDS))
     if not move_step(
         connection,
         onboarding_id=onboarding_id,
@@ -56,7 +52,7 @@ def claim_step(
         sources=(StepState.READY, StepState.RETRYING),
         target=StepState.RUNNING,
         at=at,
-        where=is_free & is_due(at),
+        where=is_free & is_due,
         due_at=at + timedelta(seconds=lease_seconds),
         not_before=None,
         started_at=at,

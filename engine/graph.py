@@ -10,11 +10,11 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 
 from engine.claim import free_expired_lease
 from engine.digest import digest
-from engine.transitions import append_event, lock_onboarding, move_step
+from engine.transitions import append_event, move_step
 from models.spec.onboarding import spec_from_json
 from models.states import StepState
 from models.tables import Event, Onboarding, Step
@@ -33,11 +33,20 @@ TOLD_EVERY = timedelta(hours=1)
 LEFT_ALONE = "graph:unknown"
 
 
+# As engine.transitions.lock_onboarding, with what has to be known.
+_LOCKED = (
+    select(Onboarding.c.graph_version, Onboarding.c.name)
+    .where(Onboarding.c.id == bindparam("onboarding"))
+    .with_for_update(key_share=True)
+)
+
+
 def is_known(connection: Connection, catalogue: Catalogue, onboarding_id: int, *, at: datetime, worker: str) -> bool:
-    """Whether these steps may run for it; call it in the transaction that claims one. Says so in its history if not."""
-    lock_onboarding(connection, onboarding_id)
-    found = select(Onboarding.c.graph_version, Onboarding.c.name).where(Onboarding.c.id == onboarding_id)
-    row = connection.execute(found).one_or_none()
+    """Whether these steps may run for it; call it in the transaction that claims one: it locks the onboarding.
+
+    If not, its history says so.
+    """
+    row = connection.execute(_LOCKED, {"onboarding": onboarding_id}).one_or_none()
     if row is None or row.graph_version in catalogue.known:
         return True
     text = (

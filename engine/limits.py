@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, select, text, update
+from sqlalchemy import Select, String, and_, bindparam, case, func, select, text, true, update
 
-from engine.claim import is_due
-from engine.transitions import append_event, lock_onboarding
+from engine.claim import EARLY_SECONDS
+from engine.transitions import append_event
 from engine.upsert import insert_all_new
 from models.states import HELD, StepState
 from models.tables import Attempt, Onboarding, Step, VendorLimit
+from models.tables.base import UtcDateTime
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,6 +40,7 @@ KIND = {TWILIO: "account", ADOBE: "organisation"}
 # Steps that speak to one vendor only; all others count for both.
 ONLY = {"registration": TWILIO, "channel": ADOBE}
 
+EARLY = timedelta(seconds=EARLY_SECONDS)
 # A step that nobody called up looks for room by itself.
 HELD_SECONDS = 30.0
 LATELY = timedelta(hours=1)
@@ -87,24 +90,31 @@ def room_of(limit: Any, at: datetime) -> int:
     return min(int(limit.ceiling), int(limit.room) + grown)
 
 
-def at_account(vendor: str, account: str) -> Any:
+def at_account(vendor: str, account: Any) -> Any:
     """The condition that a step counts for this account."""
     others = [step for step, only in ONLY.items() if only != vendor]
     return and_(ACCOUNT[vendor] == account, Step.c.name.not_in(others))
 
 
+_LIMIT = (
+    select(VendorLimit)
+    .where(VendorLimit.c.vendor == bindparam("of"), VendorLimit.c.account == bindparam("its"))
+    .with_for_update()
+)
+
+
 def lock_limit(connection: Connection, vendor: str, account: str, ceiling: int) -> Row[Any]:
     """The account's row, made if need be, and this transaction the only one that decides by it."""
-    mine = (VendorLimit.c.vendor == vendor) & (VendorLimit.c.account == account)
-    found = select(VendorLimit).where(mine).with_for_update()
-    row = connection.execute(found).one_or_none()
+    key = {"of": vendor, "its": account}
+    row = connection.execute(_LIMIT, key).one_or_none()
     if row is None:
         fresh = {"vendor": vendor, "account": account, "ceiling": ceiling, "strikes": 0, "is_unwell": False, "held": 0}
         insert_all_new(connection, VendorLimit, [fresh], VendorLimit.c.vendor)
-        row = connection.execute(found).one()
+        row = connection.execute(_LIMIT, key).one()
     if row.ceiling != ceiling:
+        mine = (VendorLimit.c.vendor == vendor) & (VendorLimit.c.account == account)
         connection.execute(update(VendorLimit).where(mine).values(ceiling=ceiling))
-        row = connection.execute(found).one()
+        row = connection.execute(_LIMIT, key).one()
     return row
 
 
@@ -132,22 +142,35 @@ def use_of(
 
     :param but: a step that is not counted among those that wait.
     """
+    row = connection.execute(
+        _count(vendor, None if versions is None else tuple(sorted(versions))),
+        {"account": account, "at": at, "worker": worker, "but": but or 0},
+    ).one()
+    return Use(int(row.in_flight), int(row.of_worker), int(row.called), int(row.held) - int(row.called))
+
+
+# Made once: putting a statement together takes longer than running it.
+@lru_cache(maxsize=8)
+def _count(vendor: str, versions: tuple[int, ...] | None) -> Select[Any]:
+    account, at = bindparam("account", type_=String()), bindparam("at", type_=UtcDateTime())
+    is_mine = case((Attempt.c.worker == bindparam("worker"), 1), else_=0)
     running = (
-        select(func.count(), func.coalesce(func.sum(case((Attempt.c.worker == worker, 1), else_=0)), 0))
+        select(func.count().label("in_flight"), func.coalesce(func.sum(is_mine), 0).label("of_worker"))
         .select_from(Step)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
         .join(Attempt, and_(Attempt.c.step_id == Step.c.id, Attempt.c.number == Step.c.attempt))
         .where(RUNNING, Step.c.due_at > at, at_account(vendor, account))
+        .subquery()
     )
-    in_flight, of_worker = connection.execute(running).one()
+    called = func.coalesce(func.sum(case((is_called(at), 1), else_=0)), 0)
     held = (
-        select(func.coalesce(func.sum(case((is_called(at), 1), else_=0)), 0), func.count())
+        select(called.label("called"), func.count().label("held"))
         .select_from(Step)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .where(is_held(versions), Step.c.held_by == vendor, ACCOUNT[vendor] == account, Step.c.id != (but or 0))
+        .where(is_held(versions), Step.c.held_by == vendor, ACCOUNT[vendor] == account, Step.c.id != bindparam("but"))
+        .subquery()
     )
-    called, waiting = connection.execute(held).one()
-    return Use(int(in_flight), int(of_worker), int(called), int(waiting) - int(called))
+    return select(running, held).select_from(running.join(held, true()))
 
 
 def is_held(versions: Versions) -> Any:
@@ -155,30 +178,32 @@ def is_held(versions: Versions) -> Any:
     return held if versions is None else and_(held, Onboarding.c.graph_version.in_(list(versions)))
 
 
-def is_called(at: datetime) -> Any:
+def is_called(at: Any) -> Any:
     """Called up, and its message not lost yet."""
     return and_(Step.c.not_before.is_(None), Step.c.due_at > at)
 
 
-def admit(connection: Connection, shop: Workshop, onboarding_id: int, name: str) -> NoRoom | None:
-    """Whether the step may begin; call it in the transaction that claims it. None: it may, or cannot be claimed anyway.
+_CLAIMABLE = (
+    select(Step, *ACCOUNT.values())
+    .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
+    .where(
+        Step.c.onboarding_id == bindparam("onboarding"),
+        Step.c.name == bindparam("step"),
+        Step.c.state.in_(list(WAKEABLE)),
+        Onboarding.c.status.not_in(list(HELD)),
+    )
+)
 
-    What has no room is held back here, with its reason.
+
+def admit(connection: Connection, shop: Workshop, onboarding_id: int, name: str) -> NoRoom | None:
+    """Whether the step may begin; None: it may, or cannot be claimed anyway.
+
+    Call it in the transaction that claims it, and that has locked the onboarding. What has no room is held back here, with its reason.
     """
     at = shop.now()
-    lock_onboarding(connection, onboarding_id)
-    found = (
-        select(Step, *ACCOUNT.values())
-        .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .where(
-            Step.c.onboarding_id == onboarding_id,
-            Step.c.name == name,
-            Step.c.state.in_(list(WAKEABLE)),
-            Onboarding.c.status.not_in(list(HELD)),
-            is_due(at),
-        )
-    )
-    step = connection.execute(found).one_or_none()
+    step = connection.execute(_CLAIMABLE, {"onboarding": onboarding_id, "step": name}).one_or_none()
+    if step is not None and step.not_before is not None and step.not_before > at + EARLY:
+        step = None
     if step is None:
         return None
     # All locks first, always in the same order.

@@ -98,12 +98,10 @@ def test_a_worker_that_is_asked_to_stop_gives_its_step_to_another_at_once(build)
     stack = build(STOP_SECONDS="0", LEASE_SECONDS="120", HTTP_TIMEOUT_SECONDS="10", WAKE_GRACE_SECONDS="60")
     slow = {"match": {"path_regex": r"/Accounts/AC\w+\.json$"}, "action": "delay", "seconds": 3}
     stack.simulator.post("faults", slow)
-    (first,) = stack.up()
+    workers = {worker.child.pid: worker for worker in stack.up(workers=2)}
     stack.onboard("start", stack.write_spec("rcs", "acme"))
-    stack.wait_for_step("acme", "registration", "running")
-    eventually(lambda: stack.simulator.faults[0]["hits"], within=10, what="the call is on its way")
-    second = stack.worker("w1")
-    eventually(lambda: " ready." in second.output, within=30, what="the second worker is ready")
+    ((name,),) = eventually(lambda: stack.read(select(Attempt.c.worker)), within=20, what="a worker is at it")
+    first = workers[int(name.partition(":")[2])]
     first.child.send_signal(signal.SIGTERM)
     assert first.child.wait(timeout=15) == 0
     # Its lease would last two minutes, its message a minute.
