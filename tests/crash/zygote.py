@@ -1,0 +1,220 @@
+"""Runs one onboarding again and again, each time in a process that dies at another point and in one that goes on after it.
+
+``python -m tests.crash.zygote CHANNEL named|all`` with the product's settings in the environment and a simulator that
+stands still; writes one JSON object: the plan, and for each cell what was wrong. All imports are done once: each life is a
+fork of this process, which itself holds no connection and no thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from sqlalchemy import delete
+
+from models.db import make_engine
+from models.migrations import upgrade
+from models.tables import metadata
+from settings import get_settings
+from tests.crash.small_worker import Clock
+from tests.integration.services import eventually, fetch
+
+# First of all rooms: whoever imports the time by name has to get this one.
+CLOCK = Clock(os.environ["TEST_SIMULATOR_URL"])
+
+from gateway.app import Gateway  # noqa: E402
+from tasks.process import workshop  # noqa: E402
+from tests.crash.runs import RUNS, Run, at_vendors, story  # noqa: E402
+from tests.crash.seams import DEAD, Effect, Point, Seams  # noqa: E402
+from tests.crash.small_worker import SmallWorker  # noqa: E402
+from tests.crash.witness import Witness, illegal_moves  # noqa: E402
+
+SIMULATOR = os.environ["TEST_SIMULATOR_URL"]
+MOST_LIVES = 8
+STEP_ENDS = ("claim", "outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One way to die.
+
+    :ivar row: what was under way; ``column`` is the name of the instant.
+    :ivar deaths: where the first process dies, the second, and so on.
+    """
+
+    where: str
+    row: str
+    column: str
+    deaths: tuple[Point, ...]
+
+
+def in_child(work: Callable[[], Any]) -> tuple[int, Any]:
+    """A new process does it; its exit code and what it returned."""
+    with tempfile.TemporaryFile("w+") as file:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                json.dump(work(), file)
+                file.flush()
+                code = 0
+            except BaseException:  # noqa: BLE001
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        file.seek(0)
+        text = file.read()
+    return code, json.loads(text) if text and code == 0 else None
+
+
+# -- what children do ---------------------------------------------------------------------------------------------------
+def prepare(run: Run, channel: str) -> None:
+    """An empty database with what the run begins from."""
+    shop = workshop()
+    with shop.db.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))
+    run.prepare(shop, SmallWorker(shop, CLOCK), channel)
+
+
+def live(run: Run, deadly: Point | None, *, is_watched: bool = False) -> dict[str, Any]:
+    """Work until the run is over; a report of what this process did and saw, unless it dies."""
+    shop = workshop()
+    seams = Seams(deadly)
+    seams.install(shop.db)
+    witness = Witness(shop, SIMULATOR)
+    if is_watched:
+        seams.watch = witness
+    SmallWorker(shop, CLOCK).run(lambda: run.is_over(shop))
+    return {"effects": [asdict(effect) for effect in seams.effects], "unannounced": witness.unannounced, "made": witness.made}
+
+
+def look() -> dict[str, Any]:
+    shop = workshop()
+    return {"illegal": illegal_moves(shop), "story": story(shop)}
+
+
+# -- what the parent does -----------------------------------------------------------------------------------------------
+@contextlib.contextmanager
+def gateway() -> Iterator[None]:
+    """The product's own, in a process that stays."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            serve()
+        finally:
+            os._exit(0)
+    url = f"http://127.0.0.1:{get_settings().gateway_port}/healthz"
+    eventually(lambda: fetch(url), within=20, what="the gateway answers")
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+
+
+class NobodyWoken:
+    """The broker is away: what is stored is found by the tick."""
+
+    def forwards(self, due: Any) -> None: ...
+
+    def is_reachable(self) -> bool:
+        return False
+
+
+def serve(deadly: Point | None = None) -> None:
+    shop = workshop()
+    Seams(deadly).install(shop.db)
+    app = Gateway(shop.db, shop.vault, shop.settings, NobodyWoken())
+    uvicorn.run(app, port=shop.settings.gateway_port, log_level="warning", access_log=False)
+
+
+def begin(run: Run, channel: str) -> None:
+    CLOCK.reset()
+    fetch(f"{SIMULATOR}/_sim/reset", {})
+    code, _ = in_child(lambda: prepare(run, channel))
+    assert code == 0, "the run cannot be prepared"
+
+
+def reference(run: Run, channel: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The run without a death: its effects, and what is at the vendors afterwards."""
+    begin(run, channel)
+    code, report = in_child(lambda: live(run, None, is_watched=True))
+    assert code == 0, "the run does not end even without a death"
+    return report, at_vendors(fetch(f"{SIMULATOR}/_sim/ledger"))
+
+
+def try_cell(run: Run, channel: str, cell: Cell, expected: dict[str, Any]) -> list[str]:
+    """What is wrong after these deaths; nothing, if all is well."""
+    begin(run, channel)
+    for number, point in enumerate(cell.deaths):
+        code, _ = in_child(lambda point=point: live(run, point))
+        if code != DEAD:
+            return [f"process {number + 1} was to die and ended with {code}: the point is not reached"]
+    code, _ = in_child(lambda: live(run, None))
+    problems = [] if code == 0 else [f"the process that goes on ended with {code}"]
+    seen = at_vendors(fetch(f"{SIMULATOR}/_sim/ledger"))
+    for key in sorted(expected.keys() | seen.keys()):
+        wanted = run.tolerated(cell, key, expected.get(key))
+        if seen.get(key) not in wanted:
+            problems.append(f"{key}: {seen.get(key)}, expected {' or '.join(map(str, wanted))}")
+    _, after = in_child(look)
+    problems += after["illegal"]
+    return [*problems, after["story"]] if problems else []
+
+
+def plan(effects: list[Effect], *, is_all: bool) -> list[Cell]:
+    """A cell for each call and its moments, and for each claim and outcome; ``is_all``: for each commit."""
+    cells: list[Cell] = []
+    for index, effect in enumerate(effects):
+        row = effect.name + (f" ({effect.number})" if effect.number > 1 else "")
+        if effect.kind == "call":
+            cells.append(Cell(effect.where, row, "before the call", (Point(effect, "before"),)))
+            cells.append(Cell(effect.where, row, "after the call", (Point(effect, "after"),)))
+            following = next((e for e in effects[index + 1 :] if e.kind == "commit" and e.where == effect.where), None)
+            if following is not None:
+                first = Effect(following.where, "commit", following.name, 1)
+                cells.append(
+                    Cell(effect.where, row, "in the adoption", (Point(effect, "after"), Point(first, "before")))
+                )
+        elif is_all or is_named(effect, effects):
+            cells.append(Cell(effect.where, row, "before the commit", (Point(effect, "before"),)))
+            cells.append(Cell(effect.where, row, "after the commit", (Point(effect, "after"),)))
+    return cells
+
+
+def is_named(effect: Effect, effects: list[Effect]) -> bool:
+    """The first claim of a step, its first outcome (a wait, where it has one), its last."""
+    if effect.name not in STEP_ENDS:
+        return False
+    same = [e for e in effects if (e.where, e.name) == (effect.where, effect.name)]
+    return effect == same[0] or (effect.name == "outcome" and effect == same[-1])
+
+
+def main(run_name: str, channel: str, which: str) -> None:
+    run = RUNS[run_name]
+    upgrade(make_engine(get_settings().resolved_database_url))
+    with gateway():
+        report, expected = reference(run, channel)
+        effects = [Effect(**effect) for effect in report["effects"]]
+        cells = plan(effects, is_all=which == "all")
+        results = [
+            {"where": cell.where, "row": cell.row, "column": cell.column, "problems": try_cell(run, channel, cell, expected)}
+            for cell in cells
+        ]
+    print(json.dumps({"reference": report, "expected": expected, "cells": results}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
