@@ -32,12 +32,12 @@ SECRETS = {"twilio.auth_token": AUTH_TOKEN, "ajo.client_secret": CLIENT_SECRET}
 class Run:
     """
     :ivar prepare: what has happened before; nobody dies in it.
-    :ivar tolerated: what the vendors may have besides what they have after a run without a death.
+    :ivar extra: how many more the vendors may have of something, after these deaths.
     """
 
     prepare: Callable[[Workshop, SmallWorker, str], None]
     is_over: Callable[[Workshop], bool]
-    tolerated: Callable[[Cell, str, Any], list[Any]]
+    extra: Callable[[list[Cell], str], int]
 
 
 def _start(shop: Workshop, worker: SmallWorker, channel: str) -> None:
@@ -63,32 +63,33 @@ def _is_active(shop: Workshop) -> bool:
         return status is OnboardingState.ACTIVE and connection.execute(pending).scalar_one() == 0
 
 
-def _tolerated(cell: Cell, key: str, expected: Any) -> list[Any]:
+def _extra(cells: list[Cell], key: str) -> int:
     """What no protocol can do better, or the vendor does not offer.
 
     A key whose secret was lost with the process is deleted and made again: Twilio shows a secret once. AJO knows no key
-    against duplicates, so an event that it has taken and whose taking could not be recorded comes again.
+    against duplicates: an event that it took, and whose taking could not be recorded, comes again.
     """
-    if key == "api_key made" and "API key" in cell.row and cell.column != "before the call":
-        return [expected + len(cell.deaths)]
-    if key.startswith("event ") and "take an event" in cell.row and cell.column == "after the call":
-        return [expected, expected + 1]
-    return [expected]
+    deaths = [cell for cell in cells for _ in cell.deaths if cell.column != "before the call"]
+    if key == "api_key made":
+        return sum("API key" in cell.row for cell in deaths)
+    if key.startswith("event "):
+        return sum("take an event" in cell.row for cell in deaths)
+    return 0
 
 
-RUNS = {"onboarding": Run(_start, _is_active, _tolerated)}
+RUNS = {"onboarding": Run(_start, _is_active, _extra)}
 
 
-def at_vendors(ledger: dict[str, Any]) -> dict[str, Any]:
+def at_vendors(ledger: dict[str, Any]) -> dict[str, int]:
     """The simulator's own count, without what differs from run to run."""
-    seen: dict[str, Any] = {"duplicates": ledger["duplicates"]}
+    seen: Counter[str] = Counter({"duplicates": len(ledger["duplicates"])})
     for kind, counts in ledger["counts"].items():
         seen[f"{kind} live"], seen[f"{kind} made"] = counts["live"], counts["created"]
-    seen |= Counter(f"message {m['direction']} to {m['to']} {m['status']}" for m in ledger["messages"])
-    seen |= Counter(f"message of AJO {m['status']}" for m in ledger["ajo_messages"])
+    seen.update(f"message {m['direction']} to {m['to']} {m['status']}" for m in ledger["messages"])
+    seen.update(f"message of AJO {m['status']}" for m in ledger["ajo_messages"])
     taken = [event for event in ledger["events"] if event["http_status"] == 200]
-    seen |= Counter(f"event {event['type']} {said(event)}" for event in taken)
-    return seen
+    seen.update(f"event {event['type']} {said(event)}" for event in taken)
+    return dict(seen)
 
 
 def said(event: dict[str, Any]) -> str:

@@ -169,7 +169,7 @@ def place(frame: FrameType | None) -> tuple[str, str]:
                 if function in {"intend", "record"} and "kind" in seen:
                     name += f" {seen['kind']}"
                 if function == "run_step":
-                    name = "outcome" if "outcome" in seen else "claim"
+                    name = f"outcome {type(seen['outcome']).__name__}" if "outcome" in seen else "claim"
             if function == "run_step":
                 where = seen["name"]
             elif function in {"forward_due", "forward"}:

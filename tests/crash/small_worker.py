@@ -73,16 +73,14 @@ class SmallWorker:
         :raises RuntimeError: it is not after so many looks.
         """
         for _ in range(turns):
-            self.beat.tick()
-            self.beat.sweep()
-            has_worked = False
             while (message := self._next()) is not None:
                 self._handle(message)
-                has_worked = True
             if is_over():
                 return
-            if not has_worked:
-                self.clock.jump(self._until_due())
+            self.clock.jump(self._until_due())
+            self.beat.tick()
+            if all(queue.qsize() == 0 for queue in self.queues):
+                self.beat.sweep()
         raise RuntimeError("it comes to no end")
 
     def _next(self) -> Any:

@@ -27,7 +27,7 @@ class Witness:
         self._url = f"{simulator_url}/_sim/ledger"
         # A connection of its own sees only what is committed.
         self._db = make_engine(shop.settings.resolved_database_url)
-        self._there: dict[str, Any] = {}
+        self._there: dict[str, str] = {}
         self._announced: set[str] = set()
         self.made: list[str] = []
         self.unannounced: list[str] = []
@@ -38,15 +38,18 @@ class Witness:
         if moment == "before":
             self._there, self._announced = self._objects(), self._intended()
             return
-        for key, entry in self._objects().items():
+        for key, name in self._objects().items():
             if key in self._there:
                 continue
             self.made.append(f"{effect.where}: {effect.name}")
-            if entry["name"] not in self._announced:
-                self.unannounced.append(f"{effect.name} made {entry['kind']} {entry['name']!r}, which nobody had intended")
+            if name not in self._announced:
+                self.unannounced.append(f"{effect.name} made {name!r}, which nobody had intended")
 
-    def _objects(self) -> dict[str, Any]:
-        return {entry["id"]: entry for entry in fetch(self._url)["objects"]}
+    def _objects(self) -> dict[str, str]:
+        """Name by id; of a message its text, of a proof job the reference that it was given."""
+        ledger = fetch(self._url)
+        bodies = {message["sid"]: message["body"] for message in ledger["messages"]}
+        return {entry["id"]: bodies.get(entry["id"], entry["name"]) for entry in ledger["objects"]}
 
     def _intended(self) -> set[str]:
         with self._db.begin() as connection:
