@@ -100,4 +100,10 @@ def said(event: dict[str, Any]) -> str:
 def story(shop: Workshop) -> str:
     with reader(shop.db).begin() as connection:
         rows = connection.execute(select(Event.c.kind, Event.c.step, Event.c.text).order_by(Event.c.id)).all()
-    return "\n".join(f"    {row.kind} {row.step or ''}: {row.text}" for row in rows[-25:])
+        waiting = connection.execute(select(WebhookEvent).where(WebhookEvent.c.forward_state.in_(ON_ITS_WAY))).all()
+    lines = [f"    {row.kind} {row.step or ''}: {row.text}" for row in rows[-25:]]
+    lines += [
+        f"    {row.forward_state} since {row.received_at}, due {row.forward_due_at}, {row.forward_tries} tries: {row.forward_error}"
+        for row in waiting
+    ]
+    return "\n".join([*lines, f"    now {shop.now()}"])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 DEAD = 77
+CLAIM, OUTCOME = "claim", "outcome"
 ROOMS = frozenset({"engine", "tasks", "gateway"})
 # They carry out what somebody else asks for.
 CARRIERS = frozenset({"write", "work", "<lambda>"})
@@ -75,11 +76,17 @@ class Seams:
         self._counts[where, name] += 1
         effect = Effect(where, kind, name, self._counts[where, name])
         self.effects.append(effect)
-        self._pass(effect, "before")
-        return lambda: self._pass(effect, "after")
+        is_deadly = self.deadly is not None and self._is_meant(effect, self.deadly.effect)
+        self._pass(effect, "before", is_deadly=is_deadly)
+        return lambda: self._pass(effect, "after", is_deadly=is_deadly)
 
-    def _pass(self, effect: Effect, moment: Moment) -> None:
-        if self.deadly is not None and (effect, moment) == (self.deadly.effect, self.deadly.moment):
+    @staticmethod
+    def _is_meant(effect: Effect, deadly: Effect) -> bool:
+        """``outcome`` alone means whichever comes first."""
+        return effect == deadly or (deadly.name == OUTCOME == effect.name.split()[0] and deadly.where == effect.where)
+
+    def _pass(self, effect: Effect, moment: Moment, *, is_deadly: bool) -> None:
+        if is_deadly and self.deadly is not None and moment == self.deadly.moment:
             # No cleaning up, no flush, no rollback: as after SIGKILL.
             os._exit(DEAD)
         self.watch(effect, moment)
@@ -169,7 +176,7 @@ def place(frame: FrameType | None) -> tuple[str, str]:
                 if function in {"intend", "record"} and "kind" in seen:
                     name += f" {seen['kind']}"
                 if function == "run_step":
-                    name = f"outcome {type(seen['outcome']).__name__}" if "outcome" in seen else "claim"
+                    name = f"{OUTCOME} {type(seen['outcome']).__name__}" if "outcome" in seen else CLAIM
             if function == "run_step":
                 where = seen["name"]
             elif function in {"forward_due", "forward"}:

@@ -116,9 +116,13 @@ class SmallWorker:
         message.ack()
 
     def _until_due(self) -> timedelta:
-        moments = [moment for moment, _ in self.delayed]
-        step = select(func.min(Step.c.due_at)).where(Step.c.state.not_in(DONE))
-        event = select(func.min(WebhookEvent.c.forward_due_at)).where(WebhookEvent.c.forward_state.in_(ON_ITS_WAY))
+        """Until something else becomes due: what is due by now and stays waits for that."""
+        now = self.clock.now()
+        step = select(func.min(Step.c.due_at)).where(Step.c.state.not_in(DONE), Step.c.due_at > now)
+        event = select(func.min(WebhookEvent.c.forward_due_at)).where(
+            WebhookEvent.c.forward_state.in_(ON_ITS_WAY), WebhookEvent.c.forward_due_at > now
+        )
         with reader(self.shop.db).begin() as connection:
-            moments += [moment for found in (step, event) if (moment := connection.execute(found).scalar_one())]
-        return min(moments, default=self.clock.now() + IDLE) - self.clock.now()
+            found = [connection.execute(statement).scalar_one() for statement in (step, event)]
+        found += [moment for moment, _ in self.delayed]
+        return min((moment for moment in found if moment), default=now + IDLE) - now

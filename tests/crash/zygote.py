@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import json
 import os
 import signal
@@ -40,13 +41,12 @@ from providers.ajo import ims  # noqa: E402
 from providers.connections import thread_client  # noqa: E402
 from tasks.process import workshop  # noqa: E402
 from tests.crash.runs import RUNS, Run, at_vendors, story  # noqa: E402
-from tests.crash.seams import DEAD, Effect, Point, Seams  # noqa: E402
+from tests.crash.seams import CLAIM, DEAD, OUTCOME, Effect, Point, Seams  # noqa: E402
 from tests.crash.small_worker import SmallWorker  # noqa: E402
 from tests.crash.witness import Witness, illegal_moves  # noqa: E402
 
 SIMULATOR = os.environ["TEST_SIMULATOR_URL"]
 LONGEST_LIFE_SECONDS = 30
-STEP_ENDS = ("claim", "outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,8 @@ def warm_up(run: Run, channel: str) -> None:
     workshop().db.dispose()
     thread_client().close()
     ims._slots.clear()
+    gc.collect()
+    gc.freeze()
 
 
 def begin(run: Run, channel: str) -> None:
@@ -178,7 +180,8 @@ def try_cells(run: Run, channel: str, cells: list[Cell], expected: dict[str, Any
         for point in cell.deaths:
             code, _ = in_child(lambda point=point: live(run, point))
             if code != DEAD:
-                return [f"{cell.where}: {cell.row}, {cell.column}: not reached (exit {code})"]
+                _, after = in_child(look)
+                return [f"{cell.where}: {cell.row}, {cell.column}: not reached (exit {code})", after["story"]]
     code, _ = in_child(lambda: live(run, None))
     problems = [] if code == 0 else [f"the process that goes on ended with {code}"]
     seen = at_vendors(fetch(f"{SIMULATOR}/_sim/ledger"))
@@ -207,19 +210,23 @@ def plan(effects: list[Effect], *, is_all: bool) -> list[Cell]:
             cells.append(Cell(effect.where, row, "after the call", (after,)))
             record = next((e for e in effects[index + 1 :] if e.kind == "commit" and e.where == effect.where), None)
             if record is not None:
-                second = Point(replace(record, number=1), "before")
+                name = OUTCOME if record.name.startswith(OUTCOME) else record.name
+                second = Point(replace(record, name=name, number=1), "before")
                 cells.append(Cell(effect.where, row, "in the adoption", (after, second)))
-        elif is_all or effect.name.split()[0] in STEP_ENDS:
+        elif is_all or effect.name.split()[0] in (CLAIM, OUTCOME):
             cells.append(Cell(effect.where, row, "before the commit", (before,)))
             cells.append(Cell(effect.where, row, "after the commit", (after,)))
     return cells
 
 
 def together(cells: list[Cell]) -> list[list[Cell]]:
-    """Cells of one column share a run, as far as a step bears it: after five lost leases it is parked for a person."""
-    runs: dict[str, list[list[Cell]]] = {}
+    """Cells of one column share a run, as far as a step bears it: after five lost leases it is parked for a person.
+
+    The forwarder's have one of their own: it works beside the steps, in no certain order.
+    """
+    runs: dict[tuple[str, bool], list[list[Cell]]] = {}
     for cell in cells:
-        lines = runs.setdefault(cell.column, [])
+        lines = runs.setdefault((cell.column, cell.where == "forwarder"), [])
         deaths = Counter(other.where for other in lines[-1] for _ in other.deaths) if lines else Counter()
         if not lines or deaths[cell.where] + len(cell.deaths) >= LOST_LEASES_BEFORE_PARKING:
             lines.append([])
