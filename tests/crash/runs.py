@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from engine.clock import now
 from engine.start import start
 from models.db import reader
 from models.states import OnboardingState
@@ -21,8 +19,8 @@ from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
 
 if TYPE_CHECKING:
     from engine.context import Workshop
+    from tests.crash.seams import Cell
     from tests.crash.small_worker import SmallWorker
-    from tests.crash.zygote import Cell
 
 NAME = "acme"
 SECRETS = {"twilio.auth_token": AUTH_TOKEN, "ajo.client_secret": CLIENT_SECRET}

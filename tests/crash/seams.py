@@ -59,6 +59,20 @@ class Point:
     moment: Moment
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One way to die.
+
+    :ivar row: what was under way; ``column`` is the name of the instant.
+    :ivar deaths: where the first process dies, the second, and so on.
+    """
+
+    where: str
+    row: str
+    column: str
+    deaths: tuple[Point, ...]
+
+
 class Seams:
     """All effects of this process; ends it at ``deadly``.
 
@@ -110,7 +124,9 @@ class Seams:
 
         @event.listens_for(db, "after_cursor_execute")
         def _executed(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
-            if not statement.lstrip().upper().startswith("SELECT") and cursor.rowcount:
+            is_read = statement.lstrip().upper().startswith("SELECT")
+            # What SQLite returned of an INSERT is counted only once it was read.
+            if not is_read and (cursor.rowcount or " RETURNING " in statement):
                 connection.info["has_written"] = True
 
         @event.listens_for(db, "commit")
