@@ -20,6 +20,7 @@ from typing import Any
 import uvicorn
 from sqlalchemy import delete
 
+from models.db import reader
 from models.tables import metadata
 from settings import get_settings
 from tests.crash.small_worker import Clock
@@ -33,7 +34,7 @@ from gateway.app import Gateway  # noqa: E402
 from providers.ajo import ims  # noqa: E402
 from providers.connections import thread_client  # noqa: E402
 from tasks.process import workshop  # noqa: E402
-from tests.crash.runs import Run, story  # noqa: E402
+from tests.crash.runs import Run, reasons, story  # noqa: E402
 from tests.crash.seams import Point, Seams  # noqa: E402
 from tests.crash.small_worker import SmallWorker  # noqa: E402
 from tests.crash.witness import Witness, illegal_moves  # noqa: E402
@@ -99,12 +100,18 @@ def live(run: Run, deadly: Point | None, *, is_watched: bool = False) -> dict[st
     if is_watched:
         seams.watch = witness
     SmallWorker(shop, CLOCK).run(lambda: run.is_over(shop))
-    return {"effects": [asdict(effect) for effect in seams.effects], "unannounced": witness.unannounced, "made": witness.made}
+    return {
+        "effects": [asdict(effect) for effect in seams.effects],
+        "unannounced": witness.unannounced,
+        "made": witness.made,
+    }
 
 
 def look() -> dict[str, Any]:
+    """What is there when all have died or come to their end."""
     shop = workshop()
-    return {"illegal": illegal_moves(shop), "story": story(shop)}
+    with reader(shop.db).begin() as connection:
+        return {"illegal": illegal_moves(shop), "story": story(shop), "reasons": reasons(connection)}
 
 
 # -- what the parent does -----------------------------------------------------------------------------------------------

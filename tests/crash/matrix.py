@@ -17,13 +17,18 @@ from typing import Any
 # First: it sets the time.
 from tests.crash.lives import SIMULATOR, begin, in_child, live, look, running_gateway, warm_up
 from tests.crash.bridge import bridge_effects, meet_ajo, try_bridge
-from tests.crash.runs import RUNS, Run, at_vendors
+from tests.crash.runs import RUNS, Run, at_vendors, is_parked, mend
 from tests.crash.seams import CLAIM, DEAD, OUTCOME, Cell, Effect, Point
 from engine.claim import LOST_LEASES_BEFORE_PARKING  # isort: skip
 from models.db import make_engine
 from models.migrations import upgrade
 from settings import get_settings
+from tasks.process import workshop
 from tests.integration.services import fetch
+
+# Of a process that is to be left alone long before.
+MOST_DEATHS = 20
+
 
 def reference(run: Run, channel: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The run without a death: its effects, and what is at the vendors afterwards."""
@@ -108,9 +113,25 @@ def main(run_name: str, channel: str, which: str) -> None:
         results = []
         for line in [[cell] for cell in cells] if which == "each" else together(cells):
             results += judged(line, try_cells(run, channel, line, expected))
+        poisoned = poison(run, channel, next(cell for cell in cells if cell.column == "before the call"), expected)
     if channel == "rcs" and run_name == "onboarding":
         results += bridge_results(run, channel)
-    print(json.dumps({"made": report["made"], "unannounced": report["unannounced"], "cells": results}))  # noqa: T201
+    announced = {"made": report["made"], "unannounced": report["unannounced"]}
+    print(json.dumps(announced | {"cells": results, "poison": poisoned}))  # noqa: T201
+
+
+def poison(run: Run, channel: str, cell: Cell, expected: dict[str, int]) -> dict[str, Any]:
+    """A step that takes each of its processes with it, until it is left alone; then a person mends it."""
+    begin(run, channel)
+    until_parked = replace(run, is_over=is_parked)
+    deaths = 0
+    while (code := in_child(lambda: live(until_parked, cell.deaths[0]))[0]) == DEAD and deaths < MOST_DEATHS:
+        deaths += 1
+    parked = in_child(look)[1]
+    in_child(lambda: mend(workshop()))
+    in_child(lambda: live(run, None))
+    is_right = at_vendors(fetch(f"{SIMULATOR}/_sim/ledger")) == expected
+    return {"deaths": deaths, "exit": code, "parked": parked["reasons"], "is_right_after_retry": is_right}
 
 
 def judged(cells: list[Cell], problems: list[str]) -> list[dict[str, Any]]:

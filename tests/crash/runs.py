@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from engine.commands import retry
 from engine.start import start
 from models.db import reader
-from models.states import OnboardingState
-from models.tables import Event, Onboarding, WebhookEvent
+from models.states import OnboardingState, StepState
+from models.tables import Event, Onboarding, Step, WebhookEvent
 from tests.crash.small_worker import ON_ITS_WAY
 from tests.factories import make_spec
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from engine.context import Workshop
     from tests.crash.seams import Cell
     from tests.crash.small_worker import SmallWorker
@@ -93,6 +96,23 @@ def at_vendors(ledger: dict[str, Any]) -> dict[str, int]:
 def said(event: dict[str, Any]) -> str:
     statuses = event["body"].get("statuses") or [{}]
     return str(statuses[0].get("status"))
+
+
+def mend(shop: Workshop) -> None:
+    """``onboard retry``, once the cause is gone."""
+    with shop.db.begin() as connection:
+        retry(connection, shop.catalogue, NAME, actor="a person", at=shop.now(), grace_seconds=1)
+
+
+def is_parked(shop: Workshop) -> bool:
+    with reader(shop.db).begin() as connection:
+        return any(reasons(connection))
+
+
+def reasons(connection: Connection) -> list[str]:
+    """Of the steps that a person has to look at."""
+    parked = select(Step.c.reason).where(Step.c.state == StepState.WAITING_PERSON)
+    return list(connection.execute(parked).scalars())
 
 
 def story(shop: Workshop) -> str:

@@ -53,7 +53,9 @@ class Witness:
 
     def _intended(self) -> set[str]:
         with self._db.begin() as connection:
-            names = connection.execute(select(Resource.c.name).where(Resource.c.state == ResourceState.INTENDED)).scalars()
+            names = connection.execute(
+                select(Resource.c.name).where(Resource.c.state == ResourceState.INTENDED)
+            ).scalars()
             bodies = connection.execute(select(Message.c.body).where(Message.c.sid.is_(None))).scalars()
             proofs = connection.execute(select(AjoProof.c.reference).where(AjoProof.c.job_id.is_(None))).scalars()
             return {*names, *bodies, *proofs}
