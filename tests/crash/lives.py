@@ -20,25 +20,21 @@ from typing import Any
 import uvicorn
 from sqlalchemy import delete
 
+from gateway.app import Gateway
 from models.db import reader
 from models.tables import metadata
+from providers.ajo import ims
+from providers.connections import thread_client
 from settings import get_settings
-from tests.crash.small_worker import Clock
+from tasks.process import workshop
+from tests.crash.runs import Run, reasons, story
+from tests.crash.seams import Point, Seams
+from tests.crash.small_worker import Clock, SmallWorker
+from tests.crash.witness import Witness, illegal_moves
 from tests.integration.services import eventually, fetch
 
 SIMULATOR = os.environ["TEST_SIMULATOR_URL"]
-# First of all rooms: whoever imports the time by name has to get this one.
 CLOCK = Clock(SIMULATOR)
-
-from gateway.app import Gateway  # noqa: E402
-from providers.ajo import ims  # noqa: E402
-from providers.connections import thread_client  # noqa: E402
-from tasks.process import workshop  # noqa: E402
-from tests.crash.runs import Run, reasons, story  # noqa: E402
-from tests.crash.seams import Point, Seams  # noqa: E402
-from tests.crash.small_worker import SmallWorker  # noqa: E402
-from tests.crash.witness import Witness, illegal_moves  # noqa: E402
-
 LONGEST_LIFE_SECONDS = 60
 
 
@@ -46,7 +42,7 @@ class Birth:
     """A new process that does something; how it ended, and what it returned."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
-        self._file = tempfile.TemporaryFile("w+")
+        self._file = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by `end`
         self._code: int | None = None
         self.report: Any = None
         self.pid = os.fork()

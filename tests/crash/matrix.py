@@ -14,16 +14,15 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-# First: it sets the time.
-from tests.crash.lives import SIMULATOR, begin, in_child, live, look, running_gateway, warm_up
-from tests.crash.bridge import bridge_effects, meet_ajo, try_bridge
-from tests.crash.runs import RUNS, Run, at_vendors, is_parked, mend
-from tests.crash.seams import CLAIM, DEAD, OUTCOME, Cell, Effect, Point
-from engine.claim import LOST_LEASES_BEFORE_PARKING  # isort: skip
+from engine.claim import LOST_LEASES_BEFORE_PARKING
 from models.db import make_engine
 from models.migrations import upgrade
 from settings import get_settings
 from tasks.process import workshop
+from tests.crash.bridge import bridge_effects, meet_ajo, try_bridge
+from tests.crash.lives import SIMULATOR, begin, in_child, live, look, running_gateway, warm_up
+from tests.crash.runs import RUNS, Run, at_vendors, is_parked, mend
+from tests.crash.seams import CLAIM, DEAD, OUTCOME, Cell, Effect, Point
 from tests.integration.services import fetch
 
 # Of a process that is to be left alone long before.

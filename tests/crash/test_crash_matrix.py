@@ -25,7 +25,7 @@ from tests.integration.stack import TEST_KEY
 IS_EACH = os.environ.get("ONBOARD_CRASH_MATRIX") == "each"
 CHANNELS = {"sqlite": ["rcs", "sms"], "postgresql": ["rcs", "mms"]}
 if IS_EACH:
-    CHANNELS = dict.fromkeys(CHANNELS, ["rcs", "sms", "mms"])
+    CHANNELS = {database: ["rcs", "sms", "mms"] for database in CHANNELS}
 PARTS = [(database, channel) for database, channels in CHANNELS.items() for channel in channels]
 COLUMNS = ("before", "after", "adoption")
 PATIENCE_SECONDS = 1800 if IS_EACH else 230
@@ -41,9 +41,7 @@ def simulator(tmp_path):
 
 @pytest.mark.timeout(PATIENCE_SECONDS + 10)
 @pytest.mark.parametrize(("database_url", "channel"), PARTS, indirect=["database_url"])
-def test_whatever_dies_when_everything_is_made_once(
-    simulator, database_url, channel, tmp_path, request, record_property
-):
+def test_whatever_dies_when_everything_is_made_once(simulator, database_url, channel, tmp_path, record_property):
     found = run_matrix(simulator, database_url, channel, tmp_path)
     database = "postgresql" if database_url else "sqlite"
     record_property("summary", table(f"crash matrix: {channel} on {database}", channel, found["cells"]))
