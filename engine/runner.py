@@ -19,6 +19,7 @@ from engine.transitions import lock_onboarding, move_step, settle_onboarding
 from models.states import DONE, StepState
 from models.tables import Attempt, Step
 from providers.errors import Misconfigured, NeedsPerson, Refused, Retryable
+from providers.writes import checked
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +93,10 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
         ctx = StepContext(shop, lease)
         step = shop.catalogue.by_name[lease.step]
         skip = step.skip_reason(ctx.spec)
-        return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
+        if skip:
+            return Done(note=f"skipped: {skip}")
+        with checked(ctx.hold_for_a_call):
+            return step.act(ctx)
     except Suspend as suspension:
         return suspension.outcome
     except Retryable as error:

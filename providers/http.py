@@ -22,6 +22,7 @@ from providers.errors import (
     Retryable,
 )
 from providers.redaction import redact, register_secret
+from providers.writes import check_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,6 +117,8 @@ class Http:
             raise ValueError(msg)
         request_id = new_request_id()
         is_write = method not in SAFE_METHODS
+        if is_write:
+            check_write()
         context = CallContext(self.vendor, operation, request_id=request_id)
         started = time.monotonic()
         outcome: object = "no answer"
@@ -166,7 +169,11 @@ class Http:
         return self.read(response.content, context, is_write=is_write) if reads_answer else None
 
     def _exchange(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """The whole answer, within the size limit, and over in twice the timeout however slowly its body drips."""
+        """The whole answer, within the size limit.
+
+        However slowly its body drips, it is over in three times the timeout (``settings.LONGEST_CALL``): a drop that comes
+        before twice of it is waited for once more.
+        """
         client = self._client or thread_client()
         deadline = time.monotonic() + 2 * self.timeout_seconds
         with client.stream(method, url, timeout=self._timeout, follow_redirects=False, **options) as response:

@@ -7,7 +7,7 @@ from celery.signals import setup_logging, worker_process_init
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
-from settings import get_settings
+from settings import VISIBILITY_SECONDS, get_settings
 from tasks import broker_patch, names
 from tasks.base import QuietTask
 from tasks.broker import broker_url
@@ -17,9 +17,6 @@ from tasks.process import forget_workshop
 broker_patch.apply()
 
 settings = get_settings()
-
-# Longest that a broker may believe a worker is still busy with a message before it hands it out again.
-VISIBILITY_SECONDS = 900
 
 app = Celery("onboard", broker=broker_url(settings), task_cls=QuietTask, set_as_current=False)
 

@@ -35,7 +35,7 @@ from tests.integration.services import eventually, fetch
 
 SIMULATOR = os.environ["TEST_SIMULATOR_URL"]
 CLOCK = Clock(SIMULATOR)
-LONGEST_LIFE_SECONDS = 60
+LONGEST_LIFE_SECONDS = 100
 
 
 class Birth:
@@ -61,10 +61,19 @@ class Birth:
         finally:
             os._exit(code)
 
+    def has_stopped(self) -> bool:
+        """Wait until it stops, or ends."""
+        status = os.waitpid(self.pid, os.WUNTRACED)[1]
+        if not os.WIFSTOPPED(status):
+            self._code = os.waitstatus_to_exitcode(status)
+        return os.WIFSTOPPED(status)
+
     def end(self) -> int:
-        """Wait for it; its exit code."""
+        """Have it go on if it stopped, and wait for it; its exit code."""
         if self._code is None:
+            os.kill(self.pid, signal.SIGCONT)
             self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        if not self._file.closed:
             self._file.seek(0)
             text = self._file.read()
             self._file.close()

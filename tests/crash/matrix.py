@@ -20,7 +20,7 @@ from models.migrations import upgrade
 from settings import get_settings
 from tasks.process import workshop
 from tests.crash.bridge import bridge_effects, meet_ajo, try_bridge
-from tests.crash.lives import SIMULATOR, begin, in_child, live, look, running_gateway, warm_up
+from tests.crash.lives import SIMULATOR, Birth, begin, in_child, live, look, running_gateway, warm_up
 from tests.crash.runs import RUNS, Run, at_vendors, is_parked, mend
 from tests.crash.seams import CLAIM, DEAD, OUTCOME, Cell, Effect, Point
 from tests.integration.services import fetch
@@ -40,14 +40,19 @@ def reference(run: Run, channel: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def try_cells(run: Run, channel: str, cells: list[Cell], expected: dict[str, Any]) -> list[str]:
     """What is wrong after these deaths, one after the other in one run; nothing, if all is well."""
     begin(run, channel)
+    sleepers: list[Birth] = []
     for cell in cells:
         for point in cell.deaths:
-            code, _ = in_child(lambda point=point: live(run, point))
-            if code != DEAD:
-                _, after = in_child(look)
-                return [f"{cell.where}: {cell.row}, {cell.column}: not reached (exit {code})", after["story"]]
-    code, _ = in_child(lambda: live(run, None))
-    problems = [] if code == 0 else [f"the process that goes on ended with {code}"]
+            birth = Birth(lambda point=point: live(run, point))
+            if point.stops and birth.has_stopped():
+                sleepers.append(birth)
+            elif birth.end() != DEAD:
+                for sleeper in sleepers:
+                    sleeper.end()
+                story = in_child(look)[1]["story"]
+                return [f"{cell.where}: {cell.row}, {cell.column}: not reached (exit {birth.end()})", story]
+    codes = [in_child(lambda: live(run, None))[0], *(sleeper.end() for sleeper in sleepers)]
+    problems = [] if not any(codes) else [f"the processes that go on, and the late ones, ended with {codes}"]
     seen = at_vendors(fetch(f"{SIMULATOR}/_sim/ledger"))
     for key in sorted(expected.keys() | seen.keys()):
         most = expected.get(key, 0) + run.extra(cells, key)
@@ -72,6 +77,8 @@ def plan(effects: list[Effect], *, is_all: bool) -> list[Cell]:
         if effect.kind == "call":
             cells.append(Cell(effect.where, row, "before the call", (before,)))
             cells.append(Cell(effect.where, row, "after the call", (after,)))
+            cells.append(Cell(effect.where, row, "late, before", (replace(before, stops=True),)))
+            cells.append(Cell(effect.where, row, "late, after", (replace(after, stops=True),)))
             record = next((e for e in effects[index + 1 :] if e.kind == "commit" and e.where == effect.where), None)
             if record is not None:
                 name = OUTCOME if record.name.startswith(OUTCOME) else record.name

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -53,10 +54,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where to die."""
+    """Where to die, or to stop until somebody says go on, as a machine does that was put to sleep."""
 
     effect: Effect
     moment: Moment
+    stops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Cell:
     """One way to die.
 
     :ivar row: what was under way; ``column`` is the name of the instant.
-    :ivar deaths: where the first process dies, the second, and so on.
+    :ivar deaths: where the first process dies (or stops), the second, and so on.
     """
 
     where: str
@@ -101,6 +103,9 @@ class Seams:
 
     def _pass(self, effect: Effect, moment: Moment, *, is_deadly: bool) -> None:
         if is_deadly and self.deadly is not None and moment == self.deadly.moment:
+            if self.deadly.stops:
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return
             # No cleaning up, no flush, no rollback: as after SIGKILL.
             os._exit(DEAD)
         self.watch(effect, moment)
@@ -147,14 +152,13 @@ class Seams:
         dialect.do_commit = commit
 
     def _catch_calls(self) -> None:
-        exchange, exchange_async = Http._exchange, AsyncHttp._exchange
+        request, exchange_async = Http.request, AsyncHttp._exchange
 
-        def calling(http: Http, method: str, url: str, **options: Any) -> Any:
+        def calling(http: Http, method: str, path: str, *, operation: str, **options: Any) -> Any:
             if method in SAFE_METHODS or http.vendor == "Adobe IMS":
-                return exchange(http, method, url, **options)
-            operation = sys._getframe(1).f_locals["operation"]
+                return request(http, method, path, operation=operation, **options)
             over = self.around(place(sys._getframe(1))[0], "call", SID.sub("SID", operation))
-            answer = exchange(http, method, url, **options)
+            answer = request(http, method, path, operation=operation, **options)
             over()
             return answer
 
@@ -164,7 +168,7 @@ class Seams:
             over()
             return answer
 
-        Http._exchange = calling  # type: ignore[method-assign]
+        Http.request = calling  # type: ignore[method-assign]
         AsyncHttp._exchange = calling_async  # type: ignore[method-assign]
 
     @staticmethod
