@@ -93,10 +93,8 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
         ctx = StepContext(shop, lease)
         step = shop.catalogue.by_name[lease.step]
         skip = step.skip_reason(ctx.spec)
-        if skip:
-            return Done(note=f"skipped: {skip}")
         with checked(ctx.hold_for_a_call):
-            return step.act(ctx)
+            return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
     except Suspend as suspension:
         return suspension.outcome
     except Retryable as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import urllib.error
 import urllib.request
 from datetime import timedelta
@@ -16,9 +18,9 @@ from models.db import reader
 from models.tables import Onboarding
 from settings import get_settings
 from tasks.process import workshop
-from tests.crash.lives import CLOCK, SIMULATOR, running_gateway
-from tests.crash.seams import DEAD, Cell, Effect
-from tests.integration.services import fetch
+from tests.crash.lives import CLOCK, SIMULATOR, Birth, running_gateway
+from tests.crash.seams import DEAD, Cell, Effect, Point
+from tests.integration.services import fetch, free_port
 
 # AJO's own patience between two tries; production's waits are twice the HTTP timeout and Twilio's listing delay.
 PAUSE = timedelta(seconds=30)
@@ -63,12 +65,34 @@ def try_bridge(ajo: dict[str, str], cell: Cell, number: int) -> list[str]:
     """What is wrong after these deaths: one message at Twilio, and its SID in the answer that AJO got at last."""
     text = f"Hello {number}"
     for point in cell.deaths:
+        if point.stops:
+            return try_late(ajo, point, text)
         with running_gateway(point) as gateway:
             status, answer = until_decided(ajo, text)
         if gateway.end() != DEAD:
             return [f"not reached: AJO got {status} {answer}"]
     with running_gateway():
         status, answer = until_decided(ajo, text)
+    return judge(text, status, answer)
+
+
+def try_late(ajo: dict[str, str], point: Point, text: str) -> list[str]:
+    """The gateway stops; AJO, which got no answer, asks another one, and then the first goes on."""
+    port = free_port()
+    late_url = ajo["url"].replace(f":{get_settings().gateway_port}/", f":{port}/")
+    with running_gateway(point, port=port) as late, running_gateway():
+        asked = Birth(lambda: ask(ajo | {"url": late_url}, text))
+        if not late.has_stopped():
+            return ["not reached"]
+        status, answer = until_decided(ajo, text)
+        os.kill(late.pid, signal.SIGCONT)
+        asked.end()
+    late_status, late_answer = asked.report
+    problems = [] if late_status in (200, 503) else [f"AJO got {late_status} {late_answer} from the late one"]
+    return problems + judge(text, status, answer)
+
+
+def judge(text: str, status: int, answer: Any) -> list[str]:
     sids = [m["sid"] for m in fetch(f"{SIMULATOR}/_sim/ledger")["messages"] if m["body"] == text]
     problems = [] if status == 200 else [f"AJO got {status} {answer}"]
     if len(sids) != 1 or not answer or answer.get("sid") != sids[0]:

@@ -121,10 +121,11 @@ def look() -> dict[str, Any]:
 
 # -- what the parent does -----------------------------------------------------------------------------------------------
 @contextlib.contextmanager
-def running_gateway(deadly: Point | None = None) -> Iterator[Birth]:
-    """The product's own, in a process of its own, until it dies or is stopped."""
-    birth = Birth(lambda: serve(deadly))
-    url = f"http://127.0.0.1:{get_settings().gateway_port}/healthz"
+def running_gateway(deadly: Point | None = None, *, port: int | None = None) -> Iterator[Birth]:
+    """The product's own, in a process of its own, until it dies or is ended."""
+    port = port or get_settings().gateway_port
+    birth = Birth(lambda: serve(deadly, port))
+    url = f"http://127.0.0.1:{port}/healthz"
     eventually(lambda: fetch(url), within=20, what="the gateway answers", every=0.01)
     try:
         yield birth
@@ -143,14 +144,14 @@ class NobodyWoken:
         return False
 
 
-def serve(deadly: Point | None) -> list[dict[str, Any]]:
+def serve(deadly: Point | None, port: int) -> list[dict[str, Any]]:
     """Until SIGTERM; the effects of the bridge."""
     signal.alarm(0)
     shop = workshop()
     seams = Seams(deadly)
     seams.install(shop.db)
     gateway = Gateway(shop.db, shop.vault, shop.settings, NobodyWoken())
-    config = uvicorn.Config(gateway, port=shop.settings.gateway_port, log_level="error", access_log=False)
+    config = uvicorn.Config(gateway, port=port, log_level="error", access_log=False)
     server = uvicorn.Server(config)
     # uvicorn's own way would end the process by the same signal once more.
     signal.signal(signal.SIGTERM, server.handle_exit)
