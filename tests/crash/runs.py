@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tests.crash.small_worker import SmallWorker
 
 NAME = "acme"
+# The call that makes it, and what keeps it: only after the last of these is it ours for good.
+KEY = re.compile("API key|keep_secret|twilio_api_key")
 SECRETS = {"twilio.auth_token": AUTH_TOKEN, "ajo.client_secret": CLIENT_SECRET}
 
 
@@ -72,9 +75,9 @@ def _extra(cells: list[Cell], key: str) -> int:
     """
     deaths = [cell for cell in cells for _ in cell.deaths if cell.column != "before the call"]
     if key == "api_key made":
-        return sum("API key" in cell.row for cell in deaths)
+        return sum(cell.where == "credential" and bool(KEY.search(cell.row)) for cell in deaths)
     if key.startswith("event "):
-        return sum("take an event" in cell.row for cell in deaths)
+        return sum(cell.where == "forwarder" for cell in deaths)
     return 0
 
 

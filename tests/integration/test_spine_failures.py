@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from models.tables import Resource, Verification
+from models.tables import Message, Resource, Verification
 from tasks.vendors import make_vendors
 from tests.factories import make_spec, rcs_part, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
@@ -81,6 +83,15 @@ def test_a_message_that_was_read_before_its_lost_answer_is_looked_up_still_prove
     assert house.run_to_end("acme").status == "active", house.story()
     assert "is read (found again)" in house.story()
     assert len(house.simulator.ledger["messages"]) == 1
+
+
+def test_twilio_has_time_to_list_a_message_from_the_end_of_the_unclear_call(house):
+    lost = {"match": {"method": "POST", "path_regex": r"/Messages\.json$"}, "action": "delay", "seconds": 0.9}
+    house.simulator.post("faults", lost)
+    house.start("sms", "acme")
+    house.run_until(lambda: house.steps("acme")[-1].state == "retrying", what="the call ends unclear")
+    (message,) = house.of(Message, "acme")
+    assert message.posted_at - message.created_at >= timedelta(seconds=house.settings.http_timeout_seconds)
 
 
 def test_a_token_that_expires_in_mid_run_is_renewed_each_time(house):
