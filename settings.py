@@ -95,6 +95,10 @@ class Settings(BaseModel):
     )
 
     worker_concurrency: int = Field(8, ge=1, le=64, description="Threads of one worker process.")
+    twilio_ceiling: int = Field(
+        30, ge=1, description="Steps that may be at one Twilio account at the same time, over all workers."
+    )
+    adobe_ceiling: int = Field(20, ge=1, description="The same for one Adobe organisation, its automation included.")
     http_timeout_seconds: float = Field(20.0, gt=0, description="Longest wait for a vendor's answer to one call.")
     lease_seconds: float = Field(
         120.0,
@@ -105,6 +109,12 @@ class Settings(BaseModel):
     sweep_seconds: float = Field(30.0, gt=0, description="How often beat looks for lost work.")
     wake_grace_seconds: float = Field(
         60.0, gt=0, description="How long a wake-up message may be under way before it counts as lost."
+    )
+    broker_stall_seconds: float = Field(
+        30.0, ge=2, description="How long a connection to the broker may be silent before it is made anew."
+    )
+    stop_seconds: float = Field(
+        10.0, ge=0, description="How long a worker that is asked to stop may begin calls for the steps it is at."
     )
     park_after_seconds: float = Field(
         86400.0, gt=0, description="How old an event for AJO becomes before a person has to look at it."
@@ -133,9 +143,16 @@ class Settings(BaseModel):
         56.0, gt=0, description="After how many days of waiting for a vendor an escalation is due."
     )
     quiet_hours: str | None = Field(
-        None, description="When no notice is sent, as 20:00-08:00; it goes out afterwards. Empty: never quiet."
+        None,
+        description="When no notice and no scheduled test message is sent, as 20:00-08:00; it goes out afterwards. Empty: never quiet.",
     )
     quiet_zone: str = Field("UTC", description="Time zone of the quiet hours, as Europe/Berlin.")
+    checks_per_account_hour: int = Field(
+        1000, gt=0, description="Most scheduled checks an hour for one Twilio account or Adobe organisation."
+    )
+    probe_messages_per_month: int = Field(
+        31, ge=0, description="Most scheduled test messages of one onboarding a month; then it is checked without."
+    )
     log_level: str = Field("INFO", description="Log level of every process.")
 
     @classmethod

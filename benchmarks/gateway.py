@@ -137,10 +137,11 @@ def show(title: str, rounds: list[Measured], baseline: list[Measured] | None = N
     print(f"{title:<44}{rate:>8.0f}/s{median:>8.1f} ms{late:>8.1f} ms{ratio}")
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory of a process."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+def memory_mb(pid: int) -> tuple[float, float]:
+    """Resident memory of a process: its own, and pages of files that it shares (SQLite maps the index of its log)."""
+    lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    kilobytes = {words[0]: int(words[1]) for words in lines if words[0].startswith("Rss")}
+    return kilobytes["RssAnon:"] / 1024, (kilobytes["RssFile:"] + kilobytes["RssShmem:"]) / 1024
 
 
 def prepare(environment: dict[str, str], simulator: str) -> tuple[str, str]:
@@ -266,13 +267,14 @@ class Calls:
 def watch_memory(pid: int, port: int, make: Callable[[int], bytes], events: int) -> None:
     """Resident memory of the gateway after each tenth of the events."""
     sent, tenth = 0, events // 10
-    print(f"{'events':>10}{'memory':>12}")
+    print(f"{'events':>10}{'own memory':>14}{'of files':>12}")
     while sent < events:
         target = min(sent + tenth, events)
         while sent < target:
             rate, _, _ = asyncio.run(load(port, make, 2))
             sent += round(rate * 2)
-        print(f"{sent:>10}{memory_mb(pid):>9.1f} MB", flush=True)
+        own, of_files = memory_mb(pid)
+        print(f"{sent:>10}{own:>11.1f} MB{of_files:>9.1f} MB", flush=True)
 
 
 def broker_binary() -> str:

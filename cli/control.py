@@ -109,7 +109,8 @@ def retry_command(
 ) -> int:
     """Try again now, from the first step that is not done.
 
-    For onboardings that failed, wait or were cancelled; a degraded one goes through all steps and mends what it can.
+    For onboardings that failed, wait or were cancelled; a degraded one goes through all steps and mends what it can, one
+    that is being taken down tries that again.
     With --from also what is done runs again: each step looks first and adopts what is there. --all and --where leave
     cancelled ones out, unless --where status=cancelled asks for them.
 
@@ -154,7 +155,7 @@ def cancel_command(names: tuple[str, ...], *, yes: bool, as_json: bool, by: str,
     return command_each(
         choose(names, can=commands.CAN_CANCEL, verb="cancel", yes=yes, **how),
         lambda connection, name: commands.cancel(connection, name, actor=by, at=now()),
-        "cancelled; nothing was removed",
+        "cancelled; what exists at the vendors stays",
         as_json=as_json,
     )
 

@@ -19,6 +19,9 @@ def doctor_command(as_json: bool) -> int:
 
     Exit code 0 when all is well or only warned about, 5 when something has to be mended.
     """
+    from rich.text import Text
+
+    from cli.render import make_console, print_hanging
     from cli.stack.checks import run_checks
     from settings import get_settings
 
@@ -27,9 +30,10 @@ def doctor_command(as_json: bool) -> int:
         click.echo(json.dumps([asdict(result) for result in results], indent=2))
     else:
         width = max(len(result.subject) for result in results)
+        console = make_console()
         for result in results:
-            text, colour = SIGNS[result.level]
-            click.echo(f"{click.style(text, fg=colour)}  {result.subject:<{width}}  {result.found}")
+            margin = Text.assemble(SIGNS[result.level], f"  {result.subject:<{width}}  ")
+            print_hanging(console, margin, Text(result.found))
             if result.cure:
-                click.echo(f"{'':<{width + 6}}  -> {result.cure}")
+                print_hanging(console, Text(f"{'':<{width + 6}}  -> "), Text(result.cure))
     return NOT_SET_UP if any(result.level == "fail" for result in results) else 0

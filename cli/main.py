@@ -20,17 +20,25 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("cli.spec", "Check spec files; show every fault with its place and its cure."),
     "lint": ("cli.lint", "Check spec files as a reviewer would, with their pictures and pages."),
     "schema": ("cli.spec", "Print the JSON Schema of specs, for editors."),
+    "plan": ("cli.plan", "Show what would be done, object by object; changes nothing."),
     "start": ("cli.start", "Start (or --update) the onboardings declared in spec files."),
+    "update": ("cli.start", "Bring onboardings to their changed spec files, and what drifted back."),
+    "drift": ("cli.drift", "Compare what is there with what is declared; mend it with --fix."),
+    "accept-drift": ("cli.drift", "Accept one difference, with a reason, until a day."),
     "list": ("cli.onboarding", "List onboardings."),
     "show": ("cli.show", "Show one onboarding: steps, resources, waits, findings."),
     "explain": ("cli.explain", "Say what an onboarding waits for, since when, and who can end it."),
     "events": ("cli.onboarding", "Show what happened to one onboarding."),
     "watch": ("cli.watch", "Follow onboardings live until they end or wait for a person."),
+    "adopt": ("cli.adopt", "Take over a channel that was set up by hand."),
+    "promote": ("cli.promote", "Write the spec of a verified channel for another sandbox."),
+    "teardown": ("cli.teardown", "Take an onboarding down: show what would go and stay, then remove it."),
     "retry": ("cli.control", "Try a failed or waiting onboarding again now."),
     "cancel": ("cli.control", "Stop an onboarding; what exists at the vendors stays."),
     "pause": ("cli.control", "Hold an onboarding after the step that is running."),
     "resume": ("cli.control", "Let a paused onboarding go on."),
     "verify": ("cli.verify", "Check an active onboarding again now."),
+    "credential": ("cli.credential", "Show, try and replace what AJO and the bridge sign in with."),
     "skip": ("cli.by_hand", "Leave a step out, on a person's word."),
     "mark-done": ("cli.by_hand", "Take a step as done, on a person's word."),
     "tasks": ("cli.operator", "List what waits for a person."),
@@ -40,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "checklist": ("cli.checklist", "Show what has to be true before the launch; confirm what a person settles."),
     "matrix": ("cli.matrix", "Show who approved where, since when: country by carrier."),
     "inbox": ("cli.inbox", "Look at events on their way to AJO; send parked ones again."),
+    "limits": ("cli.limits", "Show what each Twilio and Adobe account takes, and its pauses."),
     "demo": ("cli.demo", "Run three onboardings against the simulator, from nothing to verified."),
     "up": ("cli.up", "Start everything this mode needs and keep it running."),
     "doctor": ("cli.doctor", "Check this installation and say what to mend."),
@@ -49,6 +58,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "flower": ("cli.processes", "Run Flower."),
     "simulator": ("cli.simulator", "Run the stand-ins for Twilio and AJO, or move their time."),
     "migrate": ("cli.processes", "Bring the database to the current version."),
+    "backup": ("cli.backup", "Write a copy of the database (SQLite) while everything runs."),
+    "restore": ("cli.backup", "Bring the database back to a copy."),
     "secrets": ("cli.secrets", "Make and rotate the key that encrypts stored secrets."),
     "settings": ("cli.settings", "Print every setting and where it comes from."),
     "completion": ("cli.completion", "Print the shell completion script."),
@@ -64,6 +75,7 @@ Exit codes:
   4  no such onboarding
   5  this installation is not set up or does not answer (onboard doctor)
   6  nothing worse than warnings (onboard lint)
+`onboard plan` and `onboard drift` have codes of their own, for cron and CI: see their --help.
 """
 
 

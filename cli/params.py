@@ -58,6 +58,27 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"{value!r} is no time: write for example 30min, 2h, 7d or 2026-11-23T12:00.", param, ctx)
 
 
+class Future(click.ParamType[datetime]):
+    """A moment to come: in ``30d``, ``12h``, or a date or time in ISO 8601."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        now = datetime.now(UTC)
+        if isinstance(value, datetime):
+            return value
+        match = re.fullmatch(r"(\d+)\s*(s|min|m|h|d)", value)
+        try:
+            # Without a zone it is this machine's.
+            found = now + timedelta(**{UNITS[match[2]]: int(match[1])}) if match else datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time: write for example 12h, 30d or 2027-01-31.", param, ctx)
+        found = found.astimezone(UTC)
+        if found <= now:
+            self.fail(f"{value!r} is over.", param, ctx)
+        return found
+
+
 class NameAndValue(click.ParamType[tuple[str, str]]):
     """``NAME=VALUE``."""
 

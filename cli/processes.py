@@ -14,6 +14,8 @@ from cli.exits import NOT_SET_UP, Exit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import Engine
+
 # Flower is a window on the workers, not a history; the history is in the database.
 FLOWER_MAX_TASKS = 10_000
 LONGEST_HEADERS = 32 * 1024
@@ -72,18 +74,21 @@ def beat_command() -> int:
 class _CeleryWake:
     """Implements ``gateway.app.Wake``: here the gateway, which knows no Celery, meets the tasks."""
 
-    def forwards(self, due: Sequence[tuple[int, str]]) -> None:
+    def __init__(self) -> None:
+        # Now, and not with the first event: it takes a second, in which nothing would be answered.
+        from tasks.celery import BROKER_ERRORS, app
         from tasks.inbox import send_forwards
 
-        send_forwards(due)
+        self._app, self._broker_errors, self._send = app, BROKER_ERRORS, send_forwards
+
+    def forwards(self, due: Sequence[tuple[int, str]]) -> None:
+        self._send(due)
 
     def is_reachable(self) -> bool:
-        from tasks.celery import BROKER_ERRORS, app
-
         try:
-            with app.connection_for_read() as connection:
+            with self._app.connection_for_read() as connection:
                 connection.ensure_connection(max_retries=1, timeout=1)
-        except BROKER_ERRORS:
+        except self._broker_errors:
             return False
         return True
 
@@ -175,7 +180,14 @@ def refuse_open_flower(host: str, *, has_password: bool) -> None:
 
 @click.command("migrate")
 def migrate_command() -> None:
-    """Bring the database to the current version. Safe to repeat, and from several machines at once."""
+    """Bring the database to the current version, and onboardings of an older step graph to the present one.
+
+    Safe to repeat, and from several machines at once. Run it once more after the last old worker has ended: what one of
+    them is at just now is left as it is.
+
+    \b
+    Exit codes: 0; 2 when some onboardings could not be brought over yet.
+    """
     from sqlalchemy.engine import make_url
 
     from models.db import make_engine
@@ -190,5 +202,33 @@ def migrate_command() -> None:
         else:
             upgrade(engine)
             click.echo(f"{make_url(url).render_as_string()} is at the current version now.")
+        _take_over(engine)
     finally:
         engine.dispose()
+
+
+def _take_over(engine: Engine) -> None:
+    from engine.clock import now
+    from engine.take_over import take_over_all
+    from settings import get_settings
+    from tasks.steps import CATALOGUE
+
+    grace_seconds = get_settings().wake_grace_seconds
+    taken = take_over_all(engine, CATALOGUE, at=now(), grace_seconds=grace_seconds)
+    if taken.done:
+        click.echo(f"{_shown(taken.done)} brought over to step graph {CATALOGUE.version}; they go on within a minute.")
+    if taken.busy:
+        click.echo(
+            f"{_shown(taken.busy)} not brought over yet: a worker is at work there. Run `onboard migrate` again."
+        )
+    if taken.newer:
+        text = (
+            f"{_shown(taken.newer)} left alone: a newer version of onboard made the steps, and only that one can go on."
+        )
+        click.echo(text, err=True)
+
+
+def _shown(names: list[str]) -> str:
+    """``acme and 11 more were``."""
+    few = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{few} {'was' if len(names) == 1 else 'were'}"

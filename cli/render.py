@@ -36,6 +36,8 @@ STATUS_STYLES = {
     "degraded": "bold red",
     "failed": "bold red",
     "cancelled": "dim",
+    "tearing_down": "yellow",
+    "removed": "dim",
 }
 PERSON = "bold magenta"
 GAP = 2
@@ -62,9 +64,11 @@ def symbol(state: StepState) -> Text:
     return Text(*SYMBOLS[state])
 
 
-def step_state(state: StepState) -> Text:
+def step_state(state: StepState, *, is_removal: bool = False) -> Text:
+    """:param is_removal: what is done is then that the step has taken away what it made."""
     sign, style = SYMBOLS[state]
-    return Text(f"{sign} {state.value.replace('_', ' ')}", style)
+    word = "removed" if is_removal and state is StepState.SUCCEEDED else state.value.replace("_", " ")
+    return Text(f"{sign} {word}", style)
 
 
 @dataclass(frozen=True, slots=True)

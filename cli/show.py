@@ -65,7 +65,8 @@ def print_detail(console: Console, detail: Detail, now: datetime) -> None:
     _print_head(console, detail, now)
     _print_steps(console, detail, now)
     _print_tasks(console, detail.tasks)
-    _print_checklist(console, detail.checklist, detail.summary.name)
+    if not detail.summary.is_removal:
+        _print_checklist(console, detail.checklist, detail.summary.name)
     _print_resources(console, detail.resources, now)
     _print_verifications(console, detail, now)
     _print_messages(console, detail.messages, now)
@@ -118,7 +119,15 @@ def _print_steps(console: Console, detail: Detail, now: datetime) -> None:
         reason = "" if is_told else (step.reason or "").removeprefix("skipped: ")
         took = _took(step, detail, now)
         tries = str(step.attempts or "")
-        rows.append((step.name, render.step_state(step.seen_state), tries, took, Text(reason, "dim")))
+        rows.append(
+            (
+                step.name,
+                render.step_state(step.seen_state, is_removal=step.is_removal),
+                tries,
+                took,
+                Text(reason, "dim"),
+            )
+        )
     columns = [render.Column(title) for title in ("step", "state", "tries", "time", "what about")]
     render.print_columns(console, columns, rows, indent=2, wraps=True)
 
@@ -179,7 +188,8 @@ def _print_resources(console: Console, resources: Sequence[Record], now: datetim
     _title(console, "Resources")
     rows = []
     for row in resources:
-        origin = row["provenance"] or row["state"]
+        is_there = row["state"] == "present"
+        origin = row["provenance"] if is_there else row["state"]
         by = f" by {row['declared_by']}" if row["declared_by"] else ""
         seen = f"{words.span(now - row['seen_at'])} ago" if row["seen_at"] else ""
         kind = row["kind"].replace("_", " ").replace("ajo", "AJO").replace("twilio", "Twilio").replace("rcs", "RCS")

@@ -39,11 +39,11 @@ def init_command(channel: str, name: str | None, output: Path | None, force: boo
     """
     text = resources("models.spec").joinpath("templates", f"{channel}.yaml").read_text(encoding="utf-8")
     if name is not None:
-        text = text.replace(f"\nname: acme-{channel}\n", f"\nname: {_checked(name)}\n", 1)
+        text = text.replace(f"\nname: acme-{channel}\n", f"\nname: {checked_name(name)}\n", 1)
     if output is None:
         click.echo(text, nl=False)
         return
-    _write(output, text, may_overwrite=force)
+    write_file(output, text, may_overwrite=force)
     click.echo(f"Wrote {output}. Replace the example values, then: onboard validate {output}", err=True)
 
 
@@ -93,7 +93,7 @@ def schema_command(output: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         # It holds nothing but what this command makes: unlike a spec it may be made again at will.
-        _write(output, text, may_overwrite=True)
+        write_file(output, text, may_overwrite=True)
 
 
 def load_or_exit(files: Sequence[Path], *, with_secrets: bool) -> list[tuple[LoadedSpec, dict[str, SecretStr]]]:
@@ -135,7 +135,7 @@ def _load(
     return sound, secrets, faults
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
     from models.spec.types import Name
@@ -147,7 +147,7 @@ def _checked(name: str) -> str:
         raise Exit(msg, USAGE) from None
 
 
-def _write(output: Path, text: str, *, may_overwrite: bool) -> None:
+def write_file(output: Path, text: str, *, may_overwrite: bool) -> None:
     try:
         # "x" looks and makes in one move: a file that appears meanwhile is not lost.
         with output.open("w" if may_overwrite else "x", encoding="utf-8") as file:

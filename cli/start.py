@@ -1,4 +1,4 @@
-"""``start``: from spec files to onboardings that run."""
+"""``start`` and ``update``: from spec files to onboardings that run, and that are as their files say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.exits import USAGE
+from cli.exits import USAGE, Exit
 from cli.params import echo_json, json_option
 
 if TYPE_CHECKING:
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from engine.plan import Plan
     from engine.wake import WakeUp
     from models.spec.load import LoadedSpec
+
+    Loaded = Sequence[tuple[LoadedSpec, Mapping[str, SecretStr]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,23 @@ class Report:
     problem: str | None = None
 
 
+FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+# Of more there is one line each.
+MOST_SHOWN_WHOLE = 3
+
+
 @click.command("start")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@FILES
 @click.option("--update", "is_update", is_flag=True, help="Apply a changed spec; only the steps it touches run again.")
+@YES
 @json_option()
-def start_command(files: tuple[Path, ...], is_update: bool, as_json: bool) -> int:
+def start_command(files: tuple[Path, ...], is_update: bool, yes: bool, as_json: bool) -> int:
     """Start the onboardings declared in spec files, as many as you like at once.
 
-    All files are checked, and their secrets read, before anything is changed. Starting the same spec again does
-    nothing; a changed one is shown and needs --update.
+    All files are checked, and their secrets read, before anything is changed. On a terminal the plan is shown first, and
+    you are asked; elsewhere it begins at once (`onboard plan FILE` shows what would be done). Starting the same spec
+    again does nothing; a changed one is shown and needs --update.
 
     \b
     Exit codes: 0 all done, 2 a file is wrong, or differs from what was started, or cannot be applied.
@@ -48,9 +59,61 @@ def start_command(files: tuple[Path, ...], is_update: bool, as_json: bool) -> in
                 onboard start --update acme-rcs.yaml
     """
     from cli.spec import load_or_exit
+    from settings import is_interactive
 
     loaded = load_or_exit(files, with_secrets=True)
-    reports = _start_all(loaded, is_update=is_update)
+    mends: dict[str, list[str]] = {}
+    if not (yes or as_json) and is_interactive():
+        # What was started already is left alone, unless it is to be updated.
+        plans = {
+            name: found
+            for name, found in _look(loaded).items()
+            if is_update or isinstance(found, str) or not found.is_started
+        }
+        _ask(plans, verb="start")
+        mends = _mends(plans)
+    return _tell(_start_all(loaded, is_update=is_update, mends=mends), as_json=as_json)
+
+
+@click.command("update")
+@FILES
+@YES
+@json_option()
+def update_command(files: tuple[Path, ...], yes: bool, as_json: bool) -> int:
+    """Bring started onboardings to their spec files: what changed in the file, and what drifted at the vendors.
+
+    Both vendors are read first. Only the steps whose objects are touched run again, through the same chain, and then the
+    proof. What a vendor does not change in place is said before, with what it costs.
+
+    \b
+    Exit codes: 0 applied, or nothing to do; 1 a vendor cannot be read;
+                2 a file is wrong or cannot be applied, or nobody can be asked
+                and --yes is missing.
+    Example:    onboard update acme-rcs.yaml
+    """
+    from cli.spec import load_or_exit
+    from settings import is_interactive
+
+    if not yes and (as_json or not is_interactive()):
+        raise Exit("nobody can be asked here; `onboard plan FILE` shows what would be done, and --yes does it.", USAGE)
+    loaded = load_or_exit(files, with_secrets=True)
+    plans = _look(loaded, must_be_started=True)
+    blind = {name: found for name, found in plans.items() if isinstance(found, str)}
+    if blind:
+        raise Exit(
+            "\n".join(f"{name} cannot be planned, and nothing was changed: {found}" for name, found in blind.items())
+        )
+    if not as_json:
+        _ask(plans, verb="update", asks=not yes)
+    return _tell(_start_all(loaded, is_update=True, mends=_mends(plans)), as_json=as_json)
+
+
+def _mends(plans: Mapping[str, Plan | str]) -> dict[str, list[str]]:
+    """The steps that mend what drifted, by the onboarding's name."""
+    return {name: plan.mends for name, plan in plans.items() if not isinstance(plan, str)}
+
+
+def _tell(reports: Sequence[Report], *, as_json: bool) -> int:
     if as_json:
         echo_json([asdict(report) for report in reports])
     else:
@@ -58,7 +121,48 @@ def start_command(files: tuple[Path, ...], is_update: bool, as_json: bool) -> in
     return USAGE if any(report.what in {"differs", "refused"} for report in reports) else 0
 
 
-def _start_all(loaded: Sequence[tuple[LoadedSpec, Mapping[str, SecretStr]]], *, is_update: bool) -> list[Report]:
+def _look(loaded: Loaded, *, must_be_started: bool = False) -> dict[str, Plan | str]:
+    """The plan of each file, or why one cannot look.
+
+    :raises Exit: one was never started.
+    """
+    from cli.looking import context_of, looking, plan_or_problem
+
+    with looking() as shop:
+        contexts = []
+        for file, secrets in loaded:
+            values = {name: secret.get_secret_value() for name, secret in secrets.items()}
+            contexts.append(context_of(shop, file.spec.name, file.spec, values))
+        strange = [ctx.name for ctx in contexts if ctx.row is None]
+        if strange and must_be_started:
+            raise Exit(f"{', '.join(strange)}: not started yet; `onboard start FILE` does that.", USAGE)
+        return {ctx.name: plan_or_problem(ctx) for ctx in contexts}
+
+
+def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> None:
+    """Show what would be done, and ask unless that is nothing.
+
+    :raises Abort: the answer is no.
+    """
+    from rich.text import Text
+
+    from cli.plan_text import print_plan, summary
+    from cli.render import make_console
+
+    console = make_console()
+    for name, found in plans.items():
+        if isinstance(found, str):
+            click.echo(f"{name} cannot be planned: {found}\nIts steps will look for themselves.")
+        elif len(plans) <= MOST_SHOWN_WHOLE:
+            print_plan(found)
+        else:
+            console.print(Text.assemble((name, "bold"), "  ", summary(found)))
+    count = sum(isinstance(found, str) or not found.is_nothing for found in plans.values())
+    if asks and count:
+        click.confirm(f"{verb.capitalize()} {'it' if count == 1 else f'these {count}'}?", abort=True)
+
+
+def _start_all(loaded: Loaded, *, is_update: bool, mends: Mapping[str, Sequence[str]]) -> list[Report]:
     """Commit one after the other, then wake what was committed, also when something breaks on the way."""
     from cli.state import open_writable
     from cli.waking import wake
@@ -88,6 +192,7 @@ def _start_all(loaded: Sequence[tuple[LoadedSpec, Mapping[str, SecretStr]]], *, 
                             is_update=is_update,
                             at=now(),
                             grace_seconds=settings.wake_grace_seconds,
+                            drifted=mends.get(file.spec.name, ()),
                         )
                 except NotPossible as error:
                     reports.append(Report(str(file.path), file.spec.name, "refused", problem=str(error)))
@@ -123,7 +228,7 @@ REPORTS = {
     "updated": ("green", "updated; runs again: {steps}"),
     "differs": (
         "yellow",
-        "differs from what was started, nothing was changed. To apply it: onboard start --update {file}",
+        "differs from what was started, nothing was changed. To apply it: onboard update {file}",
     ),
     "refused": ("bold red", "refused: {problem}"),
 }

@@ -26,18 +26,19 @@ PAUSE = Event().wait
 NAMED = 10
 # These may still change without a person's doing.
 MOVING = frozenset({OnboardingState.RUNNING, OnboardingState.WAITING, OnboardingState.TEARING_DOWN})
+ARRIVED = frozenset({OnboardingState.ACTIVE, OnboardingState.REMOVED})
 
 
 @click.command("watch")
 @ANY_NAMES
 @timeout_option()
 def watch_command(names: tuple[str, ...], timeout: float | None) -> int:
-    """Follow onboardings live until each is active, has failed or ended, or waits for a person.
+    """Follow onboardings live until each is active or removed, has failed or ended, or waits for a person.
 
     Without names: all that are under way. Where the output is no terminal, one line is printed per change.
 
     \b
-    Exit codes: 0 all are active, 1 one has failed or ended or the time is over, 3 one waits for a person.
+    Exit codes: 0 all are active or removed, 1 one has failed or ended or the time is over, 3 one waits for a person.
     Examples:   onboard watch
                 onboard watch acme-rcs bistro-sms --timeout 600
     """
@@ -74,14 +75,15 @@ def follow(
         names_shown = ", ".join(open_ones[:NAMED])
         click.echo(f"after {deadline_seconds:g} s these are not settled yet: {names_shown}{rest}", err=True)
         return FAILED
-    if any(one.status is not OnboardingState.ACTIVE and not one.needs_person for one in last):
+    if any(one.status not in ARRIVED and not one.needs_person for one in last):
         return FAILED
     return NEEDS_PERSON if any(one.needs_person for one in last) else 0
 
 
 def is_settled(one: Summary) -> bool:
     """Whether nothing more happens without a person."""
-    return one.status not in MOVING or one.needs_person
+    has_failed = one.step is not None and one.step.state is StepState.FAILED
+    return one.status not in MOVING or one.needs_person or has_failed
 
 
 def _looks(

@@ -59,8 +59,13 @@ _SENTENCES = {
     "last_attempt": "The worker that is at {step} ends its attempt",
     "cancelled": "{what} {ago} ago; `{command}` takes it up again",
     "status": "It is {what}",
+    "tearing_down": "It is being taken down and is at {step}: {what}; `{command}` stops that",
+    "removal_cancelled": "{what} {ago} ago, in the middle of its removal; `{command}` goes on with it, and `onboard retry` "
+    "builds it up again",
+    "removed": "It was taken down {ago} ago; history and evidence stay, and `{command}` begins anew",
     "last_call": "At {step} {what}; `onboard retry` waits for its end, {until} at the latest",
     "held": "{step} waits for {what}; it starts {until} at the latest",
+    "limit": "{step} is {what}; it has waited for {ago}, and goes on by itself; `onboard limits` shows all",
     "ready": "It is ready for {step} and no worker has taken it for {ago}",
     "running": "It is at work on {step} for {ago}; if its worker goes silent, {then} {until}",
     "lease_lost": "The worker at {step} went silent {ago} ago; the next sweep gives it to another",
@@ -130,7 +135,9 @@ def matter(summary: Summary, now: datetime) -> str:
     step = summary.step
     if summary.status is O.ACTIVE and summary.next_verification_at is not None:
         return f"checked again {until(summary.next_verification_at, now)}"
-    if summary.status in {O.RUNNING, O.WAITING} and step is not None:
+    if summary.status in {O.RUNNING, O.WAITING, O.TEARING_DOWN} and step is not None:
+        if step.held_by is not None:
+            return step.reason or ""
         if step.is_waiting:
             who = "" if step.needs_person else f"{step.waiting_for}: "
             return f"{who}{step.reason or ''}"

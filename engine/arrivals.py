@@ -19,7 +19,7 @@ from engine.message_status import apply_callback, error_code_of, sid_of, status_
 from engine.transitions import append_event, lock_onboarding
 from engine.upsert import insert_all_new
 from engine.wake import signal_step
-from models.states import ForwardState
+from models.states import ForwardState, OnboardingState
 from models.tables import BridgeMessage, Message, Onboarding, Resource, WebhookEvent
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ class Arrival:
 
 def find_endpoint(connection: Connection, token: str) -> Endpoint | None:
     row = connection.execute(
-        select(Onboarding.c.id, Onboarding.c.name, Onboarding.c.channel).where(Onboarding.c.endpoint_token == token)
+        select(Onboarding.c.id, Onboarding.c.name, Onboarding.c.channel).where(
+            # Once removed its addresses are nobody's: the vendors were told before.
+            Onboarding.c.endpoint_token == token,
+            Onboarding.c.status != OnboardingState.REMOVED,
+        )
     ).one_or_none()
     return Endpoint(row.id, row.name, row.channel) if row else None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine import kinds
-from engine.commands import NotPossible, find, reopen
+from engine.commands import NotPossible, come_to_present, find, is_being_removed, reopen
 from engine.transitions import STEP_MOVES_BY_HAND, move_step, settle_onboarding
 from models.states import DONE, OnboardingState, ResourceState, StepState
 from models.tables import Resource, Step
@@ -122,8 +122,13 @@ def _settle(
         raise NotPossible(
             f"{step} is the proof itself and cannot be settled by hand: mend what it found, then `onboard retry {name}`"
         )
+    if row.status is not O.CANCELLED and is_being_removed(connection, row.id):
+        raise NotPossible(
+            f"{name} is taken down; to leave something where it is: `onboard teardown {name} --keep WHAT`"
+        )
     if row.status in {O.CANCELLED, O.TEARING_DOWN, O.REMOVED}:
         raise NotPossible(f"{name} is {row.status.value.replace('_', ' ')}; take it up first: `onboard retry {name}`")
+    come_to_present(connection, catalogue, row, at=at)
     steps = {each.name: each for each in connection.execute(select(Step).where(Step.c.onboarding_id == row.id)).all()}
     states = {each.name: each.state for each in steps.values()}
     _require_possible(connection, row, steps[step], at=at)
@@ -155,7 +160,9 @@ def _require_possible(connection: Connection, row: Row[Any], found: Row[Any], *,
     name, step, state = row.name, found.name, found.state
     if state in DONE:
         raise NotPossible(f"{step} of {name} is {state} already; to run it again: `onboard retry {name} --from {step}`")
-    is_held_back = state is S.READY and found.not_before is not None and found.not_before > at
+    is_held_back = (
+        state is S.READY and found.held_since is None and found.not_before is not None and found.not_before > at
+    )
     if is_held_back or state not in STEP_MOVES_BY_HAND:
         raise NotPossible(f"a worker is at {step} of {name} right now; `onboard pause {name}` holds it after this call")
     is_recorded = (Resource.c.onboarding_id == row.id, Resource.c.state == ResourceState.PRESENT)

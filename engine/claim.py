@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, insert, or_, select, update
 
@@ -23,6 +23,11 @@ LOST_LEASES_BEFORE_PARKING = 5
 EARLY_SECONDS = 0.5
 
 
+def is_due(at: datetime) -> Any:
+    """The condition that nothing forbids to begin the step yet."""
+    return or_(Step.c.not_before.is_(None), Step.c.not_before <= at + timedelta(seconds=EARLY_SECONDS))
+
+
 class LeaseLost(RuntimeError):
     """Another attempt, or a person, took the step over; whatever this worker still does must not be recorded."""
 
@@ -36,6 +41,7 @@ class Lease:
     step: str
     attempt: int
     failures: int
+    is_removal: bool = False
 
 
 def claim_step(
@@ -43,7 +49,6 @@ def claim_step(
 ) -> Lease | None:
     """Take the step if it is due and nobody has it; None leaves it to whoever decided otherwise."""
     is_free = exists().where(Onboarding.c.id == onboarding_id, Onboarding.c.status.not_in(HELD))
-    is_due = or_(Step.c.not_before.is_(None), Step.c.not_before <= at + timedelta(seconds=EARLY_SECONDS))
     if not move_step(
         connection,
         onboarding_id=onboarding_id,
@@ -51,7 +56,7 @@ def claim_step(
         sources=(StepState.READY, StepState.RETRYING),
         target=StepState.RUNNING,
         at=at,
-        where=is_free & is_due,
+        where=is_free & is_due(at),
         due_at=at + timedelta(seconds=lease_seconds),
         not_before=None,
         started_at=at,
@@ -61,12 +66,12 @@ def claim_step(
     ):
         return None
     row = connection.execute(
-        select(Step.c.id, Step.c.attempt, Step.c.failures).where(
+        select(Step.c.id, Step.c.attempt, Step.c.failures, Step.c.is_removal).where(
             Step.c.onboarding_id == onboarding_id, Step.c.name == name
         )
     ).one()
     connection.execute(insert(Attempt).values(step_id=row.id, number=row.attempt, worker=worker, started_at=at))
-    return Lease(onboarding_id, row.id, name, row.attempt, row.failures)
+    return Lease(onboarding_id, row.id, name, row.attempt, row.failures, row.is_removal)
 
 
 def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: float) -> None:
@@ -91,7 +96,11 @@ def release(connection: Connection, onboarding_id: int, name: str, *, at: dateti
     """
     lock_onboarding(connection, onboarding_id)
     held_back = update(Step).where(
-        Step.c.onboarding_id == onboarding_id, Step.c.state == StepState.READY, Step.c.not_before.isnot(None)
+        Step.c.onboarding_id == onboarding_id,
+        Step.c.state == StepState.READY,
+        Step.c.not_before.isnot(None),
+        # Not by a vendor's limit, which this worker knows nothing of.
+        Step.c.held_since.is_(None),
     )
     freed = connection.execute(held_back.values(not_before=None, due_at=at).returning(Step.c.name)).scalars().all()
     return name in freed

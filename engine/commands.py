@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
+from engine.graph import bring_rows
+from engine.rechecks import begin_verification
 from engine.transitions import append_event, move_onboarding, move_step, settle_onboarding
 from engine.verifications import last_check_passed, replace_open_runs
-from engine.wake import WakeUp, begin_verification
+from engine.wake import WakeUp
 from models.states import DONE, OnboardingState, StepState
 from models.tables import Onboarding, Step
 
@@ -27,11 +29,11 @@ S = StepState
 O = OnboardingState  # noqa: E741  as in engine.transitions
 
 # The statuses in which each command makes sense.
-CAN_PAUSE = frozenset({O.RUNNING, O.WAITING, O.ACTIVE, O.DEGRADED})
+CAN_PAUSE = frozenset({O.RUNNING, O.WAITING, O.ACTIVE, O.DEGRADED, O.TEARING_DOWN})
 CAN_RESUME = frozenset({O.PAUSED})
-CAN_CANCEL = frozenset(O) - {O.CANCELLED, O.REMOVED, O.TEARING_DOWN}
-CAN_RETRY = frozenset({O.WAITING, O.FAILED, O.DEGRADED, O.CANCELLED})
-CAN_RETRY_FROM = CAN_RETRY | {O.RUNNING, O.ACTIVE}
+CAN_CANCEL = frozenset(O) - {O.CANCELLED, O.REMOVED}
+CAN_RETRY = frozenset({O.WAITING, O.FAILED, O.DEGRADED, O.CANCELLED, O.TEARING_DOWN})
+CAN_RETRY_FROM = (CAN_RETRY | {O.RUNNING, O.ACTIVE}) - {O.TEARING_DOWN}
 CAN_VERIFY = frozenset({O.ACTIVE, O.DEGRADED})
 
 
@@ -58,7 +60,7 @@ def find(connection: Connection, name: str) -> Row[Any]:
 def reopen(
     connection: Connection, catalogue: Catalogue, row: Row[Any], names: set[str], *, at: datetime, grace_seconds: float
 ) -> list[WakeUp]:
-    """Make the first step that has something to do ready and those named after it pending.
+    """Make the first step that has something to do ready and those named after it pending; of a removal, from the end.
 
     A step that runs right now is cancelled under its worker, whose record will be refused. Nothing starts before that
     worker has ended its call (:func:`engine.claim.release`) or its lease is over: a new look at the vendor could miss what
@@ -70,7 +72,8 @@ def reopen(
     states = {name: step.state for name, step in steps.items()}
     lease_end = max((end for step in steps.values() if (end := _lease_end(step)) and end > at), default=None)
     wakeups: list[WakeUp] = []
-    for name in catalogue.names:
+    is_removal = any(step.is_removal for step in steps.values())
+    for name in reversed(catalogue.names) if is_removal else catalogue.names:
         if states[name] in DONE and name not in names:
             continue
         if states[name] is S.RUNNING:
@@ -109,7 +112,7 @@ def reopen(
                 settles=False,
             )
         if is_first:
-            wakeups.append(WakeUp(row.id, row.name, name))
+            wakeups.append(WakeUp(row.id, row.name, name, is_removal))
     settle_onboarding(connection, row.id, at=at)
     return wakeups
 
@@ -117,7 +120,8 @@ def reopen(
 def _lease_end(step: Row[Any]) -> datetime | None:
     """Until when a worker may be in the middle of a call for it, also one that was taken off it."""
     if step.state is S.READY:
-        return step.not_before  # type: ignore[no-any-return]
+        # What a vendor's limit holds back has no worker.
+        return step.not_before if step.held_since is None else None
     # A cancelled step keeps the end of the lease that it had; see cancel.
     return step.due_at if step.state in {S.RUNNING, S.CANCELLED} else None
 
@@ -134,7 +138,8 @@ def retry(
 ) -> list[WakeUp]:
     """Try again now, from the first step that is not done; also takes up a cancelled onboarding.
 
-    A degraded one goes through all its steps, but not through those that a person decided by hand: each mends what it
+    One that is being taken down tries that again. One whose removal was cancelled is built up again: each step looks what
+    is left. A degraded one goes through all its steps, but not through those that a person decided by hand: each mends what it
     owns and can mend.
 
     :param from_step: run this step and all that follow again, also what is done and what was decided by hand. They
@@ -144,9 +149,18 @@ def retry(
     row = find(connection, name)
     if row.status not in (CAN_RETRY if from_step is None else CAN_RETRY_FROM):
         raise NotPossible(_why_no_retry(name, row.status))
-    found = select(Step.c.name, Step.c.state, Step.c.settled_by).where(Step.c.onboarding_id == row.id)
+    come_to_present(connection, catalogue, row, at=at)
+    wanted = (Step.c.name, Step.c.state, Step.c.settled_by, Step.c.is_removal)
+    found = select(*wanted).where(Step.c.onboarding_id == row.id)
     steps = {step.name: step for step in connection.execute(found).all()}
-    if from_step is None:
+    is_removal = any(step.is_removal for step in steps.values())
+    if is_removal and row.status is O.CANCELLED:
+        connection.execute(update(Step).where(Step.c.onboarding_id == row.id).values(is_removal=False))
+        connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(teardown=None))
+        again = set(catalogue.names)
+    elif is_removal:
+        again = set()
+    elif from_step is None:
         by_hand = {step for step in steps if steps[step].settled_by}
         # Cancelling ends the scheduled checks, so what was active is verified anew; that sets the next date too.
         again = set(catalogue.names) - by_hand if row.status is O.DEGRADED else {catalogue.names[-1]}
@@ -169,6 +183,22 @@ def retry(
     return reopen(connection, catalogue, row, again, at=at, grace_seconds=grace_seconds)
 
 
+def come_to_present(connection: Connection, catalogue: Catalogue, row: Row[Any], *, at: datetime) -> None:
+    """Bring the onboarding over to the present step graph before its steps are opened again.
+
+    :raises NotPossible: a newer version made it, or a worker of an older one is at it.
+    """
+    if bring_rows(connection, catalogue, row, at=at) is None:
+        raise NotPossible(
+            f"{row.name} runs on step graph {row.graph_version}, this version of onboard on {catalogue.version}: "
+            + (
+                "a worker is at it just now; try again in a moment"
+                if row.graph_version < catalogue.version
+                else "use the newer one"
+            )
+        )
+
+
 def _why_no_retry(name: str, status: OnboardingState) -> str:
     match status:
         case O.ACTIVE:
@@ -180,12 +210,14 @@ def _why_no_retry(name: str, status: OnboardingState) -> str:
             return f"{name} is paused; to let it go on: `onboard resume {name}`"
         case O.RUNNING:
             return f"{name} is at work already; see `onboard show {name}`"
+        case O.TEARING_DOWN:
+            return f"{name} is being taken down, from the last step to the first; to try that again: `onboard retry {name}`"
         case _:
             return f"{name} is {status.value.replace('_', ' ')}; there is nothing to try again"
 
 
 def cancel(connection: Connection, name: str, *, actor: str, at: datetime) -> None:
-    """End it. A worker in the middle of a step finishes its call and then finds its lease gone.
+    """End it, or its removal where it is. A worker in the middle of a step finishes its call and then finds its lease gone.
 
     :raises NotPossible: it ended already.
     """
@@ -221,7 +253,7 @@ def pause(connection: Connection, name: str, *, actor: str, at: datetime) -> Non
     """
     row = find(connection, name)
     if row.status not in CAN_PAUSE:
-        raise NotPossible(f"{name} is {row.status}; only a running, waiting, active or degraded one can be paused")
+        raise NotPossible(f"{name} is {row.status}; only one that moves or is checked can be paused")
     _move_asked(connection, row, O.PAUSED, f"{actor} paused it", actor=actor, at=at)
 
 
@@ -241,16 +273,24 @@ def resume(connection: Connection, name: str, *, actor: str, at: datetime, grace
         update(Step)
         .where(Step.c.onboarding_id == row.id, Step.c.state.in_([S.READY, S.RETRYING]))
         .values(due_at=due_at)
-        .returning(Step.c.name)
-    ).scalars()
-    return [WakeUp(row.id, name, step) for step in ready]
+        .returning(Step.c.name, Step.c.is_removal)
+    ).all()
+    return [WakeUp(row.id, name, step.name, step.is_removal) for step in ready]
 
 
 def _status_before_pause(connection: Connection, row: Row[Any]) -> OnboardingState:
     """Once active, the last check that came to an end decides."""
+    if is_being_removed(connection, row.id):
+        return O.TEARING_DOWN
     if row.activated_at is None:
         return O.RUNNING
     return O.ACTIVE if last_check_passed(connection, row.id) else O.DEGRADED
+
+
+def is_being_removed(connection: Connection, onboarding_id: int) -> bool:
+    """Whether its steps go backwards; also while that is paused, and after it was cancelled."""
+    found = exists().where(Step.c.onboarding_id == onboarding_id, Step.c.is_removal)
+    return bool(connection.execute(select(found)).scalar_one())
 
 
 def verify(

@@ -5,9 +5,8 @@ Nothing here keeps a transaction open while a vendor is called: each method open
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +15,7 @@ from sqlalchemy import Row, select, update
 from engine import checklist, operator_tasks
 from engine.claim import hold
 from engine.contract import Finding, Suspend, Wait
+from engine.memory import Memory
 from engine.transitions import append_event
 from engine.upsert import upsert
 from models.db import reader
@@ -48,11 +48,6 @@ class Vendors(Protocol):
     def twilio_by_key(self, key_sid: str, key_secret: str) -> TwilioClient: ...
 
 
-def digest(value: Any) -> str:
-    """A stable fingerprint of plain JSON data."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class Workshop:
     """What every run of every step shares in one process."""
@@ -64,16 +59,25 @@ class Workshop:
     make_vendors: Callable[[Settings, AnySpec, Callable[[str], str]], Vendors]
     now: Callable[[], datetime]
     worker: str
+    threads: int = 0
+    """Steps that this process runs at a time; 0 where that does not matter."""
+    stops: threading.Event = field(default_factory=threading.Event)
+    """Set when this process shall end: no step begins another call."""
 
 
-class StepContext:
+def _history(known: Row[Any] | None, external_id: str) -> dict[str, Any]:
+    """How the same object was before we changed it (``engine.removal``): whatever else is recorded of it, that stays."""
+    if known is None or known.external_id != external_id:
+        return {}
+    return {key: known.details[key] for key in ("before", "added") if key in known.details}
+
+
+class StepContext(Memory):
     """One run of one step."""
 
     def __init__(self, shop: Workshop, lease: Lease) -> None:
-        self.shop = shop
+        super().__init__(shop, lease.onboarding_id)
         self.lease = lease
-        self.settings = shop.settings
-        self.now = shop.now
         with reader(shop.db).begin() as connection:
             row = connection.execute(select(Onboarding).where(Onboarding.c.id == lease.onboarding_id)).one()
             step = select(Step.c.waiting_topic, Step.c.due_at).where(Step.c.id == lease.step_id)
@@ -117,14 +121,11 @@ class StepContext:
         if self._held_until is None or self.now() + longest > self._held_until:
             self.write(lambda _connection: None)
 
-    def read(self, statement: Any) -> Sequence[Row[Any]]:
-        with reader(self.shop.db).begin() as connection:
-            return connection.execute(statement).all()
-
     def log(self, kind: str, text: str) -> None:
-        self.write(lambda connection: self._append(connection, kind, text))
+        self.write(lambda connection: self.append(connection, kind, text))
 
-    def _append(self, connection: Connection, kind: str, text: str) -> None:
+    def append(self, connection: Connection, kind: str, text: str) -> None:
+        """Log within a transaction of :meth:`write`."""
         append_event(connection, self.lease.onboarding_id, kind, text, at=self.now(), step=self.lease.step)
 
     # -- secrets ------------------------------------------------------------------------------------------------
@@ -142,22 +143,12 @@ class StepContext:
             )
         return value
 
-    def find_secret(self, name: str) -> str | None:
-        with reader(self.shop.db).begin() as connection:
-            return self.shop.vault.read(connection, self.lease.onboarding_id, name)
-
     def keep_secret(self, name: str, value: str) -> None:
         self.write(
             lambda connection: self.shop.vault.write(connection, self.lease.onboarding_id, name, value, at=self.now())
         )
 
     # -- resources ----------------------------------------------------------------------------------------------
-    def resource(self, kind: str) -> Row[Any] | None:
-        rows = self.read(
-            select(Resource).where(Resource.c.onboarding_id == self.lease.onboarding_id, Resource.c.kind == kind)
-        )
-        return rows[0] if rows else None
-
     def external_id(self, kind: str) -> str:
         """The vendor's id of a resource that an earlier step made sure of.
 
@@ -186,9 +177,7 @@ class StepContext:
                 "seen_at": None,
             }
             upsert(connection, Resource, key={"onboarding_id": self.lease.onboarding_id, "kind": kind}, values=values)
-            self._append(
-                connection, "resource:intended", f"about to create {kind.replace('_', ' ')} {name} at {vendor}"
-            )
+            self.append(connection, "resource:intended", f"about to create {kind.replace('_', ' ')} {name} at {vendor}")
 
         self.write(work)
 
@@ -214,14 +203,14 @@ class StepContext:
                 "step": self.lease.step,
                 "state": ResourceState.PRESENT,
                 "external_id": external_id,
-                "details": dict(details or {}),
+                "details": {**_history(known, external_id), **(details or {})},
                 "seen_at": self.now(),
             }
             if is_news:
                 values |= {"provenance": provenance, "declared_by": declared_by, "present_at": self.now()}
                 values |= {"intended_at": known.intended_at if known else self.now()}
                 text = f"{provenance} {kind.replace('_', ' ')} {name} ({external_id}) at {vendor}"
-                self._append(connection, f"resource:{provenance}", text)
+                self.append(connection, f"resource:{provenance}", text)
             key = {"onboarding_id": self.lease.onboarding_id, "kind": kind}
             if is_news:
                 upsert(connection, Resource, key=key, values=values)

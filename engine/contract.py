@@ -8,11 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
     from engine.context import StepContext
+    from engine.desired import OwnedObject
+    from engine.memory import View
+    from engine.removal import Choice, Removal
     from models.spec.onboarding import MmsSpec, RcsSpec, SmsSpec
 
     AnySpec = RcsSpec | SmsSpec | MmsSpec
@@ -68,12 +71,16 @@ class Suspend(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference between what is declared and what is there."""
+    """One difference between what is declared and what is there.
+
+    :param key: ``SUBJECT/FIELD`` of a difference at a vendor; empty where it is about something else (a message).
+    """
 
     subject: str
     problem: str
     cure: str
     severity: str = "error"
+    key: str = ""
 
     def as_json(self) -> dict[str, str]:
         return {"severity": self.severity, "subject": self.subject, "problem": self.problem, "cure": self.cure}
@@ -94,26 +101,46 @@ class StepDefinition(Protocol):
     def inputs(self, spec: AnySpec) -> dict[str, Any]:
         """The part of the spec that this step depends on: when it changes, the step runs again."""
 
+    def desired(self, ctx: View) -> Iterable[OwnedObject]:
+        """Each object that the step owns, as it shall be and as it is now. Reads only."""
+
     def observe(self, ctx: StepContext) -> list[Finding]:
-        """Compare what is there with what is declared. Reads only."""
+        """What differs of ``desired``, and what else the step can see to be wrong. Changes nothing at a vendor."""
 
     def act(self, ctx: StepContext) -> Outcome:
         """Observe, then find, adopt or create until the goal holds. Safe to repeat from the top at any time."""
 
+    def removals(self, ctx: StepContext, choice: Choice) -> list[Removal]:
+        """What :meth:`undo` would do about each object, in its order. Reads only."""
+
+    def undo(self, ctx: StepContext) -> Outcome:
+        """Take away what the step made and put back what it changed. Safe to repeat from the top at any time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The steps in their order."""
+    """The steps in their order.
+
+    :param version: of this graph; raised when a step is added, removed or moved (``engine.graph``).
+    :param carries_on: older versions whose runs these steps may carry on as they are.
+    """
 
     steps: tuple[StepDefinition, ...]
+    version: int = 1
+    carries_on: frozenset[int] = frozenset()
     by_name: dict[str, StepDefinition] = field(init=False)
+    known: frozenset[int] = field(init=False)
+    """Versions whose runs these steps go on with."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {step.name: step for step in self.steps})
+        object.__setattr__(self, "known", self.carries_on | {self.version})
 
     @property
     def names(self) -> list[str]:
         return [step.name for step in self.steps]
 
-    def from_step(self, name: str) -> Sequence[StepDefinition]:
-        return self.steps[self.names.index(name) :]
+    def from_step(self, name: str, *, is_removal: bool = False) -> Sequence[StepDefinition]:
+        """The step and what follows it: a removal goes from the last step to the first."""
+        place = self.names.index(name)
+        return self.steps[place::-1] if is_removal else self.steps[place:]

@@ -34,6 +34,7 @@ CHECKERS = {"program": "onboard itself", "vendor": "the vendor", "person": A_PER
 WHILE_PAUSED = {
     "ready": "next",
     "held": "next",
+    "limit": "next",
     "retrying": "next",
     "running": "last_attempt",
     "lease_lost": "last_attempt",
@@ -110,17 +111,24 @@ def _of_status(one: Summary) -> Iterator[Blocker]:
             command = f"onboard resume {one.name}"
             yield Blocker("paused", one.reason or "somebody paused it", None, one.since, A_PERSON, command=command)
         case O.CANCELLED:
-            command = f"onboard retry {one.name}"
+            command = f"onboard {'teardown' if one.is_removal else 'retry'} {one.name}"
             reason = one.reason or "somebody cancelled it"
-            yield Blocker("cancelled", reason, None, one.since, A_PERSON, command=command)
-        case O.DRAFT | O.TEARING_DOWN | O.REMOVED:
+            kind = "removal_cancelled" if one.is_removal else "cancelled"
+            yield Blocker(kind, reason, None, one.since, A_PERSON, command=command)
+        case O.TEARING_DOWN if one.step is not None:
+            done = sum(step.state in DONE for step in one.steps)
+            what = f"{done} of {len(one.steps)} steps are done"
+            yield Blocker("tearing_down", what, one.step.name, one.since, command=f"onboard cancel {one.name}")
+        case O.REMOVED:
+            yield Blocker("removed", "removed", None, one.since, command="onboard start FILE")
+        case O.DRAFT | O.TEARING_DOWN:
             yield Blocker("status", one.status.value.replace("_", " "), None, one.since)
 
 
 def _of_step(one: Summary, tasks: Sequence[Record], checklist: Sequence[Record], now: datetime) -> Iterator[Blocker]:
     """What the step that is on waits for, the work for people it opened, and what the checklist lacks."""
     step = one.step
-    if step is None or one.status in {O.DRAFT, O.TEARING_DOWN, O.REMOVED}:
+    if step is None or one.status in {O.DRAFT, O.REMOVED}:
         return
     if one.status is O.CANCELLED:
         for each in one.steps:
@@ -129,7 +137,7 @@ def _of_step(one: Summary, tasks: Sequence[Record], checklist: Sequence[Record],
         return
     if one.status is O.DEGRADED and step.state is S.FAILED:
         return
-    blocker = _of_state(one, step, now)
+    blocker = _of_state(one, step, now) if step.held_by is None else _of_limit(step)
     others: list[Blocker] = []
     for task in tasks:
         # As the wait's own words have it: what stands there is not said again.
@@ -141,7 +149,7 @@ def _of_step(one: Summary, tasks: Sequence[Record], checklist: Sequence[Record],
     yield blocker
     yield from others
     # The checklist is the registration's.
-    if step.name == "registration":
+    if step.name == "registration" and not one.is_removal:
         yield from _of_checklist(one.name, checklist, step, blocker)
 
 
@@ -170,6 +178,11 @@ def _of_state(one: Summary, step: Step, now: datetime) -> Blocker:
             return Blocker("failed", reason, step.name, one.since, A_PERSON, command=retry)
         case _:
             return Blocker("stuck", step.state.value, step.name, one.updated_at, A_PERSON, command=retry)
+
+
+def _of_limit(step: Step) -> Blocker:
+    what = step.reason or "held back"
+    return Blocker("limit", what, step.name, step.held_since, step.held_by, looks_at=step.not_before)
 
 
 def _of_wait(one: Summary, step: Step, reason: str, now: datetime) -> Blocker:

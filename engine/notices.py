@@ -249,6 +249,15 @@ def is_quiet(settings: Settings, at: datetime) -> bool:
     return start <= moment < end if start < end else moment >= start or moment < end
 
 
+def quiet_until(settings: Settings, at: datetime) -> datetime:
+    """When the quiet hours that ``at`` lies in end."""
+    assert settings.quiet_span is not None  # noqa: S101  it is quiet, so there are such hours
+    end = settings.quiet_span[1]
+    local = at.astimezone(ZoneInfo(settings.quiet_zone))
+    until = local.replace(hour=end.hour, minute=end.minute, second=0, microsecond=0)
+    return until if until > local else until + timedelta(days=1)
+
+
 def is_waiting(connection: Connection, settings: Settings, *, at: datetime) -> bool:
     """Whether somebody should be sent to send: something is due, nobody is at it, and it is not quiet."""
     if is_quiet(settings, at):

@@ -147,6 +147,7 @@ def _find_wait(connection: Connection, onboarding_id: int, key: str) -> Row[Any]
 
 def _wake(connection: Connection, row: Row[Any], step: str, *, at: datetime, grace_seconds: float) -> Said:
     is_ready = signal_step(connection, row.id, step, at=at, grace_seconds=grace_seconds)
-    state = select(Step.c.state).where(Step.c.onboarding_id == row.id, Step.c.name == step)
-    has_failed = connection.execute(state).scalar_one() is StepState.FAILED
-    return Said([WakeUp(row.id, row.name, step)] if is_ready else [], has_failed)
+    found = select(Step.c.state, Step.c.is_removal).where(Step.c.onboarding_id == row.id, Step.c.name == step)
+    now = connection.execute(found).one()
+    wakeups = [WakeUp(row.id, row.name, step, now.is_removal)] if is_ready else []
+    return Said(wakeups, now.state is StepState.FAILED)

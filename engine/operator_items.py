@@ -52,7 +52,13 @@ def read_items(
 def _read_checklist_items(fetch: Fetch, wheres: list[str], params: dict[str, Any]) -> list[Record]:
     """What a person has to settle before a registration can end, with what to type then."""
     conditions = " AND ".join(
-        [*wheres, "c.checked_by = 'person'", "c.state <> 'met'", "s.state NOT IN ('succeeded', 'skipped')"]
+        [
+            *wheres,
+            "c.checked_by = 'person'",
+            "c.state <> 'met'",
+            "s.state NOT IN ('succeeded', 'skipped')",
+            "NOT s.is_removal",
+        ]
     )
     rows = fetch(
         "SELECT o.name AS onboarding, s.name AS step, s.waiting_topic, c.key, c.title, c.state, c.stage, c.checked_by,"  # noqa: S608  our words

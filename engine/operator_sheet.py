@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.reading import Fetch, Record
 
 # Nothing of a held or ended onboarding waits for anybody.
-HELD = "o.status NOT IN ('paused', 'cancelled', 'tearing_down', 'removed')"
+HELD = "o.status NOT IN ('paused', 'cancelled', 'removed')"
 
 
 def worded(task: Record, language: str = "en") -> Record:

@@ -47,6 +47,10 @@ class Step:
     waiting_topic: str | None
     due_at: datetime | None
     settled_by: str | None
+    # Which vendor's limit holds it back; the reason says how.
+    held_by: str | None = None
+    held_since: datetime | None = None
+    is_removal: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -89,8 +93,14 @@ class Summary:
 
     @property
     def step(self) -> Step | None:
-        """The first step that is not done; None when all are."""
-        return next((step for step in self.steps if step.state not in DONE), None)
+        """The first step that is not done, of a removal the last one; None when all are."""
+        steps = reversed(self.steps) if self.is_removal else self.steps
+        return next((step for step in steps if step.state not in DONE), None)
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether its steps take away what they made."""
+        return any(step.is_removal for step in self.steps)
 
     @property
     def since(self) -> datetime:
@@ -122,9 +132,9 @@ _SUMMARY = (
     " o.created_at, o.updated_at, o.activated_at, o.next_verification_at FROM onboarding o"
 )
 _STEPS = (
-    "SELECT s.onboarding_id, s.name, s.position, s.state, s.reason, s.attempt AS attempts, s.failures, s.started_at,"
+    "SELECT s.onboarding_id, s.name, s.position, s.state, COALESCE(s.held_reason, s.reason) AS reason, s.attempt AS attempts, s.failures, s.started_at,"
     " s.finished_at, CASE WHEN s.waiting_since IS NOT NULL THEN s.due_at END AS looks_again_at, s.not_before, s.waiting_since, s.waiting_until, s.waiting_for,"
-    " s.waiting_topic, s.due_at, s.settled_by"
+    " s.waiting_topic, s.due_at, s.settled_by, s.held_by, s.held_since, s.is_removal"
     " FROM step s"
 )
 
@@ -157,6 +167,14 @@ def select_names(fetch: Fetch, selection: Selection, *, at: datetime) -> list[tu
     return [(row["name"], OnboardingState(row["status"])) for row in rows]
 
 
+def organisation_specs(fetch: Fetch, organization_id: str) -> list[Record]:
+    """Name, sandbox and spec of an organisation's onboardings that are not removed."""
+    return fetch(
+        "SELECT name, sandbox, spec FROM onboarding WHERE organization_id = :organization AND status <> 'removed' ORDER BY name",
+        {"organization": organization_id},
+    )
+
+
 def count_by_status(fetch: Fetch) -> dict[str, int]:
     """How many onboardings there are in each status that occurs, in the order of a status's life."""
     rows = fetch("SELECT status, count(*) AS n FROM onboarding GROUP BY status", {})
@@ -176,8 +194,8 @@ def find_onboardings(fetch: Fetch, names: Sequence[str]) -> list[Summary]:
 
 
 def names_under_way(fetch: Fetch) -> list[str]:
-    """Names of those that may still move, or wait for a person, on their way to active."""
-    rows = fetch("SELECT name FROM onboarding WHERE status IN ('running', 'waiting') ORDER BY name", {})
+    """Names of those that may still move, or wait for a person, on their way to active or away."""
+    rows = fetch("SELECT name FROM onboarding WHERE status IN ('running', 'waiting', 'tearing_down') ORDER BY name", {})
     return [row["name"] for row in rows]
 
 

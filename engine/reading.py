@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 30
 SQLITE_FILE = "sqlite:///"
 # Columns whose names do not end in ``_at`` but hold a time, and those that hold JSON: SQLite gives both as text.
-TIMES = frozenset({"at", "waiting_since", "waiting_until", "not_before"})
+TIMES = frozenset(
+    "at cooldown_since cooldown_until held_from held_since not_before room_since waiting_since waiting_until".split()  # noqa: SIM905
+)
 JSON = frozenset(
     "bring_back details fields findings hops instructions params payload spec values".split()  # noqa: SIM905
 )
@@ -149,4 +151,4 @@ def _decode(name: str, value: Any) -> Any:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if name in JSON and isinstance(value, str):
         return json.loads(value)
-    return bool(value) if name == "sends_message" else value
+    return bool(value) if name in {"sends_message", "is_removal"} else value

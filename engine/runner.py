@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from engine import graph, limits
 from engine.claim import Lease, LeaseLost, claim_step, release
 from engine.context import StepContext, Workshop
 from engine.contract import Done, Failed, Outcome, Suspend, Wait
@@ -18,7 +19,7 @@ from engine.retry import FAILURES_BEFORE_GIVING_UP, LONGEST_BROKER_DELAY_SECONDS
 from engine.transitions import lock_onboarding, move_step, settle_onboarding
 from models.states import DONE, StepState
 from models.tables import Attempt, Step
-from providers.errors import Misconfigured, NeedsPerson, Refused, Retryable
+from providers.errors import HeldBack, Misconfigured, NeedsPerson, Refused, Retryable, WorkerStops
 from providers.writes import checked
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from engine.contract import StepDefinition
     from providers.errors import OnboardingError
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,12 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The chain ends here; the database knows how it goes on."""
+    """The chain ends here; the database knows how it goes on.
+
+    :param is_held: the step did not begin: its vendor's limit had no room.
+    """
+
+    is_held: bool = False
 
 
 Next = GoOn | TryAgain | Stop
@@ -62,6 +69,10 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
     """
     settings = shop.settings
     with shop.db.begin() as connection:
+        if not graph.is_known(connection, shop.catalogue, onboarding_id, at=shop.now(), worker=shop.worker):
+            return Stop()
+        if limits.admit(connection, shop, onboarding_id, name) is not None:
+            return Stop(is_held=True)
         lease = claim_step(
             connection, onboarding_id, name, worker=shop.worker, at=shop.now(), lease_seconds=settings.lease_seconds
         )
@@ -71,13 +82,20 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
             ).scalar_one_or_none()
             return GoOn() if state in DONE else Stop()
     try:
-        outcome = _attempt(shop, lease)
-        with shop.db.begin() as connection:
-            return _record(connection, shop, lease, outcome)
+        return conclude(shop, lease, _attempt(shop, lease))
     except LeaseLost:
         log.warning("step %s of onboarding %s was taken over while it ran", name, onboarding_id)
         with shop.db.begin() as connection:
             return TryAgain(0) if release(connection, onboarding_id, name, at=shop.now()) else Stop()
+
+
+def conclude(shop: Workshop, lease: Lease, outcome: Outcome | _Again) -> Next:
+    """Record what an attempt came to.
+
+    :raises LeaseLost: somebody else took over; nothing was written.
+    """
+    with shop.db.begin() as connection:
+        return _record(connection, shop, lease, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +109,8 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
     """Run the step; every way it can end becomes a value."""
     try:
         ctx = StepContext(shop, lease)
-        step = shop.catalogue.by_name[lease.step]
-        skip = step.skip_reason(ctx.spec)
         with checked(ctx.hold_for_a_call):
-            return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
+            return _work(ctx, shop.catalogue.by_name[lease.step])
     except Suspend as suspension:
         return suspension.outcome
     except Retryable as error:
@@ -122,6 +138,13 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
         return Failed(
             f"internal error ({type(error).__name__}) in {lease.step}; see the worker's log, then `onboard retry`"
         )
+
+
+def _work(ctx: StepContext, step: StepDefinition) -> Outcome:
+    if ctx.lease.is_removal:
+        return step.undo(ctx)
+    skip = step.skip_reason(ctx.spec)
+    return Done(note=f"skipped: {skip}") if skip else step.act(ctx)
 
 
 def _record(connection: Connection, shop: Workshop, lease: Lease, outcome: Outcome | _Again) -> Next:
@@ -187,7 +210,23 @@ def _record_wait(connection: Connection, lease: Lease, wait: Wait, now: datetime
     return Stop()
 
 
+def _record_held(
+    connection: Connection, lease: Lease, error: HeldBack | WorkerStops, now: datetime, grace_seconds: float
+) -> Next:
+    """No failure of the step: its vendor rests, or its worker ends. It goes on where it was."""
+    if isinstance(error, WorkerStops):
+        due_at = now + timedelta(seconds=grace_seconds)
+        _move(connection, lease, StepState.READY, now, note=error.message, due_at=due_at)
+        return TryAgain(0)
+    limits.note_held(connection, lease.onboarding_id, error.vendor, now)
+    columns = limits.held_columns(error.vendor, error.until, error.message, since=now)
+    _move(connection, lease, StepState.READY, now, note=error.message, error=error, **columns)
+    return Stop()
+
+
 def _record_retry(connection: Connection, shop: Workshop, lease: Lease, error: Retryable, now: datetime) -> Next:
+    if isinstance(error, HeldBack | WorkerStops):
+        return _record_held(connection, lease, error, now, shop.settings.wake_grace_seconds)
     failures = lease.failures + 1
     if failures > FAILURES_BEFORE_GIVING_UP:
         reason = f"{error.message}; gave up after {failures} tries. When the vendor is well again: `onboard retry`"
@@ -231,7 +270,8 @@ def _open_next(connection: Connection, shop: Workshop, lease: Lease, now: dateti
         connection.execute(select(Step.c.name, Step.c.state).where(Step.c.onboarding_id == lease.onboarding_id)).all()
     )
     # An update re-runs single steps, so what follows may be done already.
-    following = [step.name for step in shop.catalogue.from_step(lease.step) if states[step.name] not in DONE]
+    behind = shop.catalogue.from_step(lease.step, is_removal=lease.is_removal)
+    following = [step.name for step in behind if states[step.name] not in DONE]
     if following:
         move_step(
             connection,
@@ -256,10 +296,12 @@ def _move(
     *,
     error: OnboardingError | None = None,
     reason: str | None = None,
+    note: str | None = None,
     **columns: Any,
 ) -> None:
     """Apply the step's own move under the fence and close the attempt.
 
+    :param note: told in the history only; the step keeps the reason that it has.
     :raises LeaseLost: the step was cancelled or taken over; the transaction must be rolled back.
     """
     if not move_step(
@@ -271,6 +313,7 @@ def _move(
         at=now,
         fence=lease.attempt,
         reason=reason,
+        text=note,
         **columns,
     ):
         raise LeaseLost(lease.step)
@@ -278,5 +321,5 @@ def _move(
     connection.execute(
         update(Attempt)
         .where(Attempt.c.step_id == lease.step_id, Attempt.c.number == lease.attempt)
-        .values(finished_at=now, outcome=target.value, message=reason, request_id=request_id)
+        .values(finished_at=now, outcome=target.value, message=reason or note, request_id=request_id)
     )

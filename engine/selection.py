@@ -24,10 +24,10 @@ WAITS = {"person": _WAITS_FOR_PERSON, "vendor": _WAITS_FOR_VENDOR}
 _IS_DONE = ", ".join(f"'{state}'" for state in sorted(DONE))
 _STEP_THAT_IS_ON = (
     f"(SELECT s.name FROM step s WHERE s.onboarding_id = o.id AND s.state NOT IN ({_IS_DONE})"  # noqa: S608  our words
-    " ORDER BY s.position LIMIT 1)"
+    " ORDER BY CASE WHEN s.is_removal THEN -s.position ELSE s.position END LIMIT 1)"
 )
 # What a person holds or has ended waits for nobody.
-_MOVES = "o.status NOT IN ('paused', 'cancelled', 'tearing_down', 'removed')"
+_MOVES = "o.status NOT IN ('paused', 'cancelled', 'removed')"
 
 
 class UnknownField(ValueError):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
-from models.states import DONE, UNDER_WAY, OnboardingState, StepState
-from models.tables import Event, Onboarding, Step
+from models.states import DONE, UNDER_WAY, ForwardState, OnboardingState, StepState
+from models.tables import Event, Onboarding, Secret, Step, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -47,8 +47,16 @@ STEP_MOVES_BY_HAND: dict[StepState, frozenset[StepState]] = {
     for state in (S.PENDING, S.READY, S.RETRYING, S.WAITING_VENDOR, S.WAITING_PERSON, S.FAILED)
 }
 
+# A step that is no longer one of the steps, whatever it came to; only `engine.graph` closes one.
+STEP_MOVES_CLOSING: dict[StepState, frozenset[StepState]] = {
+    state: frozenset({S.SKIPPED}) for state in StepState if state is not S.RUNNING
+}
+
 # A look at what is waited for (ready, running) does not end the wait; these do.
 SETTLED = frozenset({S.PENDING, S.SUCCEEDED, S.SKIPPED, S.FAILED, S.CANCELLED})
+
+# Whatever moves a step ends what a vendor's limit did to it.
+NOT_HELD: dict[str, Any] = {"held_since": None, "held_by": None, "held_reason": None}
 
 ONBOARDING_MOVES: dict[OnboardingState, frozenset[OnboardingState]] = {
     O.DRAFT: frozenset({O.RUNNING, O.CANCELLED}),
@@ -60,8 +68,10 @@ ONBOARDING_MOVES: dict[OnboardingState, frozenset[OnboardingState]] = {
     O.DEGRADED: frozenset({O.ACTIVE, O.RUNNING, O.WAITING, O.PAUSED, O.CANCELLED, O.TEARING_DOWN}),
     O.FAILED: frozenset({O.RUNNING, O.WAITING, O.CANCELLED, O.TEARING_DOWN}),
     O.CANCELLED: frozenset({O.RUNNING, O.TEARING_DOWN}),
-    O.TEARING_DOWN: frozenset({O.REMOVED, O.FAILED}),
-    O.REMOVED: frozenset({O.RUNNING}),
+    # A removal that failed stays tearing_down: failed would mean that a retry builds it up.
+    O.TEARING_DOWN: frozenset({O.REMOVED, O.PAUSED, O.CANCELLED}),
+    # Another onboarding may take the name; this one is history.
+    O.REMOVED: frozenset(),
 }
 
 
@@ -107,25 +117,30 @@ def move_step(
     target: StepState,
     at: datetime,
     reason: str | None = None,
+    text: str | None = None,
     fence: int | None = None,
     where: Any = None,
     settles: bool = True,
     settled_by: str | None = None,
+    closes: bool = False,
     details: dict[str, Any] | None = None,
     **columns: Any,
 ) -> bool:
     """Move one step by conditional update, append its event and settle the onboarding's own status.
 
     :param sources: the states it may be in; each must be a legal origin of ``target``.
+    :param text: what the event log says of it; by default the reason.
     :param fence: only if this is still the current attempt (the fence against late workers).
     :param where: a further SQL condition, checked in the same statement.
     :param settles: False where several steps move together: the caller settles once they all have.
     :param settled_by: the person who decides it; the moves by hand are then the legal ones.
+    :param closes: the step is no longer part of the graph.
     :return: False when the step was not in such a state, or belongs to a newer attempt: somebody else decided.
     """
     lock_onboarding(connection, onboarding_id)
     origins = list(sources)
     moves = STEP_MOVES if settled_by is None else STEP_MOVES_BY_HAND
+    moves = STEP_MOVES_CLOSING if closes else moves
     for origin in origins:
         if target not in moves.get(origin, ()):
             msg = f"step {name}: {origin} -> {target}"
@@ -137,7 +152,7 @@ def move_step(
         statement = statement.where(Step.c.attempt == fence)
     if where is not None:
         statement = statement.where(where)
-    values: dict[str, Any] = {"state": target, "due_at": None, "settled_by": settled_by, **columns}
+    values: dict[str, Any] = {"state": target, "due_at": None, "settled_by": settled_by, **NOT_HELD, **columns}
     if reason is not None or target not in {S.READY, S.RUNNING}:
         # A step that looks again keeps saying what it waits for.
         values["reason"] = reason
@@ -145,7 +160,7 @@ def move_step(
         values |= {"waiting_since": None, "waiting_until": None, "waiting_for": None, "waiting_topic": None}
     if connection.execute(statement.values(**values)).rowcount != 1:
         return False
-    text = reason or f"{name} is {target.value.replace('_', ' ')}"
+    text = text or reason or f"{name} is {target.value.replace('_', ' ')}"
     append_event(connection, onboarding_id, f"step:{target}", text, at=at, step=name, details=details)
     if settles:
         settle_onboarding(connection, onboarding_id, at=at)
@@ -176,7 +191,7 @@ def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetim
     row = connection.execute(
         select(Onboarding.c.status, Onboarding.c.activated_at).where(Onboarding.c.id == onboarding_id)
     ).one()
-    if row.status in {O.PAUSED, O.CANCELLED, O.TEARING_DOWN, O.REMOVED}:
+    if row.status in {O.PAUSED, O.CANCELLED, O.REMOVED}:
         return
     steps = connection.execute(
         select(Step.c.name, Step.c.state, Step.c.reason, Step.c.waiting_topic)
@@ -184,6 +199,9 @@ def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetim
         .order_by(Step.c.position)
     ).all()
     states = {step.name: step.state for step in steps}
+    if row.status is O.TEARING_DOWN:
+        _settle_removal(connection, onboarding_id, steps, at=at)
+        return
     is_looking = any(step.waiting_topic for step in steps)
     target = derive_status(states, is_looking=is_looking, was_active=row.activated_at is not None)
     reason = next((step.reason for step in steps if step.state not in DONE and step.reason), None)
@@ -191,6 +209,20 @@ def settle_onboarding(connection: Connection, onboarding_id: int, *, at: datetim
         # Degraded stays until a check has passed, not only begun.
         return
     move_onboarding(connection, onboarding_id, row.status, target, at=at, reason=reason)
+
+
+def _settle_removal(connection: Connection, onboarding_id: int, steps: Sequence[Any], *, at: datetime) -> None:
+    """Removed once every step has taken away what it made; its addresses and secrets end with it."""
+    reason = next((step.reason for step in reversed(steps) if step.state not in DONE and step.reason), None)
+    target = O.REMOVED if all(step.state in DONE for step in steps) else O.TEARING_DOWN
+    if move_onboarding(connection, onboarding_id, O.TEARING_DOWN, target, at=at, reason=reason) and target is O.REMOVED:
+        connection.execute(delete(Secret).where(Secret.c.onboarding_id == onboarding_id))
+        on_their_way = (
+            WebhookEvent.c.onboarding_id == onboarding_id,
+            WebhookEvent.c.forward_state.in_([ForwardState.ARRIVED, ForwardState.PENDING]),
+        )
+        values = {"forward_state": ForwardState.PARKED, "forward_due_at": None, "forward_error": "it was taken down"}
+        connection.execute(update(WebhookEvent).where(*on_their_way).values(**values))
 
 
 def move_onboarding(

@@ -80,6 +80,6 @@ def _time_as(dialect: str) -> Callable[[Any], str]:
             msg = f"{type(value).__name__} cannot be stored"
             raise TypeError(msg)
         at = value.astimezone(UTC)
-        return f"{at:%Y-%m-%d %H:%M:%S.%f}" if dialect == "sqlite" else at.isoformat()
+        return at.replace(tzinfo=None).isoformat(" ", "microseconds") if dialect == "sqlite" else at.isoformat()
 
     return shown

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from engine.upsert import upsert
 from models.tables import Secret
@@ -78,23 +78,47 @@ class Vault:
             values={"ciphertext": self._fernet.encrypt(value.encode()), "updated_at": at},
         )
 
-    def read(self, connection: Connection, onboarding_id: int, name: str) -> str | None:
+    def read(
+        self, connection: Connection, onboarding_id: int, name: str, *, since: datetime | None = None
+    ) -> str | None:
         """The secret in clear, or None when there is none. Registers it for redaction.
 
+        :param since: only if it was written after this.
         :raises Misconfigured: no key fits.
         """
-        ciphertext = connection.execute(
-            select(Secret.c.ciphertext).where(Secret.c.onboarding_id == onboarding_id, Secret.c.name == name)
-        ).scalar_one_or_none()
+        wanted = [Secret.c.onboarding_id == onboarding_id, Secret.c.name == name]
+        if since is not None:
+            wanted.append(Secret.c.updated_at > since)
+        ciphertext = connection.execute(select(Secret.c.ciphertext).where(*wanted)).scalar_one_or_none()
         if ciphertext is None:
             return None
+        value = self._decrypt(ciphertext)
+        register_secret(value)
+        return value
+
+    def check(self, connection: Connection) -> None:
+        """:raises Misconfigured: no key fits the secret that was written last."""
+        newest = select(Secret.c.ciphertext).order_by(Secret.c.updated_at.desc()).limit(1)
+        ciphertext = connection.execute(newest).scalar_one_or_none()
+        if ciphertext is not None:
+            self._decrypt(ciphertext)
+
+    def _decrypt(self, ciphertext: bytes) -> str:
         try:
-            value = self._fernet.decrypt(ciphertext).decode()
+            return self._fernet.decrypt(ciphertext).decode()
         except InvalidToken:
             msg = "a stored secret cannot be decrypted: ONBOARD_SECRET_KEYS lacks the key it was written with."
             raise Misconfigured(msg) from None
-        register_secret(value)
-        return value
+
+    def move(self, connection: Connection, onboarding_id: int, name: str, to: str, *, at: datetime) -> None:
+        """Give a stored secret another name; one that has that name already is replaced."""
+        self.forget(connection, onboarding_id, to)
+        mine = update(Secret).where(Secret.c.onboarding_id == onboarding_id, Secret.c.name == name)
+        connection.execute(mine.values(name=to, updated_at=at))
+
+    def forget(self, connection: Connection, onboarding_id: int, *names: str) -> None:
+        """Delete stored secrets; those that are not there are no fault."""
+        connection.execute(delete(Secret).where(Secret.c.onboarding_id == onboarding_id, Secret.c.name.in_(names)))
 
     def rotate(self, connection: Connection) -> int:
         """Encrypt every stored secret anew with the first key; the number of rows."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, insert, select, true, update
 
-from engine import kinds
+from engine import drift_memory, kinds
 from engine.message_status import apply_callback, record_status, transport_of
-from engine.wake import schedule_verification
+from engine.rechecks import schedule_verification
 from models.states import ResourceState, StepState, VerificationState
 from models.tables import Message, Resource, Step, Verification, WebhookEvent
 
@@ -74,8 +74,17 @@ def open_run(ctx: StepContext) -> Record:
     )[0]
 
 
-def closing(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_passed: bool) -> Also:
+def reason_of(errors: Sequence[Finding]) -> str:
+    """Why an onboarding is degraded."""
+    return "; ".join(f"{finding.subject} {finding.problem}: {finding.cure}" for finding in errors)
+
+
+def closing(
+    ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_passed: bool, has_looked: bool = True
+) -> Also:
     """Stores the result and sets the next due time, once the step's own outcome is recorded.
+
+    :param has_looked: whether all objects could be read; else nothing is said of drift.
 
     Not before: a run that is closed while its step is still to be recorded would be followed by a new one after a
     crash, and that one would send.
@@ -93,6 +102,8 @@ def closing(ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_pa
         )
         if is_passed:
             _mark_seen(connection, ctx)
+        if has_looked:
+            drift_memory.record(connection, ctx.lease.onboarding_id, findings, at=ctx.now())
         schedule_verification(connection, ctx.lease.onboarding_id, ctx.spec.verification.every, at=ctx.now())
 
     return work

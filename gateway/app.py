@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from engine.clock import now
 from engine.inbox import backlog
+from engine.pulse import as_json, read_signs
 from gateway.ajo import send_message
 from gateway.body import BodyRefused
 from gateway.bridge import Bridge
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# What /readyz has found is told again for this long, however many ask.
+READY_SECONDS = 1.0
+
 
 class Wake(Protocol):
     """Has workers look at stored events. Called after the commit, in a thread of its own; a failure is no loss."""
@@ -58,15 +62,22 @@ async def readyz(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
 
     def look() -> dict[str, object]:
+        until, known = gateway.readiness
+        if time.monotonic() < until:
+            return known
         with reader(gateway.db).begin() as connection:
             seen = backlog(connection, at=now())
-        return {
+            work = read_signs(connection, sweep_seconds=gateway.sweep_seconds, at=now())
+        found: dict[str, object] = {
             "database": "ok",
             "broker": "ok" if gateway.wake.is_reachable() else "away",
             "events_waiting": seen.waiting,
             "events_parked": seen.parked,
             "oldest_seconds": round(seen.oldest_seconds, 1),
+            **as_json(work),
         }
+        gateway.readiness = time.monotonic() + READY_SECONDS, found
+        return found
 
     try:
         return JSONResponse(await run_in_threadpool(look))
@@ -117,8 +128,10 @@ class Gateway:
 
     def __init__(self, db: Engine, vault: Vault, settings: Settings, wake: Wake) -> None:
         self.db = db
+        self.sweep_seconds = settings.sweep_seconds
+        self.readiness: tuple[float, dict[str, object]] = (0.0, {})
         self.wake = wake
-        self.metrics = Metrics(db)
+        self.metrics = Metrics(db, sweep_seconds=settings.sweep_seconds)
         self.waker = Waker(wake)
         writer = Writer(db)
         self.bridge = Bridge(db, vault, settings, writer)

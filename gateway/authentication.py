@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from engine.clock import now
 from engine.sign_in import TOKEN_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import NoReturn
 
     from starlette.datastructures import Headers
@@ -79,6 +79,7 @@ class Gate:
     :param name: the onboarding's: user, OAuth client id and JWT subject.
     :param audience: the address that AJO posts messages to.
     :param certificate: None when the spec asks for no mTLS.
+    :param former: a token that is being replaced, and is still believed.
     """
 
     way: SignIn
@@ -87,6 +88,13 @@ class Gate:
     issuer: str
     audience: str
     certificate: ClientCertificate | None = None
+    former: str | None = None
+
+    def by_each_token(self) -> Iterator[Gate]:
+        """Itself, and then itself with the former token."""
+        yield self
+        if self.former is not None:
+            yield replace(self, token=self.former, former=None)
 
 
 def authenticate(gate: Gate, headers: Headers, peer: str | None) -> None:
@@ -96,7 +104,15 @@ def authenticate(gate: Gate, headers: Headers, peer: str | None) -> None:
     """
     if gate.certificate is not None:
         _check_certificate(gate.certificate, headers, peer)
-    WAYS[gate.way](gate, headers)
+    denials = []
+    for one in gate.by_each_token():
+        try:
+            WAYS[one.way](one, headers)
+        except Denied as denied:
+            denials.append(denied)
+        else:
+            return
+    raise denials[0]
 
 
 # -- the ways -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from engine import kinds
 from engine.endpoints import send_url, status_url
+from engine.limits import TWILIO, ceiling_of
 from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
 from gateway.authentication import ClientCertificate, Gate
 from gateway.outbound import region_of
@@ -24,13 +26,16 @@ from providers.twilio.client import TwilioClient
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
 
+    from engine.limit_book import LimitBook
     from engine.vault import Vault
     from settings import Settings
 
 log = logging.getLogger(__name__)
 
-# How long what is known of an onboarding is believed; a changed token works this soon.
+# How long what is known of an onboarding is believed.
 KNOWN_SECONDS = 5.0
+# A proof that does not fit may be that of a token changed since; then what is known is believed for so long only.
+DOUBTED_SECONDS = 1.0
 # An onboarding that a person ended sends nothing any more.
 ENDED = {OnboardingState.CANCELLED, OnboardingState.TEARING_DOWN, OnboardingState.REMOVED}
 
@@ -53,42 +58,49 @@ class Line:
 class Lines:
     """Finds lines by the token of the address that AJO called. Safe in threads."""
 
-    def __init__(self, db: Engine, vault: Vault, settings: Settings) -> None:
+    def __init__(self, db: Engine, vault: Vault, settings: Settings, book: LimitBook) -> None:
         self._db = db
+        self._book = book
         self._vault = vault
         self._settings = settings
         self._known: dict[str, tuple[float, Line | Answer]] = {}
 
-    def known(self, token: str) -> Line | Answer | None:
+    def known(self, token: str, *, is_doubted: bool = False) -> Line | Answer | None:
         """What :meth:`find` said a moment ago; None when it has to be asked."""
-        until, known = self._known.get(token, (0.0, None))
-        return known if time.monotonic() < until else None
+        at, known = self._known.get(token, (-math.inf, None))
+        return known if time.monotonic() < at + (DOUBTED_SECONDS if is_doubted else KNOWN_SECONDS) else None
 
-    def find(self, token: str) -> Line | Answer:
-        """The line, or the answer that says why there is none. Asks the database, unless another thread just has."""
-        known = self.known(token)
+    def find(self, token: str, *, is_doubted: bool = False) -> Line | Answer:
+        """The line, or the answer that says why there is none. Asks the database, unless another thread just has.
+
+        :param is_doubted: a proof did not fit what is known; that may be older than the proof.
+        """
+        known = self.known(token, is_doubted=is_doubted)
         if known is not None:
             return known
+        asked_at = time.monotonic()
         with reader(self._db).begin() as connection:
             row = connection.execute(select(Onboarding).where(Onboarding.c.endpoint_token == token)).one_or_none()
             if row is None:
                 # Not kept: anybody can make up addresses.
                 return error(404, "not_found", "there is nothing here")
             line = self._load(connection, row)
-        self._known[token] = (time.monotonic() + KNOWN_SECONDS, line)
+        self._known[token] = (asked_at, line)
         return line
 
     def _load(self, connection: Connection, row: Row[Any]) -> Line | Answer:
         spec = spec_from_json(row.spec)
         if not isinstance(spec, RcsSpec):
             return error(404, "not_found", f"{row.name} is no RCS channel: AJO speaks to Twilio directly for it")
-        if row.status in ENDED:
+        # Paused in the middle of its removal it is no more open than before.
+        if row.status in ENDED or row.teardown is not None:
             return error(409, "not_active", f"{row.name} is {row.status}")
         found = select(Resource.c.kind, Resource.c.external_id).where(Resource.c.onboarding_id == row.id)
         ids = dict(connection.execute(found).all())
         try:
             secrets = {
-                name: self._vault.read(connection, row.id, name) for name in (kinds.BRIDGE_TOKEN, kinds.API_KEY_SECRET)
+                name: self._vault.read(connection, row.id, name)
+                for name in (kinds.BRIDGE_TOKEN, kinds.FORMER_BRIDGE_TOKEN, kinds.API_KEY_SECRET)
             }
         except Misconfigured as problem:
             log.error("503 for %s: %s", row.name, problem)  # noqa: TRY400  the sentence says it all
@@ -108,6 +120,7 @@ class Lines:
                 issuer=spec.ajo.organization_id,
                 audience=send_url(public_url, row.endpoint_token),
                 certificate=ClientCertificate.from_settings(self._settings) if spec.ajo.credential.mtls else None,
+                former=secrets[kinds.FORMER_BRIDGE_TOKEN],
             ),
             sender=spec.sender,
             region=region_of(spec.sender),
@@ -119,6 +132,7 @@ class Lines:
                 account_sid=spec.twilio.account_sid,
                 username=key_sid,
                 password=key_secret,
+                limit=self._book.limit(TWILIO, spec.twilio.account_sid, ceiling_of(self._settings, TWILIO)),
             ),
         )
 

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from engine import circuits
 from engine.clock import now
 from engine.inbox import backlog
+from engine.pulse import read_signs
 from models.db import reader
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ M = TypeVar("M", Counter, Histogram)
 class Metrics:
     """The counters of one gateway, and the backlog as the database has it at the moment of asking."""
 
-    def __init__(self, db: Engine) -> None:
+    def __init__(self, db: Engine, *, sweep_seconds: float) -> None:
         self.registry = CollectorRegistry()
         self._children: dict[tuple[Any, ...], Any] = {}
         self._requests = Counter(
@@ -44,7 +45,7 @@ class Metrics:
         self._rejected = Counter(
             "onboard_rejected", "Requests that were not taken, by reason.", ["reason"], registry=self.registry
         )
-        self.registry.register(_Backlog(db))
+        self.registry.register(_Backlog(db, sweep_seconds))
 
     def event(self, kind: str, *, is_new: bool) -> None:
         """One of Twilio's events is stored."""
@@ -76,14 +77,16 @@ class Metrics:
 
 
 class _Backlog(Collector):
-    def __init__(self, db: Engine) -> None:
+    def __init__(self, db: Engine, sweep_seconds: float) -> None:
         self._db = db
+        self._sweep_seconds = sweep_seconds
 
     def collect(self) -> Iterable[Metric]:
         with reader(self._db).begin() as connection:
             seen = backlog(connection, at=now())
             forwarded = circuits.forwarded(connection)
             unwell = circuits.count_open(connection, at=now())
+            signs = read_signs(connection, sweep_seconds=self._sweep_seconds, at=now())
         taken = CounterMetricFamily("onboard_events_forwarded", "Events that AJO has taken.", labels=["kind"])
         for kind, count in forwarded.items():
             taken.add_metric([kind], count)
@@ -94,6 +97,16 @@ class _Backlog(Collector):
         yield GaugeMetricFamily(
             "onboard_oldest_event_seconds", "How long the oldest event on its way waits.", seen.oldest_seconds
         )
+        silent = GaugeMetricFamily(
+            "onboard_queue_silent_seconds", "How long ago the queue was consumed from.", labels=["queue"]
+        )
+        for queue, age in signs.queues.items():
+            silent.add_metric([queue], age.total_seconds() if age is not None else float("inf"))
+        yield silent
+        if signs.beat is not None:
+            yield GaugeMetricFamily(
+                "onboard_beat_silent_seconds", "How long ago a beat ticked.", signs.beat.total_seconds()
+            )
 
 
 def route_of(path: str) -> str:

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -14,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.arrivals import Arrival, Endpoint, find_endpoint, store
 from engine.clock import now
-from engine.kinds import AUTH_TOKEN
+from engine.kinds import AUTH_TOKEN, FORMER_AUTH_TOKEN
 from engine.message_status import sid_of, status_of
 from gateway.body import parse_fields, parse_form
 from models.db import reader
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 
 # A burst of callbacks decrypts once; a token changed by `start --update` is believed this soon.
 TOKEN_SECONDS = 5.0
+# A new auth token is told to us before or after Twilio signs with it: for so long both are believed.
+FORMER_BELIEVED_FOR = timedelta(days=1)
+AuthTokens = tuple[str, ...]
 # Twilio's, and those of our own probes.
 _SID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -81,8 +85,8 @@ class Receiver:
         self._vault = vault
         self._settings = settings
         self._writer = writer
-        self._known: dict[str, tuple[float, Endpoint, str]] = {}
-        self._looking: dict[str, asyncio.Future[tuple[Endpoint, str]]] = {}
+        self._known: dict[str, tuple[float, Endpoint, AuthTokens]] = {}
+        self._looking: dict[str, asyncio.Future[tuple[Endpoint, AuthTokens]]] = {}
 
     async def take(self, callback: Callback) -> tuple[Endpoint, bool]:
         """Check one event and have it stored; returns once that is durable: whose it is, and whether it is new.
@@ -90,8 +94,8 @@ class Receiver:
         :raises Refused: unknown address (404), not genuine (403), no message (400), or we cannot tell now (503).
         :raises BodyRefused: unreadable (400).
         """
-        endpoint, auth_token = await self._known_or_looked_up(callback)
-        params = self._genuine_params(callback, endpoint, auth_token)
+        endpoint, auth_tokens = await self._known_or_looked_up(callback)
+        params = self._genuine_params(callback, endpoint, auth_tokens)
         if not _SID.fullmatch(sid_of(params)):
             log.warning("400 %s event for %s names no message", callback.kind, endpoint.name)
             raise Refused(400, "no_message", "MessageSid is missing")
@@ -100,7 +104,7 @@ class Receiver:
         _log_taken(callback.kind, endpoint, params, is_new=is_new)
         return endpoint, is_new
 
-    async def _known_or_looked_up(self, callback: Callback) -> tuple[Endpoint, str]:
+    async def _known_or_looked_up(self, callback: Callback) -> tuple[Endpoint, AuthTokens]:
         known = self._known.get(callback.token)
         if known is not None and time.monotonic() < known[0]:
             return known[1], known[2]
@@ -117,16 +121,16 @@ class Receiver:
     def _store(self, connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
         return store(connection, arrivals, grace_seconds=self._settings.wake_grace_seconds)
 
-    def _genuine_params(self, callback: Callback, endpoint: Endpoint, auth_token: str) -> Mapping[str, str]:
+    def _genuine_params(self, callback: Callback, endpoint: Endpoint, auth_tokens: AuthTokens) -> Mapping[str, str]:
         url = self._settings.resolved_public_url + callback.target
         if callback.is_json:
             text = callback.body.decode(errors="replace")
             # Without the hash in the query, the signature would cover the address alone.
-            if not _has_body_hash(callback.target) or not is_genuine(auth_token, url, text, callback.signature):
+            if not _has_body_hash(callback.target) or not _is_signed(callback, auth_tokens, url, text):
                 raise self._forged(callback, endpoint, url)
             return parse_fields(text)
         form = parse_form(callback.body)
-        if not callback.signature or not is_genuine(auth_token, url, form, callback.signature):
+        if not callback.signature or not _is_signed(callback, auth_tokens, url, form):
             raise self._forged(callback, endpoint, url)
         # The signature covers every value of a repeated field; what is stored is the last, as Twilio's own helpers read it.
         return {name: values[-1] for name, values in form.items()}
@@ -142,24 +146,31 @@ class Receiver:
         )
         return Refused(403, "signature", "the signature does not fit")
 
-    def _look_up(self, callback: Callback) -> tuple[Endpoint, str]:
+    def _look_up(self, callback: Callback) -> tuple[Endpoint, AuthTokens]:
         with reader(self._db).begin() as connection:
             endpoint = find_endpoint(connection, callback.token)
             if endpoint is None:
                 log.info("404 %s event: no onboarding has this address", callback.kind)
                 raise Refused(404, "unknown_address", "there is nothing here")
-            return endpoint, self._auth_token(connection, endpoint)
+            return endpoint, self._auth_tokens(connection, endpoint)
 
-    def _auth_token(self, connection: Connection, endpoint: Endpoint) -> str:
+    def _auth_tokens(self, connection: Connection, endpoint: Endpoint) -> AuthTokens:
         try:
             found = self._vault.read(connection, endpoint.onboarding_id, AUTH_TOKEN)
+            former = self._vault.read(
+                connection, endpoint.onboarding_id, FORMER_AUTH_TOKEN, since=now() - FORMER_BELIEVED_FOR
+            )
         except Misconfigured as error:
             log.error("503 for %s: %s", endpoint.name, error)  # noqa: TRY400  the sentence says it all
             raise Refused(503, "unavailable", "try again") from None
         if found is None:
             log.error("503 for %s: no Twilio auth token is stored; run `onboard start FILE --update`", endpoint.name)
             raise Refused(503, "unavailable", "try again")
-        return found
+        return (found,) if former is None else (found, former)
+
+
+def _is_signed(callback: Callback, auth_tokens: AuthTokens, url: str, body: Mapping[str, list[str]] | str) -> bool:
+    return any(is_genuine(token, url, body, callback.signature) for token in auth_tokens)
 
 
 def _has_body_hash(target: str) -> bool:

@@ -16,9 +16,10 @@ BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, is_read_only: bool = False) -> Engine:
     """An engine for ``url``. SQLite runs in WAL mode and opens every transaction with ``BEGIN IMMEDIATE``.
 
+    Of a read-only engine the database itself refuses every change.
     With SQLite's default, deferred BEGIN, two processes that read and then write lose updates or fail at once with
     "database is locked"; ``execution_options(read_only=True)`` gives a reader that does not queue for the write lock.
     """
@@ -30,6 +31,7 @@ def make_engine(url: str) -> Engine:
             max_overflow=20,
             hide_parameters=True,
             connect_args={"connect_timeout": CONNECT_SECONDS},
+            execution_options={"postgresql_readonly": True} if is_read_only else {},
         )
     database = make_url(url).database
     if database and database != ":memory:":
@@ -47,14 +49,15 @@ def make_engine(url: str) -> Engine:
             # What is answered must outlast a power cut, not only a crash.
             "synchronous=FULL",
             "foreign_keys=ON",
+            *(["query_only=ON"] if is_read_only else []),
         ):
             cursor.execute("PRAGMA " + pragma)
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        read_only = connection.get_execution_options().get("read_only")
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        reads = is_read_only or connection.get_execution_options().get("read_only")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 

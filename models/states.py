@@ -36,9 +36,7 @@ WAITING = frozenset({StepState.WAITING_VENDOR, StepState.WAITING_PERSON})
 UNDER_WAY = frozenset({StepState.READY, StepState.RUNNING, StepState.RETRYING})
 
 # No step is claimed while its onboarding is in one of these.
-HELD = frozenset(
-    {OnboardingState.PAUSED, OnboardingState.CANCELLED, OnboardingState.TEARING_DOWN, OnboardingState.REMOVED}
-)
+HELD = frozenset({OnboardingState.PAUSED, OnboardingState.CANCELLED, OnboardingState.REMOVED})
 
 
 class Provenance(StrEnum):
@@ -50,6 +48,8 @@ class Provenance(StrEnum):
 class ResourceState(StrEnum):
     INTENDED = "intended"
     PRESENT = "present"
+    # About to be deleted.
+    REMOVING = "removing"
     GONE = "gone"
 
 

@@ -3,6 +3,8 @@
     OnboardingError
     +-- Retryable          passes by itself; try again after a delay. `ambiguous`: the call may have been carried out
     |   +-- RateLimited    the vendor asked for fewer calls; never carried out, so always safe to repeat
+    |       +-- HeldBack       the whole account rests until `until`: not this call's fault, and no failure of the step
+    |       +-- WorkerStops    this process ends, and began no further call; another one goes on
     +-- NeedsPerson        no program can mend it, a person can; `cure` says what to do
     +-- Refused            final for this input: repeating the same call gives the same answer
     Misconfigured          this installation is set up wrong; outside the tree, so that no step swallows it
@@ -13,8 +15,12 @@ Every message is a sentence that may be shown to people: no payload, and known s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from providers.redaction import redact
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,19 @@ class Retryable(OnboardingError):
 
 class RateLimited(Retryable):
     """Too many requests; the request was not carried out."""
+
+
+class HeldBack(RateLimited):
+    """The account of ``vendor`` takes no calls before ``until``; this one was not carried out."""
+
+    def __init__(self, message: str, *, vendor: str, until: datetime, after: float, context: CallContext) -> None:
+        super().__init__(message, after=after, context=context)
+        self.vendor = vendor
+        self.until = until
+
+
+class WorkerStops(RateLimited):
+    """Whoever runs this worker asked it to end; the call was not begun."""
 
 
 class NeedsPerson(OnboardingError):

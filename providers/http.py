@@ -21,11 +21,14 @@ from providers.errors import (
     Refused,
     Retryable,
 )
+from providers.limits import watched
 from providers.redaction import redact, register_secret
 from providers.writes import check_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from providers.limits import Limit
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class Http:
     :param auth: user and password; the password is registered for redaction.
     :param classify: decides about a 4xx answer other than 429.
     :param read_only: refuse everything but reading.
+    :param limit: what the account takes; asked before each call.
     :param client: only tests give one; else the thread's own is used.
     :raises Misconfigured: ``base_url`` is no HTTP address.
     """
@@ -71,6 +75,7 @@ class Http:
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         read_only: bool = False,
+        limit: Limit | None = None,
         client: httpx.Client | None = None,
     ) -> None:
         self.vendor = vendor
@@ -81,6 +86,7 @@ class Http:
         self.auth = auth
         self._headers = dict(headers or {})
         self._read_only = read_only
+        self.limit = limit
         self._client = client
         if auth is not None:
             register_secret(auth[1])
@@ -115,7 +121,20 @@ class Http:
         if not self.owns(url):
             msg = f"{operation}: {redact(url)} is not below {self.base_url}"
             raise ValueError(msg)
+        sent_headers = {"Accept": "application/json", **self._headers, **(headers or {})}
+        content = {
+            "data": dict(form) if form is not None else None,
+            "json": json,
+            "params": dict(params) if params else None,
+            "headers": sent_headers,
+            "auth": self.auth,
+        }
+        with watched(self.limit, CallContext(self.vendor, operation)):
+            return self._call(method, url, operation, content, reads_answer=reads_answer)
+
+    def _call(self, method: str, url: str, operation: str, content: dict[str, Any], *, reads_answer: bool) -> Any:
         request_id = new_request_id()
+        content["headers"]["X-Request-Id"] = request_id
         is_write = method not in SAFE_METHODS
         if is_write:
             check_write()
@@ -124,15 +143,7 @@ class Http:
         outcome: object = "no answer"
         ids = request_id
         try:
-            response = self._exchange(
-                method,
-                url,
-                data=dict(form) if form is not None else None,
-                json=json,
-                params=dict(params) if params else None,
-                headers={"Accept": "application/json", "X-Request-Id": request_id, **self._headers, **(headers or {})},
-                auth=self.auth,
-            )
+            response = self._exchange(method, url, **content)
             outcome = response.status_code
             theirs = request_id_of(response.headers, request_id)
             ids = request_id if theirs == request_id else f"{request_id}, theirs {theirs}"

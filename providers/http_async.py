@@ -24,6 +24,7 @@ from providers.http import (
     new_request_id,
     request_id_of,
 )
+from providers.limits import watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,10 @@ class AsyncHttp:
 
     async def post_form(self, http: Http, path: str, form: Mapping[str, Any], *, operation: str) -> Any:
         """As ``http.request("POST", path, form=form, operation=operation)``, without blocking."""
+        with watched(http.limit, CallContext(http.vendor, operation)):
+            return await self._call(http, path, form, operation)
+
+    async def _call(self, http: Http, path: str, form: Mapping[str, Any], operation: str) -> Any:
         request_id = new_request_id()
         context = CallContext(http.vendor, operation, request_id=request_id)
         started = time.monotonic()

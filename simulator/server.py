@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from simulator.adobe import automation, campaigns, executions, ims, proofs, surfaces, webhooks
 from simulator.config import Config
-from simulator.control import api, page
+from simulator.control import api, page, people
 from simulator.edge import Edge
 from simulator.snapshot import NotASnapshot, load_file, prepare_file, save_file
 from simulator.state import State
@@ -27,7 +27,7 @@ from simulator.world import World
 _ROOMS = (
     *(accounts, numbers, keys, services, senders, messages),
     *(ims, surfaces, campaigns, proofs, executions, automation, webhooks),
-    *(api, page),
+    *(api, page, people),
 )
 ACTIONS = review.ACTIONS | lifecycle.ACTIONS | automation.ACTIONS | proofs.ACTIONS
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import celeryd_after_setup, setup_logging, worker_process_init, worker_shutting_down
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
@@ -12,7 +15,7 @@ from tasks import broker_patch, names
 from tasks.base import QuietTask
 from tasks.broker import broker_url
 from tasks.logs import configure_logging
-from tasks.process import forget_workshop
+from tasks.process import begin_no_calls, forget_workshop, use_threads
 
 broker_patch.apply()
 
@@ -21,7 +24,7 @@ settings = get_settings()
 app = Celery("onboard", broker=broker_url(settings), task_cls=QuietTask, set_as_current=False)
 
 app.conf.update(
-    imports=("tasks.chain", "tasks.clock", "tasks.inbox", "tasks.notices"),
+    imports=("tasks.chain", "tasks.clock", "tasks.inbox", "tasks.notices", "tasks.canary"),
     # Ids only, and JSON only: nothing in a message can run code or leak.
     accept_content=["json"],
     task_serializer="json",
@@ -59,11 +62,12 @@ app.conf.update(
         # Lost messages are looked for every 5 s; kombu's default comes to 100 s.
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        # Half-open connections are noticed instead of being waited on for ever.
-        "socket_timeout": 30,
-        "socket_connect_timeout": 5,
+        # A half-open connection, that swallows all and says nothing, is noticed instead of being waited on for ever: when
+        # reading by two health checks, which kombu makes itself, when writing by the socket's timeout.
+        "socket_timeout": settings.broker_stall_seconds,
+        "socket_connect_timeout": min(settings.broker_stall_seconds, 5.0),
         "socket_keepalive": True,
-        "health_check_interval": 15,
+        "health_check_interval": max(int(settings.broker_stall_seconds / 2), 1),
     },
     # A start command must not hang on a dead broker: the sweep sends what could not be sent.
     task_publish_retry_policy={"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5},
@@ -79,6 +83,15 @@ app.conf.update(
             "schedule": settings.sweep_seconds,
             "options": {"expires": max(settings.sweep_seconds * 2, 5)},
         },
+        # One through each queue: what takes it shows that the queue is consumed from (tasks.canary).
+        **{
+            f"{names.CANARY}:{queue}": {
+                "task": names.CANARY,
+                "schedule": settings.sweep_seconds,
+                "options": {"queue": queue, "expires": max(settings.sweep_seconds * 2, 5)},
+            }
+            for queue in names.QUEUES
+        },
     },
     beat_max_loop_interval=min(settings.tick_seconds, 5.0),
 )
@@ -90,6 +103,21 @@ BROKER_ERRORS: tuple[type[Exception], ...] = (OperationalError, *app.connection_
 @setup_logging.connect(weak=False)
 def _logging(**_: object) -> None:
     configure_logging(settings)
+
+
+@celeryd_after_setup.connect(weak=False)
+def _on_setup(instance: Any, **_: object) -> None:
+    # A process of the prefork pool runs one step at a time.
+    use_threads(instance.concurrency if instance.pool_cls.__module__.endswith("thread") else 1)
+
+
+@worker_shutting_down.connect(weak=False)
+def _on_stop(**_: object) -> None:
+    # Celery waits for the steps that run, however long. After a while they give themselves back before their next call, so
+    # that what is left to wait for is one call.
+    timer = threading.Timer(settings.stop_seconds, begin_no_calls)
+    timer.daemon = True
+    timer.start()
 
 
 @worker_process_init.connect(weak=False)

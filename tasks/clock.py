@@ -17,7 +17,13 @@ def tick() -> None:
     """Wake what is due by its own clock, forwards whose message got lost, and whoever sends notices."""
     shop = workshop()
     with shop.db.begin() as connection:
-        wakeups = wake.tick(connection, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds)
+        wakeups = wake.tick(
+            connection,
+            at=shop.now(),
+            grace_seconds=shop.settings.wake_grace_seconds,
+            versions=shop.catalogue.known,
+            settings=shop.settings,
+        )
         forwards = inbox.due_forwards(connection, at=shop.now())
     send(wakeups)
     send_forwards(forwards)
@@ -33,7 +39,12 @@ def sweep() -> None:
     """Take over from vanished workers, wake what was never woken, and note which waits have lasted too long."""
     shop = workshop()
     with shop.db.begin() as connection:
-        wakeups = wake.sweep(connection, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds)
+        wakeups = wake.sweep(
+            connection,
+            at=shop.now(),
+            grace_seconds=shop.settings.wake_grace_seconds,
+            versions=shop.catalogue.known,
+        )
     send(wakeups)
     # In a transaction of its own: a defect in it must not keep lost steps from being found.
     with shop.db.begin() as connection:

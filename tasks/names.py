@@ -9,10 +9,18 @@ STEP_TASKS = {
     "channel": "onboard.channel",
     "verification": "onboard.verification",
 }
+UNDO_TASKS = {
+    "registration": "onboard.undo_registration",
+    "webhook": "onboard.undo_webhook",
+    "credential": "onboard.undo_credential",
+    "channel": "onboard.undo_channel",
+    "verification": "onboard.undo_verification",
+}
 TICK = "clock.tick"
 SWEEP = "clock.sweep"
 FORWARD = "inbox.forward"
 SEND_NOTICES = "notices.send"
+CANARY = "canary.fly"
 
 STEPS_QUEUE = "steps"
 INBOX_QUEUE = "inbox"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from cli.stack import health
 from cli.stack.broker import OLDEST_VERSION, parse_version
+from cli.stack.result import Result
 from cli.stack.simulated import is_simulated, real_vendors, vendor_settings
 from cli.stack.stack import running_stack
 
@@ -23,26 +25,19 @@ OLDEST_PYTHON = (3, 11)
 PING_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """``level`` is ok, warn or fail; ``cure`` says what to do and is empty when all is well."""
-
-    subject: str
-    level: str
-    found: str
-    cure: str = ""
-
-
 def run_checks(settings: Settings) -> list[Result]:
     """All checks, in the order in which faults are to be mended."""
     stack = running_stack(settings.home)
-    results = [_python(), _packages(), _home(settings), _keys(settings), _database(settings)]
+    database = _database(settings)
+    results = [_python(), _packages(), _home(settings), _keys(settings), database]
     broker = _guarded("broker", lambda: _broker(settings))
     results.append(broker)
     if broker.level == "fail":
         results.append(Result("workers", "fail", "cannot be asked without a broker", "mend the broker first"))
     else:
         results.append(_guarded("workers", lambda: _workers(settings)))
+    if database.level == "ok":
+        results += [_guarded(subject, partial(check, settings)) for subject, check in health.CHECKS.items()]
     public_url = settings.public_url or (stack["gateway"] if stack else settings.resolved_public_url)
     results.append(_guarded("gateway", lambda: _gateway(public_url.rstrip("/"))))
     if stack is not None and stack["simulator"]:

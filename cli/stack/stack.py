@@ -176,12 +176,17 @@ class Stack:
         self._broker.publish_address()
 
     def _migrate(self) -> None:
+        from engine.clock import now
+        from engine.take_over import take_over_all
         from models.db import make_engine
         from models.migrations import upgrade
+        from tasks.steps import CATALOGUE
 
         engine = make_engine(self.settings.resolved_database_url)
         try:
             upgrade(engine)
+            grace_seconds = self.settings.wake_grace_seconds
+            take_over_all(engine, CATALOGUE, at=now(), grace_seconds=grace_seconds)
         finally:
             engine.dispose()
 

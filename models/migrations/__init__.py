@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 def make_config(engine: Engine) -> Config:
@@ -31,3 +31,9 @@ def is_current(engine: Engine) -> bool:
     head = ScriptDirectory.from_config(make_config(engine)).get_current_head()
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == head
+
+
+def knows_revision(connection: Connection) -> bool:
+    """Whether this version of the program has the revision that the database is at, so that it can be upgraded."""
+    known = {script.revision for script in ScriptDirectory.from_config(make_config(connection.engine)).walk_revisions()}
+    return MigrationContext.configure(connection).get_current_revision() in known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, false, text
 
 from models.states import StepState
 from models.tables.base import BigId, UtcDateTime, metadata, primary_key, state_type
@@ -28,6 +28,10 @@ Step = Table(
     Column("due_at", UtcDateTime),
     # Earliest moment of the next try that a vendor allowed.
     Column("not_before", UtcDateTime),
+    # Since when a vendor's limit holds it back, whose, and why; called up again, `not_before` is empty.
+    Column("held_since", UtcDateTime),
+    Column("held_by", String(20)),
+    Column("held_reason", Text),
     Column("waiting_since", UtcDateTime),
     # What the wait is about; another topic starts another clock.
     Column("waiting_topic", String(60)),
@@ -37,11 +41,27 @@ Step = Table(
     Column("waiting_for", String(200)),
     # Who skipped it or marked it done by hand; its reason has their words. Empty once it runs again.
     Column("settled_by", String(200)),
+    # The row's state is that of taking away what the step made, last step first; all five rows say the same.
+    Column("is_removal", Boolean, default=False, server_default=false(), nullable=False),
     Column("inputs_digest", String(64), nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     UniqueConstraint("onboarding_id", "name"),
     Index(
         "ix_step_due_at", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")
+    ),
+    Index(
+        "ix_step_held_since",
+        "held_since",
+        sqlite_where=text("held_since IS NOT NULL"),
+        postgresql_where=text("held_since IS NOT NULL"),
+    ),
+    # The leases: few rows, counted at each claim.
+    Index(
+        "ix_step_running",
+        "state",
+        "due_at",
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
     ),
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from providers.limits import Limit
     from settings import Settings
 
 
@@ -46,6 +47,8 @@ class AjoClient:
     """Every call may raise what :meth:`SignedHttp.request` raises.
 
     :param scopes: as the Developer Console lists them for this client.
+    :param read_only: whoever asks for a change is refused before a call. Signing in is none.
+    :param limit: what the organisation takes; asked before each call, also to its automation.
     :param client: only tests give one.
     """
 
@@ -58,11 +61,15 @@ class AjoClient:
         client_id: str,
         client_secret: str,
         scopes: Sequence[str],
+        read_only: bool = False,
+        limit: Limit | None = None,
         client: httpx.Client | None = None,
     ) -> None:
         self._settings = settings
+        self._read_only = read_only
+        self._limit = limit
         self._client = client
-        self.tokens = ImsTokens(settings, client_id, client_secret, scopes, client=client)
+        self.tokens = ImsTokens(settings, client_id, client_secret, scopes, limit=limit, client=client)
         self._headers = {
             "x-api-key": client_id,
             "x-gw-ims-org-id": organization_id,
@@ -71,7 +78,13 @@ class AjoClient:
 
     def _host(self, vendor: str, url: str) -> SignedHttp:
         http = Http(
-            vendor, url, timeout_seconds=self._settings.http_timeout_seconds, classify=classify, client=self._client
+            vendor,
+            url,
+            timeout_seconds=self._settings.http_timeout_seconds,
+            classify=classify,
+            read_only=self._read_only,
+            limit=self._limit,
+            client=self._client,
         )
         return SignedHttp(http, self.tokens, self._headers)
 

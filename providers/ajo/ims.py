@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from providers.limits import Limit
     from settings import Settings
 
 Answer = TypeVar("Answer")
@@ -67,6 +68,7 @@ class ImsTokens:
         client_secret: str,
         scopes: Sequence[str],
         *,
+        limit: Limit | None = None,
         client: httpx.Client | None = None,
     ) -> None:
         self._http = Http(
@@ -74,6 +76,7 @@ class ImsTokens:
             settings.adobe_ims_url,
             timeout_seconds=settings.http_timeout_seconds,
             classify=_refused,
+            limit=limit,
             client=client,
         )
         self._form = {

@@ -14,6 +14,7 @@ from providers.twilio.errors import classify
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from providers.limits import Limit
     from settings import Settings
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ class TwilioApi:
     """Connections to Twilio as one user. Every call may raise what :meth:`providers.http.Http.request` raises.
 
     :param username: the account SID (password: its auth token) or an API key's SID (password: its secret).
+    :param read_only: whoever asks for a change is refused before a call.
+    :param limit: what the account takes; asked before each call.
     :param client: only tests give one.
     """
 
@@ -37,6 +40,8 @@ class TwilioApi:
         account_sid: str,
         username: str,
         password: str,
+        read_only: bool = False,
+        limit: Limit | None = None,
         client: httpx.Client | None = None,
     ) -> None:
         self.account_sid = account_sid
@@ -48,6 +53,8 @@ class TwilioApi:
                 timeout_seconds=settings.http_timeout_seconds,
                 auth=(username, password),
                 classify=classify,
+                read_only=read_only,
+                limit=limit,
                 client=client,
             )
 

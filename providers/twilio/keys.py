@@ -20,7 +20,9 @@ PATH = "/v1/Keys"
 
 
 def _key(body: dict[str, Any]) -> ApiKey:
-    return ApiKey(body["sid"], body.get("friendly_name") or "")
+    policy = body.get("policy")
+    allowed = policy.get("allow") if isinstance(policy, dict) else None
+    return ApiKey(body["sid"], body.get("friendly_name") or "", tuple(allowed) if allowed is not None else None)
 
 
 class Keys(TwilioApi):
@@ -57,6 +59,14 @@ class Keys(TwilioApi):
         )
         register_secret(made.secret)
         return made
+
+    def update_key(self, sid: str, *, friendly_name: str, permissions: Sequence[str]) -> ApiKey:
+        """Another name, or other permissions of a restricted key; its secret stays.
+
+        :raises providers.errors.NotFound: it is not there.
+        """
+        form = {"FriendlyName": friendly_name, "Policy": json.dumps({"allow": list(permissions)})}
+        return self.call(self.iam, "POST", f"{PATH}/{sid}", _key, form=form, operation=f"change API key {sid}")
 
     def delete_key(self, sid: str) -> None:
         """:raises providers.errors.NotFound: it is not there."""

@@ -17,6 +17,7 @@ def _service(body: dict[str, Any]) -> Service:
         inbound_request_url=body.get("inbound_request_url"),
         status_callback=body.get("status_callback"),
         use_inbound_webhook_on_number=bool(body.get("use_inbound_webhook_on_number")),
+        inbound_method=body.get("inbound_method") or "POST",
     )
 
 
@@ -25,13 +26,14 @@ def _form(
     inbound_request_url: str | None,
     status_callback: str | None,
     use_inbound_webhook_on_number: bool | None,
+    inbound_method: str = "POST",
 ) -> dict[str, str]:
     """Only what is given, so that an update leaves the rest alone."""
     form: dict[str, str] = {}
     if friendly_name is not None:
         form["FriendlyName"] = friendly_name
     if inbound_request_url is not None:
-        form |= {"InboundRequestUrl": inbound_request_url, "InboundMethod": "POST"}
+        form |= {"InboundRequestUrl": inbound_request_url, "InboundMethod": inbound_method}
     if status_callback is not None:
         form["StatusCallback"] = status_callback
     if use_inbound_webhook_on_number is not None:
@@ -69,12 +71,15 @@ class Services(TwilioApi):
         inbound_request_url: str | None = None,
         status_callback: str | None = None,
         use_inbound_webhook_on_number: bool | None = None,
+        inbound_method: str = "POST",
     ) -> Service:
         """Change what is given, leave the rest; an empty URL takes one away.
 
+        :param inbound_method: goes along with the inbound URL.
+
         :raises providers.errors.NotFound: it is not there.
         """
-        form = _form(friendly_name, inbound_request_url, status_callback, use_inbound_webhook_on_number)
+        form = _form(friendly_name, inbound_request_url, status_callback, use_inbound_webhook_on_number, inbound_method)
         operation = f"change messaging service {sid}"
         return self.call(self.messaging, "POST", f"{PATH}/{sid}", _service, form=form, operation=operation)
 

@@ -32,6 +32,7 @@ class Service:
     inbound_request_url: str | None
     status_callback: str | None
     use_inbound_webhook_on_number: bool
+    inbound_method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class RcsSender:
 class ApiKey:
     sid: str
     friendly_name: str
+    permissions: tuple[str, ...] | None = None
+    """What a restricted key may do; None where Twilio does not show it (lists, and keys of another kind)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 20.0
 Body = TypeVar("Body", bound=BaseModel)
 
 
-async def _read(request: Request, model: type[Body]) -> Body:
+async def read_body(request: Request, model: type[Body]) -> Body:
     """The JSON body of a control call; an empty body is an empty object.
 
     :raises ProblemError: 400 that names every wrong field.
@@ -100,7 +100,7 @@ async def show_clock(request: Request) -> Response:
 
 
 async def change_clock(request: Request) -> Response:
-    change = await _read(request, models.ClockChange)
+    change = await read_body(request, models.ClockChange)
     clock = world_of(request).clock
     if change.speed is not None:
         clock.set_speed(change.speed)
@@ -110,7 +110,7 @@ async def change_clock(request: Request) -> Response:
 
 
 async def advance(request: Request) -> Response:
-    body = await _read(request, models.Advance)
+    body = await read_body(request, models.Advance)
     world = world_of(request)
     happened = await world.advance(body.duration, patience=_PATIENCE_SECONDS)
     return JSONResponse(_clock_json(world) | {"happened": happened})
@@ -118,8 +118,8 @@ async def advance(request: Request) -> Response:
 
 # -- what is there from the start ---------------------------------------------------------------------------------
 async def add_account(request: Request) -> Response:
-    """Add an account, or change the status, type or token of one that exists."""
-    body = await _read(request, models.NewAccount)
+    """Add an account, or change the status, type or token of one that exists, and what its numbers can do."""
+    body = await read_body(request, models.NewAccount)
     world = world_of(request)
     account = world.accounts.get(body.sid)
     if account is None:
@@ -129,16 +129,20 @@ async def add_account(request: Request) -> Response:
     account.auth_token = body.auth_token or account.auth_token
     account.status = body.status or account.status
     account.type = body.type or account.type
-    taken = {number.phone_number for number in world.numbers.values()}
+    known = {number.phone_number: number for number in world.numbers.values()}
     for number in body.numbers:
-        if number.phone_number in taken:
+        if number.phone_number in known and known[number.phone_number].account_sid != body.sid:
             raise ProblemError(409, f"numbers: {number.phone_number} has an owner already")
-    world.add_account(account, {number.phone_number: number.capabilities for number in body.numbers})
+    for number in body.numbers:
+        if number.phone_number in known:
+            known[number.phone_number].capabilities |= number.capabilities or {}
+    new = {number.phone_number: number.capabilities for number in body.numbers if number.phone_number not in known}
+    world.add_account(account, new)
     return JSONResponse({"sid": account.sid, "status": account.status, "type": account.type}, 201)
 
 
 async def add_organization(request: Request) -> Response:
-    body = await _read(request, models.NewOrganization)
+    body = await read_body(request, models.NewOrganization)
     organization = Organization(
         organization_id=body.organization_id,
         client_id=body.client_id,
@@ -152,7 +156,7 @@ async def add_organization(request: Request) -> Response:
 
 async def add_campaign(request: Request) -> Response:
     """Play the person who makes a campaign in Journey Optimizer (there is no public API for it)."""
-    body = await _read(request, models.NewCampaign)
+    body = await read_body(request, models.NewCampaign)
     world = world_of(request)
     place = (body.organization_id or ORGANIZATION_ID, body.sandbox)
     configuration = next(
@@ -185,7 +189,7 @@ async def add_campaign(request: Request) -> Response:
 
 # -- trouble ------------------------------------------------------------------------------------------------------
 async def add_fault(request: Request) -> Response:
-    rule = world_of(request).faults.add(await _read(request, Rule))
+    rule = world_of(request).faults.add(await read_body(request, Rule))
     return JSONResponse({"id": rule.id}, 201)
 
 
@@ -199,7 +203,7 @@ async def clear_faults(request: Request) -> Response:
 
 
 # -- people and handsets ------------------------------------------------------------------------------------------
-def _sender(request: Request) -> Sender:
+def find_sender(request: Request) -> Sender:
     wanted = request.path_params["sid"]
     for sender in world_of(request).senders.values():
         if wanted in (sender.sid, sender.sender_id):
@@ -209,8 +213,8 @@ def _sender(request: Request) -> Sender:
 
 async def submit_sender(request: Request) -> Response:
     """Play the person who submits a sender in the Console."""
-    sender = _sender(request)
-    body = await _read(request, models.Submission)
+    sender = find_sender(request)
+    body = await read_body(request, models.Submission)
     if sender.status not in review.CAN_BE_SUBMITTED and not sender.is_scripted:
         raise ProblemError(409, f"The sender is {sender.status} and cannot be submitted")
     sender.is_scripted = False
@@ -220,7 +224,7 @@ async def submit_sender(request: Request) -> Response:
 
 async def script_review(request: Request) -> Response:
     """Decide for a carrier, for all carriers of a country, or for the sender as a whole; now or later."""
-    world, sender, body = world_of(request), _sender(request), await _read(request, models.Decision)
+    world, sender, body = world_of(request), find_sender(request), await read_body(request, models.Decision)
     wrong = body.wrong_status()
     if wrong:
         raise ProblemError(400, wrong)
@@ -240,21 +244,21 @@ async def script_review(request: Request) -> Response:
 
 async def add_verdict(request: Request) -> Response:
     """Say beforehand what carriers will decide."""
-    body = await _read(request, models.NewVerdict)
+    body = await read_body(request, models.NewVerdict)
     world_of(request).verdicts.append(Verdict(**body.model_dump()))
     return JSONResponse(body.model_dump(), 201)
 
 
 async def add_tester(request: Request) -> Response:
     """Register a handset as a tester of one sender, or of all when no sender_id is given."""
-    body = await _read(request, models.NewTester)
+    body = await read_body(request, models.NewTester)
     world_of(request).testers.add((body.sender_id, body.phone_number))
     return JSONResponse(body.model_dump(), 201)
 
 
 async def send_inbound(request: Request) -> Response:
     """Let a handset write to a number or an RCS sender; answers once the webhook has been called."""
-    world, body = world_of(request), await _read(request, models.Inbound)
+    world, body = world_of(request), await read_body(request, models.Inbound)
     owner = inbound.find_owner(world, body.to)
     if owner is None:
         raise ProblemError(404, f"Nobody owns {body.to}")

@@ -76,6 +76,17 @@ class Submission(Body):
     countries: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = ["US"]
 
 
+class ConsoleEdit(Body):
+    """What a person changes of a sender in the Console; what is left out stays."""
+
+    profile: dict[str, Json | list[Json] | str | None] = {}
+    webhook: dict[str, str | None] = {}
+
+
+class ConfigurationEdit(Body):
+    status: Literal["Active", "Deactivated"]
+
+
 class Decision(Body):
     """With a country: a carrier's word there (or all carriers'). Without: the sender's own status."""
 

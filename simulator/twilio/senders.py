@@ -60,7 +60,7 @@ async def _json_body(request: Request) -> Json:
         raise TwilioError(400, 20001, str(error)) from None
 
 
-def _checked_webhook(webhook: Any) -> Json | None:
+def checked_webhook(webhook: Any) -> Json | None:
     """The webhook object with every field present, or Twilio's refusal of it."""
     if webhook is None:
         return None
@@ -88,7 +88,7 @@ async def create_sender(request: Request) -> Response:
         raise TwilioError(400, 20001, "friendly_name must be text")
     if body.get("profile") is not None and not isinstance(body["profile"], dict):
         raise TwilioError(400, 20001, "profile must be an object")
-    webhook = _checked_webhook(body.get("webhook"))
+    webhook = checked_webhook(body.get("webhook"))
     world = world_of(request)
     if any(sender.sender_id == sender_id for sender in world.senders.values()):
         raise TwilioError(409, 20409, f"A sender with the id {sender_id} exists already")

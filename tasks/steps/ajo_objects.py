@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engine.context import digest
-from engine.contract import Finding, Suspend
-from models.states import Provenance, ResourceState
+from engine.contract import Suspend
+from engine.desired import (
+    OTHER_SECRET,
+    SECRET,
+    UNSEEN,
+    Means,
+    OwnedField,
+    OwnedObject,
+    Presence,
+    changes,
+    leaves,
+    presence_of,
+    subject_of,
+)
+from engine.digest import digest
+from models.states import OperatorTaskState, Provenance, ResourceState
 from providers.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from engine.context import StepContext
+    from engine.memory import View
+    from engine.verifications import Record
+
+
+IN_LINE = "onboard did not make it and does not change it: bring both in line, or choose another name in the spec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +39,10 @@ class AjoObject:
     """What shall exist in AJO.
 
     :param collection: its name in the automation contract (docs/automation.md).
-    :param body: what the automation driver sends; keys in ``secrets`` are never compared, AJO does not show them.
+    :param body: what the automation driver sends.
+    :param secrets: leaves of the body, as ``auth.token``, that AJO never shows: whether they are as they were is told by
+        what we sent last.
+    :param read_only: fields that AJO changes no more once the object is Active, and what a person does about it.
     :param title: like ``place``, ``instructions`` and the labels an id of :mod:`engine.texts`; ``%(name)s`` is the name.
     :param place: where a person clicks; ``fields`` what they enter, ``bring_back`` what they copy out.
     """
@@ -36,6 +57,8 @@ class AjoObject:
     instructions: Sequence[str] = ()
     bring_back: Sequence[str] = ()
     secrets: frozenset[str] = frozenset()
+    read_only: Mapping[str, str] = field(default_factory=dict)
+    cost: str = ""
 
 
 def ensure(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
@@ -43,7 +66,7 @@ def ensure(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
     if ctx.spec.ajo.driver == "automation":
         return _ensure_by_automation(ctx, wanted)
     answer = ctx.ask_person(
-        wanted.kind.removeprefix("ajo_").replace("_", "-"),
+        subject_of(wanted.kind),
         title=wanted.title,
         params={"name": wanted.name},
         place=wanted.place,
@@ -65,66 +88,178 @@ def ensure(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
 
 def _ensure_by_automation(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
     automation = ctx.vendors.ajo.automation
-    known = ctx.resource(wanted.kind)
-    found = automation.find(wanted.collection, wanted.name)
-    is_ours = known is not None and (known.state is ResourceState.INTENDED or known.provenance is Provenance.CREATED)
-    if found is None and is_ours and known is not None and known.external_id is not None:
-        # The spec gives it another name: it is renamed, not made again.
-        found = _fetch_if_there(ctx, wanted.collection, known.external_id)
+    found = _find(ctx, wanted)
+    is_ours = _is_ours(ctx.resource(wanted.kind))
     if found is None:
         ctx.intend(wanted.kind, vendor="ajo", name=wanted.name)
         is_ours = True
         found = automation.create(wanted.collection, wanted.body)
-    fingerprint = digest(dict(wanted.body))
-    differing = differences(wanted, found)
+    differing = changes(_described(ctx, wanted, found), ctx.accepted)
+    what = "; ".join(f"{one.name} is {one.actual!r}, wanted {one.wanted!r}" for one in differing)
     if not is_ours and differing:
         raise Suspend(
             ctx.person_wait(
                 f"AJO has {wanted.collection.replace('-', ' ')[:-1]} {wanted.name!r} that onboard did not make and that "
-                f"differs ({'; '.join(differing)}): bring both in line or choose another name in the spec; "
+                f"differs ({what}): bring both in line or choose another name in the spec; "
                 "then `onboard start FILE --update`",
                 topic="look-alike",
             )
         )
-    is_outdated = known is not None and known.details.get("digest") not in (None, fingerprint)
-    if is_ours and (differing or is_outdated):
-        found = automation.update(wanted.collection, found["id"], wanted.body)
-    details = {"digest": fingerprint, **({"url": found["url"]} if "url" in found else {})}
+    frozen = next((one for one in differing if one.means is Means.NEVER), None)
+    if frozen is not None:
+        raise Suspend(ctx.person_wait(f"AJO does not change {wanted.name} ({what}): {frozen.cure}", topic="read-only"))
+    if differing:
+        # What was accepted as it is stays as it is.
+        kept = _kept(ctx, wanted, found)
+        found = automation.update(wanted.collection, found["id"], _with_leaves(wanted.body, kept))
     ctx.record(
         wanted.kind,
         vendor="ajo",
         name=wanted.name,
         external_id=found["id"],
         provenance=Provenance.CREATED if is_ours else Provenance.ADOPTED,
-        details=details,
+        details={"secrets": _fingerprints(wanted), **({"url": found["url"]} if "url" in found else {})},
     )
     return found
 
 
-def _fetch_if_there(ctx: StepContext, collection: str, object_id: str) -> dict[str, Any] | None:
+def _is_ours(known: Record | None) -> bool:
+    return known is not None and (known.state is ResourceState.INTENDED or known.provenance is Provenance.CREATED)
+
+
+def _find(ctx: View, wanted: AjoObject) -> dict[str, Any] | None:
+    """By name; ours also by its id, when the spec or somebody in AJO gave it another name."""
+    automation = ctx.vendors.ajo.automation
+    known = ctx.resource(wanted.kind)
+    found = automation.find(wanted.collection, wanted.name)
+    if found is not None or known is None or not _is_ours(known) or known.external_id is None:
+        return found
     try:
-        return ctx.vendors.ajo.automation.fetch(collection, object_id)
+        return automation.fetch(wanted.collection, known.external_id)
     except NotFound:
         return None
 
 
-def differences(wanted: AjoObject, found: Mapping[str, Any]) -> list[str]:
-    """Fields that are otherwise in AJO; secrets and fields that AJO does not show are left out."""
-    return [
-        f"{field} is {found[field]!r}, wanted {value!r}"
-        for field, value in wanted.body.items()
-        if field not in wanted.secrets and field in found and found[field] != value
+def _fingerprints(wanted: AjoObject) -> dict[str, str]:
+    """Of the secrets as we sent them, salted by the object's name so that equal ones do not show."""
+    flat = leaves(wanted.body)
+    return {name: digest([wanted.name, flat[name]]) for name in sorted(wanted.secrets)}
+
+
+def _secrets_sent(known: Record | None, wanted: AjoObject) -> dict[str, Any]:
+    """Whether each secret is the one that we sent last; unseen when we sent none."""
+    details = known.details if known is not None else {}
+    now = _fingerprints(wanted)
+    if "secrets" in details:
+        sent = details["secrets"]
+        return {
+            name: UNSEEN if name not in sent else SECRET if sent[name] == now[name] else OTHER_SECRET for name in now
+        }
+    # Earlier versions kept one fingerprint of the whole.
+    whole = details.get("digest")
+    seen = UNSEEN if whole is None else SECRET if whole == digest(dict(wanted.body)) else OTHER_SECRET
+    return dict.fromkeys(now, seen)
+
+
+def _kept(ctx: StepContext, wanted: AjoObject, found: Mapping[str, Any]) -> dict[str, Any]:
+    owned = _described(ctx, wanted, found)
+    return {one.name: one.actual for one in owned.fields if one.differs and owned.key(one.name) in ctx.accepted}
+
+
+def _with_leaves(body: Mapping[str, Any], kept: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    return {
+        name: _with_leaves(value, kept, f"{prefix}{name}.")
+        if isinstance(value, dict)
+        else kept.get(f"{prefix}{name}", value)
+        for name, value in body.items()
+    }
+
+
+def declared(ctx: View, wanted: AjoObject) -> OwnedObject:
+    """The object as it shall be and as it is; under the guided driver as a person declared it."""
+    if ctx.spec.ajo.driver == "automation":
+        return _described(ctx, wanted, _find(ctx, wanted))
+    return _as_entered(ctx, wanted)
+
+
+def _described(ctx: View, wanted: AjoObject, found: Mapping[str, Any] | None) -> OwnedObject:
+    known = ctx.resource(wanted.kind)
+    actual = leaves(found or {})
+    is_active = str(actual.get("status")).lower() == "active"
+    secrets = _secrets_sent(known, wanted)
+    fields = []
+    for name, value in leaves(wanted.body).items():
+        if name in wanted.secrets:
+            fields.append(OwnedField(name=name, wanted=SECRET, actual=secrets[name]))
+            continue
+        shown, frozen = actual.get(name, UNSEEN), wanted.read_only.get(name, "")
+        if is_active and frozen:
+            fields.append(
+                OwnedField(name=name, wanted=value, actual=shown, means=Means.NEVER, cure=frozen, cost=frozen)
+            )
+        elif found is not None and not _is_ours(known):
+            fields.append(
+                OwnedField(name=name, wanted=value, actual=shown, means=Means.HAND, cure=IN_LINE, cost=IN_LINE)
+            )
+        else:
+            fields.append(OwnedField(name=name, wanted=value, actual=shown))
+    # A part that we own as a whole, such as the keywords, has no other leaves than ours.
+    ours = {name for name, value in wanted.body.items() if isinstance(value, dict)}
+    more = [name for name in actual if name.partition(".")[0] in ours and name not in leaves(wanted.body)]
+    fields += [OwnedField(name=name, wanted=None, actual=actual[name]) for name in more]
+    return OwnedObject(
+        kind=wanted.kind,
+        label=_label(wanted),
+        subject=subject_of(wanted.kind),
+        vendor="ajo",
+        presence=presence_of(found),
+        fields=tuple(fields),
+        external_id=found["id"] if found else None,
+        is_recorded=known is not None and known.external_id is not None,
+        cost=wanted.cost,
+        seen=found,
+    )
+
+
+def _label(wanted: AjoObject) -> str:
+    return f"AJO {wanted.kind.removeprefix('ajo_').replace('_', ' ')} {wanted.name}"
+
+
+def _as_entered(ctx: View, wanted: AjoObject) -> OwnedObject:
+    """What the form shall hold, beside what a person was asked to enter last."""
+    task, known = ctx.task(subject_of(wanted.kind)), ctx.resource(wanted.kind)
+    entered = {_form_label(one): _form_value(one) for one in task.fields} if task is not None else {}
+    is_done = task is not None and task.state is OperatorTaskState.DONE
+    fields = [
+        OwnedField(
+            name=_form_label(one),
+            wanted=_form_value(one),
+            actual=entered.get(_form_label(one)) if is_done else None,
+            means=Means.HAND,
+            is_entered=True,
+        )
+        for one in wanted.fields
     ]
+    note = "nobody has declared it yet"
+    if known is not None and known.declared_by:
+        note = f"cannot be read; declared by {known.declared_by} on {known.present_at:%Y-%m-%d}"
+    return OwnedObject(
+        kind=wanted.kind,
+        label=_label(wanted),
+        subject=subject_of(wanted.kind),
+        vendor="ajo",
+        presence=Presence.UNREADABLE if known is not None and known.external_id else Presence.ABSENT,
+        fields=tuple(fields),
+        means=Means.HAND,
+        is_recorded=known is not None and known.external_id is not None,
+        note=note,
+        cost=wanted.cost,
+    )
 
 
-def observe(ctx: StepContext, wanted: AjoObject) -> list[Finding]:
-    """What differs now; only the automation driver can look."""
-    if ctx.spec.ajo.driver != "automation":
-        return []
-    found = ctx.vendors.ajo.automation.find(wanted.collection, wanted.name)
-    subject = f"AJO {wanted.collection.replace('-', ' ')[:-1]} {wanted.name}"
-    if found is None:
-        return [
-            Finding(subject, "does not exist any more", f"`onboard retry {ctx.name}` after deciding why it was deleted")
-        ]
-    return [Finding(subject, difference, "bring AJO or the spec in line") for difference in differences(wanted, found)]
+def _form_label(entry: Mapping[str, str]) -> str:
+    return entry["label"].replace("%(name)s", entry.get("name", ""))
+
+
+def _form_value(entry: Mapping[str, str]) -> str:
+    return entry.get("value") or entry.get("choice") or (SECRET if "secret" in entry else entry.get("note", ""))

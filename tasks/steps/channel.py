@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from engine import kinds
 from engine.contract import Done, Finding, Outcome, Wait
+from engine.desired import Means, OwnedField, Presence, findings
 from tasks.steps import ajo_objects
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal.steps import ChannelRemoval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from engine.context import StepContext
     from engine.contract import AnySpec
+    from engine.desired import OwnedObject
+    from engine.memory import View
 
 PLACE = "Journey Optimizer > Administration > Channels > General settings > Channel configurations > Create channel configuration"
 INSTRUCTIONS = (
@@ -21,9 +28,15 @@ INSTRUCTIONS = (
 )
 # Adobe names SMS, MMS and RCS one channel; which token its surfaces API takes for it is not published (inference).
 SURFACE_CHANNEL = "sms"
+# Both from Adobe's page on channel configurations; it publishes no time for SMS, MMS and RCS.
+ACTIVATION = "Adobe says up to 3 hours until it is Active"
+READ_ONLY = (
+    "it is read-only once the configuration is Active: put the old value back into the spec, or delete the configuration "
+    "in Journey Optimizer (not while a live journey or campaign uses it) and onboard makes it anew"
+)
 
 
-class Channel:
+class Channel(ChannelRemoval):
     name = "channel"
     owns = (kinds.CHANNEL_CONFIGURATION,)
 
@@ -39,24 +52,31 @@ class Channel:
         }
         return {"ajo": ajo, "sender": spec.sender}
 
-    def observe(self, ctx: StepContext) -> list[Finding]:
+    def desired(self, ctx: View) -> Iterable[OwnedObject]:
+        """Adobe's public API shows that it is there and its status, whatever the driver."""
         name = ctx.spec.ajo.channel_configuration.name
-        subject = f"AJO channel configuration {name}"
         surface = ctx.vendors.ajo.surfaces.find_surface(name, channel=SURFACE_CHANNEL)
+        is_active = surface is not None and surface.status.lower() == "active"
+        owned = ajo_objects.declared(ctx, wanted_configuration(ctx))
         if surface is None:
-            return [
-                Finding(
-                    subject, "does not exist any more", f"`onboard retry {ctx.name}` after deciding why it was deleted"
-                )
-            ]
-        findings = ajo_objects.observe(ctx, wanted_configuration(ctx))
-        if surface.status.lower() != "active":
-            findings.append(Finding(subject, f"is {surface.status}", "open it in Journey Optimizer and activate it"))
-        return findings
+            is_gone = owned.presence is Presence.UNREADABLE
+            return [replace(owned, presence=Presence.ABSENT) if is_gone else owned]
+        status = OwnedField(
+            name="status",
+            wanted="Active",
+            actual="Active" if is_active else surface.status,
+            means=Means.HAND,
+            cure="open it in Journey Optimizer and activate it",
+            cost=ACTIVATION,
+        )
+        return [replace(owned, fields=(*owned.fields, status), external_id=owned.external_id or surface.id)]
+
+    def observe(self, ctx: StepContext) -> list[Finding]:
+        return findings(self.desired(ctx), ctx.name, ctx.accepted)
 
     def act(self, ctx: StepContext) -> Outcome:
-        found = ajo_objects.ensure(ctx, wanted_configuration(ctx))
         name = ctx.spec.ajo.channel_configuration.name
+        found = ajo_objects.ensure(ctx, wanted_configuration(ctx))
         surface = ctx.vendors.ajo.surfaces.find_surface(name, channel=SURFACE_CHANNEL)
         status = surface.status if surface is not None else "not visible yet"
         match status.lower():
@@ -79,7 +99,7 @@ class Channel:
         )
 
 
-def wanted_configuration(ctx: StepContext) -> AjoObject:
+def wanted_configuration(ctx: View) -> AjoObject:
     spec = ctx.spec
     configuration = spec.ajo.channel_configuration
     body = {
@@ -119,4 +139,6 @@ def wanted_configuration(ctx: StepContext) -> AjoObject:
         place=PLACE,
         instructions=INSTRUCTIONS,
         fields=fields,
+        read_only=dict.fromkeys(("name", "channel", "subdomain"), READ_ONLY),
+        cost=ACTIVATION,
     )

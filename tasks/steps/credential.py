@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from engine import kinds
 from engine.contract import Done, Finding, Outcome
+from engine.desired import findings
 from engine.endpoints import oauth_url, send_url
+from engine.rotation import new_token
 from engine.sign_in import GRANT_TYPE, JWT_SECONDS, TOKEN_HEADER
 from models.spec.onboarding import RcsSpec
-from models.states import Provenance
 from providers.ajo.templates import OUTBOUND_TEMPLATE
-from providers.errors import Misconfigured, NotFound
-from tasks.steps import ajo_objects
+from providers.errors import Misconfigured
+from tasks.steps import ajo_objects, api_key, rotating
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal.steps import CredentialRemoval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from engine.context import StepContext
     from engine.contract import AnySpec
+    from engine.desired import OwnedObject
+    from engine.memory import View
     from models.spec.ajo import SignIn
 
 PLACE = "Journey Optimizer > Administration > Channels > SMS settings > API Credentials > Create new API credentials"
+# What no answer shows, of all the ways to sign in.
+SECRETS_OF_AUTH = ("token", "password", "client_secret")
 INSTRUCTIONS = ("Create API credentials with the values below and submit them.",)
-# All that the bridge does at Twilio: send, and look up what it sent.
-KEY_PERMISSIONS = (
-    "/twilio/messaging/messages/create",
-    "/twilio/messaging/messages/read",
-    "/twilio/messaging/messages/list",
-)
 
 
-class Credential:
+class Credential(CredentialRemoval):
     name = "credential"
     owns = (kinds.API_KEY, kinds.CREDENTIAL)
 
@@ -47,17 +48,13 @@ class Credential:
         }
         return {"ajo": {"credential": credential, "driver": spec.ajo.driver}, "twilio": twilio, "sender": spec.sender}
 
-    def observe(self, ctx: StepContext) -> list[Finding]:
-        findings = []
+    def desired(self, ctx: View) -> Iterable[OwnedObject]:
         if isinstance(ctx.spec, RcsSpec):
-            sid = ctx.external_id(kinds.API_KEY)
-            try:
-                ctx.vendors.twilio.fetch_key(sid)
-            except NotFound:
-                findings.append(
-                    Finding(f"Twilio key {sid}", "was deleted", f"`onboard retry {ctx.name}` mints a new one")
-                )
-        return findings + ajo_objects.observe(ctx, wanted_credential(ctx))
+            yield from api_key.desired(ctx)
+        yield ajo_objects.declared(ctx, wanted_credential(ctx))
+
+    def observe(self, ctx: StepContext) -> list[Finding]:
+        return findings(self.desired(ctx), ctx.name, ctx.accepted)
 
     def act(self, ctx: StepContext) -> Outcome:
         if isinstance(ctx.spec, RcsSpec):
@@ -67,36 +64,29 @@ class Credential:
                     "set it for gateway and workers (docs/bridge.md)."
                 )
                 raise Misconfigured(msg)
-            _ensure_key(ctx)
+            rotating.replace_key(ctx)
+            api_key.ensure(ctx)
             if ctx.find_secret(kinds.BRIDGE_TOKEN) is None:
-                ctx.keep_secret(kinds.BRIDGE_TOKEN, secrets.token_urlsafe(32))
+                ctx.keep_secret(kinds.BRIDGE_TOKEN, new_token())
         ajo_objects.ensure(ctx, wanted_credential(ctx))
         return Done()
 
 
-def _ensure_key(ctx: StepContext) -> None:
-    """A restricted key whose secret we hold. Twilio shows a secret once, so a key without its secret is replaced."""
-    twilio = ctx.vendors.twilio
-    name = f"onboard bridge {ctx.name[:30]} [{ctx.mark}]"
-    known = ctx.resource(kinds.API_KEY)
-    keys = {key.sid: key for key in twilio.list_keys()}
-    if known is not None and known.external_id in keys and ctx.find_secret(kinds.API_KEY_SECRET) is not None:
-        return
-    for key in keys.values():
-        if key.friendly_name == name:
-            # Ours by its mark; a crash kept its secret from being stored, so nobody can be using it.
-            twilio.delete_key(key.sid)
-    ctx.intend(kinds.API_KEY, vendor="twilio", name=name)
-    key_and_secret = twilio.create_restricted_key(friendly_name=name, permissions=KEY_PERMISSIONS)
-    ctx.keep_secret(kinds.API_KEY_SECRET, key_and_secret.secret)
-    ctx.record(kinds.API_KEY, vendor="twilio", name=name, external_id=key_and_secret.sid, provenance=Provenance.CREATED)
-
-
-def wanted_credential(ctx: StepContext) -> AjoObject:
+def wanted_credential(ctx: View) -> AjoObject:
     return _custom_credential(ctx, ctx.spec) if isinstance(ctx.spec, RcsSpec) else _twilio_credential(ctx)
 
 
-def _custom_credential(ctx: StepContext, spec: RcsSpec) -> AjoObject:
+def as_ajo_has_it(ctx: View) -> dict[str, Any]:
+    """The credential of vendor Custom with the fields as AJO shows them; what it does not show is as we entered it."""
+    wanted = wanted_credential(ctx)
+    found = ajo_objects.declared(ctx, wanted).seen or {}
+    return {name: found.get(name, value) for name, value in wanted.body.items() if name != "auth"} | {
+        # AJO shows no secret, so the way to sign in is ours as a whole.
+        "auth": wanted.body["auth"]
+    }
+
+
+def _custom_credential(ctx: View, spec: RcsSpec) -> AjoObject:
     """Vendor Custom: AJO posts JSON to the gateway, which speaks Twilio's form data (RCS needs its own payload)."""
     url = send_url(ctx.settings.resolved_public_url, ctx.endpoint_token)
     headers = [header.model_dump() for header in spec.ajo.credential.headers]
@@ -139,7 +129,7 @@ def _custom_credential(ctx: StepContext, spec: RcsSpec) -> AjoObject:
         place=PLACE,
         instructions=INSTRUCTIONS,
         fields=fields,
-        secrets=frozenset({"auth"}),
+        secrets=frozenset(f"auth.{name}" for name in SECRETS_OF_AUTH if name in auth),
     )
 
 
@@ -150,7 +140,7 @@ def payload_template(way: SignIn) -> str:
     return json.dumps({**json.loads(OUTBOUND_TEMPLATE), "authOption": way})
 
 
-def _sign_in(ctx: StepContext, spec: RcsSpec, url: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
+def _sign_in(ctx: View, spec: RcsSpec, url: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """How AJO proves itself: for the automation, and as fields for a person. The gateway's half: gateway/authentication.py.
 
     What the fields do on the wire is inference throughout (docs/bridge.md); their names are Adobe's.
@@ -193,7 +183,7 @@ def _sign_in(ctx: StepContext, spec: RcsSpec, url: str) -> tuple[dict[str, Any],
     return {"type": way, **auth}, [{"label": "Auth Type", "choice": title}, *fields]
 
 
-def _twilio_credential(ctx: StepContext) -> AjoObject:
+def _twilio_credential(ctx: View) -> AjoObject:
     """Vendor Twilio. AJO's field "Message SID" holds the Messaging Service SID: inference (docs/vendors.md)."""
     spec = ctx.spec
     service_sid = ctx.external_id(kinds.MESSAGING_SERVICE)

@@ -1,68 +1,152 @@
-"""The Twilio Messaging Service and the numbers in its pool."""
+"""The Twilio Messaging Service, its name, and what is in its pool."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from engine import kinds
-from engine.contract import Failed, Finding, Suspend
+from engine.contract import Failed, Suspend
+from engine.desired import OwnedField, OwnedObject, changes, presence_of, subject_of
+from engine.removal import remember_added
+from models.spec.onboarding import RcsSpec
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from engine.context import StepContext
-    from providers.twilio.types import Service
+    from engine.memory import View
+    from providers.twilio.types import PoolNumber, PoolSender, Service
 
 KIND = kinds.MESSAGING_SERVICE
-# What a number must be able to do, per channel. RCS falls back to SMS.
-CAPABILITIES = {"rcs": {"sms"}, "sms": {"sms"}, "mms": {"sms", "mms"}}
 
 
-def marked_name(ctx: StepContext) -> str:
+def marked_name(ctx: View) -> str:
     """The friendly name with our mark at its end: Twilio stores no other field that could carry it."""
     return f"{ctx.spec.twilio.messaging_service.friendly_name} [{ctx.mark}]"
 
 
+def adopted_sid(ctx: View) -> str | None:
+    """Of the service that the spec names, or that ``onboard adopt`` found by this very name; None where it is ours."""
+    declared = ctx.spec.twilio.messaging_service
+    known = ctx.resource(KIND)
+    if declared.sid is None and known is not None and known.provenance is Provenance.ADOPTED:
+        return known.external_id if known.name == declared.friendly_name else None
+    return declared.sid
+
+
+def is_ours(ctx: View) -> bool:
+    """Whether its name and its whole pool are ours to say; of an adopted one only what the spec puts into it."""
+    return adopted_sid(ctx) is None
+
+
+def find(ctx: View) -> Service | None:
+    """The declared service; or ours, also when somebody took our mark out of its name."""
+    twilio = ctx.vendors.twilio
+    sid = adopted_sid(ctx)
+    known = ctx.resource(KIND)
+    if sid is None and known is not None and known.provenance is Provenance.CREATED:
+        sid = known.external_id
+    if sid is not None:
+        try:
+            return twilio.fetch_service(sid)
+        except NotFound:
+            if not is_ours(ctx):
+                return None
+    marked = (one for one in twilio.list_services() if one.friendly_name.endswith(f"[{ctx.mark}]"))
+    return next(marked, None)
+
+
+def desired(ctx: View, service: Service | None, senders: Sequence[str] | None) -> OwnedObject:
+    """:param senders: SIDs of the RCS senders that belong into the pool; None where there are none to own."""
+    known = ctx.resource(KIND)
+    twilio = ctx.vendors.twilio
+    sid = service.sid if service else None
+    fields = [name_field(ctx, service), numbers_field(ctx, twilio.list_service_numbers(sid) if sid else [])]
+    if senders is not None:
+        fields.append(senders_field(ctx, senders, twilio.list_channel_senders(sid) if sid else []))
+    return _owned(
+        ctx,
+        service,
+        [field for field in fields if field is not None],
+        is_recorded=known is not None and known.external_id is not None,
+    )
+
+
+def _owned(
+    ctx: View, service: Service | None, fields: Iterable[OwnedField], *, is_recorded: bool, is_part: bool = False
+) -> OwnedObject:
+    name = marked_name(ctx) if is_ours(ctx) else adopted_sid(ctx)
+    cure = "" if is_ours(ctx) else "correct `twilio.messaging_service.sid`, then `onboard update FILE`"
+    return OwnedObject(
+        kind=KIND,
+        label=f"messaging service {name}",
+        subject=subject_of(KIND),
+        vendor="twilio",
+        presence=presence_of(service),
+        fields=tuple(fields),
+        external_id=service.sid if service else None,
+        is_recorded=is_recorded,
+        is_part=is_part,
+        cure=cure,
+    )
+
+
+def part(ctx: View, service: Service | None, fields: Iterable[OwnedField]) -> OwnedObject:
+    """What another step owns of it."""
+    return _owned(ctx, service, fields, is_recorded=True, is_part=True)
+
+
+def name_field(ctx: View, service: Service | None) -> OwnedField | None:
+    if not is_ours(ctx):
+        return None
+    return OwnedField(name="friendly_name", wanted=marked_name(ctx), actual=service.friendly_name if service else None)
+
+
+def numbers_field(ctx: View, pool: Sequence[PoolNumber]) -> OwnedField:
+    return _pool_field(ctx, "numbers", ctx.spec.twilio.numbers, [number.phone_number for number in pool])
+
+
+def senders_field(ctx: View, wanted: Sequence[str], pool: Sequence[PoolSender]) -> OwnedField:
+    return _pool_field(ctx, "senders", wanted, [sender.sid for sender in pool])
+
+
+def _pool_field(ctx: View, name: str, wanted: Sequence[str], actual: Sequence[str]) -> OwnedField:
+    """What is in the pool beyond the spec may send in the brand's name, but nothing is broken by it."""
+    seen = sorted(one for one in actual if is_ours(ctx) or one in wanted)
+    is_missing = not set(wanted) <= set(seen)
+    return OwnedField(name=name, wanted=sorted(set(wanted)), actual=seen, severity="error" if is_missing else "warning")
+
+
 def ensure(ctx: StepContext) -> str:
     """The SID of the declared service, or of ours, created if need be."""
-    sid = _find_or_create(ctx)
-    ctx.check("service.ready", is_met=True, detail=sid)
-    return sid
-
-
-def _find_or_create(ctx: StepContext) -> str:
-    declared = ctx.spec.twilio.messaging_service
-    if declared.sid is not None:
-        return _adopt(ctx, declared.sid)
-    name = marked_name(ctx)
-    services = ctx.vendors.twilio.list_services()
-    ours = [service for service in services if service.friendly_name.endswith(f"[{ctx.mark}]")]
-    if not ours:
-        _refuse_look_alike(ctx, services, declared.friendly_name or "")
-        ctx.intend(KIND, vendor="twilio", name=name)
-        ours = [ctx.vendors.twilio.create_service(friendly_name=name)]
-    if ours[0].friendly_name != name:
-        ctx.vendors.twilio.update_service(ours[0].sid, friendly_name=name)
-    ctx.record(KIND, vendor="twilio", name=name, external_id=ours[0].sid, provenance=Provenance.CREATED)
-    return ours[0].sid
-
-
-def _adopt(ctx: StepContext, sid: str) -> str:
-    try:
-        service = ctx.vendors.twilio.fetch_service(sid)
-    except NotFound:
+    service = find(ctx)
+    if service is None and not is_ours(ctx):
+        sid = adopted_sid(ctx)
         reason = f"no messaging service {sid} in account {ctx.spec.twilio.account_sid}: correct `twilio.messaging_service.sid`"
-        raise Suspend(Failed(f"{reason}, then `onboard start FILE --update`")) from None
-    ctx.record(KIND, vendor="twilio", name=service.friendly_name, external_id=sid, provenance=Provenance.ADOPTED)
-    return sid
+        raise Suspend(Failed(f"{reason}, then `onboard start FILE --update`"))
+    name = marked_name(ctx)
+    if service is None:
+        _refuse_look_alike(ctx, ctx.spec.twilio.messaging_service.friendly_name or "")
+        ctx.intend(KIND, vendor="twilio", name=name)
+        service = ctx.vendors.twilio.create_service(friendly_name=name)
+    field = name_field(ctx, service)
+    if field is not None and changes(part(ctx, service, [field]), ctx.accepted):
+        service = ctx.vendors.twilio.update_service(service.sid, friendly_name=name)
+    provenance = Provenance.CREATED if is_ours(ctx) else Provenance.ADOPTED
+    shown = name if is_ours(ctx) else service.friendly_name
+    ctx.record(KIND, vendor="twilio", name=shown, external_id=service.sid, provenance=provenance)
+    ctx.check("service.ready", is_met=True, detail=service.sid)
+    return service.sid
 
 
-def _refuse_look_alike(ctx: StepContext, services: list[Service], name: str) -> None:
+def _refuse_look_alike(ctx: StepContext, name: str) -> None:
     """A service of the same plain name may be the brand's own: a person says whether to adopt it."""
     known = ctx.resource(KIND)
     if known is not None and known.state is ResourceState.INTENDED:
         return
-    for service in services:
+    for service in ctx.vendors.twilio.list_services():
         if service.friendly_name == name:
             raise Suspend(
                 ctx.person_wait(
@@ -74,41 +158,29 @@ def _refuse_look_alike(ctx: StepContext, services: list[Service], name: str) -> 
             )
 
 
-def ensure_numbers(ctx: StepContext, service_sid: str) -> None:
-    """Every declared number is owned, capable, and in the service's pool."""
+def ensure_numbers(ctx: StepContext, service_sid: str, sids: dict[str, str]) -> None:
+    """The pool holds the declared numbers; one that we made holds no others.
+
+    :param sids: of the declared numbers, by phone number.
+    """
     twilio = ctx.vendors.twilio
-    pool = {number.phone_number for number in twilio.list_service_numbers(service_sid)}
-    needed = CAPABILITIES[ctx.spec.channel]
-    for phone in ctx.spec.twilio.numbers:
-        number = twilio.find_number(phone)
-        lacking = sorted(needed - number.capabilities) if number else []
-        detail = (
-            "not owned by the account" if number is None else f"cannot send {', '.join(lacking)}" if lacking else None
-        )
-        ctx.check("number", each=phone, is_met=detail is None, detail=detail)
-        if number is None or detail is not None:
-            cure = (
-                "buy it or correct `twilio.numbers`" if number is None else "choose another number in `twilio.numbers`"
-            )
-            raise Suspend(
-                Failed(f"{phone}: {detail}; {cure}, then `onboard start FILE --update` or `onboard retry {ctx.name}`")
-            )
-        if phone not in pool:
-            twilio.add_service_number(service_sid, number.sid)
+    pool = twilio.list_service_numbers(service_sid)
+    for field in changes(part(ctx, None, [numbers_field(ctx, pool)]), ctx.accepted):
+        for phone in set(field.wanted) - set(field.actual):
+            remember_added(ctx, KIND, sids[phone], phone)
+            twilio.add_service_number(service_sid, sids[phone])
+        for number in pool:
+            if number.phone_number in set(field.actual) - set(field.wanted):
+                twilio.remove_service_number(service_sid, number.sid)
 
 
-def observe(ctx: StepContext) -> list[Finding]:
-    sid = ctx.external_id(KIND)
-    try:
-        ctx.vendors.twilio.fetch_service(sid)
-    except NotFound:
-        cure = f"`onboard retry {ctx.name}` after deciding why it was deleted"
-        return [Finding(f"messaging service {sid}", "does not exist any more", cure)]
-    pool = {number.phone_number for number in ctx.vendors.twilio.list_service_numbers(sid)}
-    return [
-        Finding(
-            f"number {phone}", f"is not in the pool of messaging service {sid}", "put it back in the Twilio Console"
-        )
-        for phone in ctx.spec.twilio.numbers
-        if phone not in pool
-    ]
+def ensure_senders(ctx: StepContext, service_sid: str, senders: Sequence[str]) -> None:
+    """As :func:`ensure_numbers`, for the SIDs of RCS senders."""
+    twilio = ctx.vendors.twilio
+    pool = twilio.list_channel_senders(service_sid)
+    for field in changes(part(ctx, None, [senders_field(ctx, senders, pool)]), ctx.accepted):
+        for sid in set(field.wanted) - set(field.actual):
+            remember_added(ctx, KIND, sid, ctx.spec.rcs.sender_id if isinstance(ctx.spec, RcsSpec) else sid)
+            twilio.add_channel_sender(service_sid, sid)
+        for sid in set(field.actual) - set(field.wanted):
+            twilio.remove_channel_sender(service_sid, sid)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine import checklist, kinds, reviews
-from engine.contract import Finding, Suspend
+from engine.contract import Suspend
+from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, presence_of, subject_of
 from engine.endpoints import inbound_url, status_url
 from engine.matrix import is_known
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 from tasks.steps import review
+from tasks.steps.removal import sender as sender_removal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from engine.context import StepContext
     from engine.contract import Wait
+    from engine.memory import View
     from engine.reviews import Clock, Place
     from models.spec.onboarding import RcsSpec
     from providers.twilio.types import CountryStatus, RcsSender
@@ -26,6 +30,12 @@ if TYPE_CHECKING:
 KIND = kinds.RCS_SENDER
 ONLINE = frozenset({"ONLINE", "ONLINE:UPDATING"})
 BLOCKED_CARRIERS = frozenset({"REJECTED", "SUSPENDED"})
+SID_LATER = Later("(the new RCS sender)")
+# Twilio's pages on RCS onboarding and its US compliance guide; amounts are published nowhere.
+REVIEW = "submitted by hand in the Twilio Console; Twilio says 4 to 6 weeks, without a promise"
+US_FEES = "; US: yearly and submission fees, which the Console shows before you submit"
+NEW_REVIEW = "by hand in the Twilio Console; a change after approval starts a new review"
+FROZEN = "frozen since the launch (Twilio's SDK): only another sender, with its own review of weeks, has another"
 
 
 def profile_body(spec: RcsSpec) -> dict[str, Any]:
@@ -46,7 +56,7 @@ def profile_body(spec: RcsSpec) -> dict[str, Any]:
     }
 
 
-def webhook_body(ctx: StepContext) -> dict[str, str]:
+def webhook_body(ctx: View) -> dict[str, str]:
     """Where the sender shall report to. Given at creation: the public API cannot change it on an RCS sender later."""
     public_url = ctx.settings.resolved_public_url
     return {
@@ -57,13 +67,95 @@ def webhook_body(ctx: StepContext) -> dict[str, str]:
     }
 
 
+def find(ctx: View, spec: RcsSpec) -> RcsSender | None:
+    known = ctx.resource(KIND)
+    if known is not None and known.external_id is not None:
+        with contextlib.suppress(NotFound):
+            return ctx.vendors.twilio.fetch_sender(known.external_id)
+    return ctx.vendors.twilio.find_sender(spec.rcs.sender_id)
+
+
+def desired(ctx: View, spec: RcsSpec, sender: RcsSender | None) -> OwnedObject:
+    """The sender with its profile and its launch; its webhooks are owned by the webhook step."""
+    known = ctx.resource(KIND)
+    fields = [*profile_fields(spec, sender), *launch_fields(spec, sender)]
+    return _owned(spec, sender, fields, is_recorded=known is not None and known.external_id is not None)
+
+
+def part(spec: RcsSpec, sender: RcsSender | None, fields: Sequence[OwnedField]) -> OwnedObject:
+    """What another step owns of it."""
+    return replace(_owned(spec, sender, fields, is_recorded=True), is_part=True)
+
+
+def _owned(spec: RcsSpec, sender: RcsSender | None, fields: Sequence[OwnedField], *, is_recorded: bool) -> OwnedObject:
+    return OwnedObject(
+        kind=KIND,
+        label=f"RCS sender {spec.rcs.sender_id}",
+        subject=subject_of(KIND),
+        vendor="twilio",
+        presence=presence_of(sender),
+        fields=tuple(fields),
+        external_id=sender.sid if sender else None,
+        is_recorded=is_recorded,
+        cost=REVIEW,
+        cure="ask Twilio support; a new sender needs a new review",
+        seen=sender,
+    )
+
+
+def profile_fields(spec: RcsSpec, sender: RcsSender | None) -> list[OwnedField]:
+    """Fields that Twilio leaves out of its answer are not compared."""
+    is_launched = sender is not None and sender.status in ONLINE
+    return [
+        OwnedField(
+            name=f"profile.{name}",
+            wanted=_plain(wanted),
+            actual=UNSEEN if sender is None or sender.profile.get(name) is None else _plain(sender.profile[name]),
+            means=Means.NEVER if name == "use_case" and is_launched else Means.HAND,
+            severity="warning",
+            cost=FROZEN if name == "use_case" and is_launched else NEW_REVIEW,
+            cure="correct the spec, or the profile in the Twilio Console (a new review)",
+        )
+        for name, wanted in profile_body(spec).items()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Entries without the parts that are not set."""
+    if isinstance(value, list):
+        return [{key: part for key, part in one.items() if part is not None} for one in value]
+    return value
+
+
+def launch_fields(spec: RcsSpec, sender: RcsSender | None) -> list[OwnedField]:
+    """One for each country, as long as the spec needs it: with ``any_carrier`` one that is usable is enough."""
+    usable = [country for country in spec.rcs.countries if sender is not None and is_usable(sender, country)]
+    is_enough = bool(usable) and spec.rcs.go_live == "any_carrier"
+    return [
+        OwnedField(
+            name=f"launch.{country}",
+            wanted="usable",
+            actual="usable" if country in usable else None if sender is None else _state(sender, country),
+            means=Means.HAND,
+            cost=f"{REVIEW}{US_FEES if country == 'US' else ''}",
+            cure="answer Twilio's review ticket",
+        )
+        for country in (usable if is_enough else spec.rcs.countries)
+    ]
+
+
+def _state(sender: RcsSender, country: str) -> str:
+    status = _country(sender, country)
+    return shown_status(sender.status) if status is None else describe(status)
+
+
 def ensure_launched(ctx: StepContext, spec: RcsSpec) -> None:
     """Find or create the sender and wait until it may send where the spec wants it to.
 
     :raises Suspend: while it is under review, or when a person has to act.
     """
-    sender = ctx.vendors.twilio.find_sender(spec.rcs.sender_id)
     known = ctx.resource(KIND)
+    sender = ctx.vendors.twilio.find_sender(spec.rcs.sender_id)
     is_ours = known is not None and (known.state is ResourceState.INTENDED or known.provenance is Provenance.CREATED)
     if sender is None:
         ctx.intend(KIND, vendor="twilio", name=spec.rcs.sender_id)
@@ -82,27 +174,21 @@ def ensure_launched(ctx: StepContext, spec: RcsSpec) -> None:
             "countries": {country.country: country.status for country in sender.countries},
         },
     )
+    if not is_ours:
+        sender_removal.remember(ctx, sender)
     _record_checklist(ctx, spec, sender)
     _follow_review(ctx, spec, sender, reviews.record_statuses(ctx, sender))
 
 
 def _record_checklist(ctx: StepContext, spec: RcsSpec, sender: RcsSender) -> None:
-    differences = profile_differences(spec, sender)
-    ctx.check("rcs.profile", is_met=not differences, detail="; ".join(differences) or None)
+    differing = [field for field in profile_fields(spec, sender) if field.differs]
+    detail = "; ".join(f"{field.name} is {field.actual!r}, declared {field.wanted!r}" for field in differing)
+    ctx.check("rcs.profile", is_met=not differing, detail=detail or None)
     for country in spec.rcs.countries:
         status = _country(sender, country)
         is_met = True if is_usable(sender, country) else False if is_blocked(status) else None
         ctx.check("rcs.country", each=country, is_met=is_met, detail=describe(status))
     checklist.settle_by_launch(ctx, [country for country in spec.rcs.countries if is_usable(sender, country)])
-
-
-def profile_differences(spec: RcsSpec, sender: RcsSender) -> list[str]:
-    """What Twilio shows otherwise than declared. Fields Twilio leaves out of its answer are not compared."""
-    return [
-        f"{field} is {sender.profile[field]!r}, declared {wanted!r}"
-        for field, wanted in profile_body(spec).items()
-        if isinstance(wanted, str) and sender.profile.get(field) not in (None, wanted)
-    ]
 
 
 def _country(sender: RcsSender, country: str) -> CountryStatus | None:
@@ -185,47 +271,3 @@ def _rejected(ctx: StepContext, sender: RcsSender, blocked: list[str], look_agai
         topic="rejected",
         look_again=look_again,
     )
-
-
-def ensure_in_pool(ctx: StepContext, service_sid: str) -> None:
-    sender_sid = ctx.external_id(KIND)
-    pool = {sender.sid for sender in ctx.vendors.twilio.list_channel_senders(service_sid)}
-    if sender_sid not in pool:
-        ctx.vendors.twilio.add_channel_sender(service_sid, sender_sid)
-
-
-def observe(ctx: StepContext, spec: RcsSpec) -> list[Finding]:
-    sid = ctx.external_id(KIND)
-    try:
-        sender = ctx.vendors.twilio.fetch_sender(sid)
-    except NotFound:
-        return [
-            Finding(
-                f"RCS sender {sid}", "does not exist any more", "ask Twilio support; a new sender needs a new review"
-            )
-        ]
-    # Our own memory, not the vendor's: the matrix must not go stale once the channel is active.
-    reviews.record_statuses(ctx, sender)
-    subject = f"RCS sender {spec.rcs.sender_id}"
-    findings = [
-        Finding(subject, difference, "correct the spec, or the profile (a new review)", "warning")
-        for difference in profile_differences(spec, sender)
-    ]
-    usable = [country for country in spec.rcs.countries if is_usable(sender, country)]
-    is_enough = bool(usable) if spec.rcs.go_live == "any_carrier" else len(usable) == len(spec.rcs.countries)
-    if not is_enough:
-        lost = "; ".join(f"{c}: {describe(_country(sender, c))}" for c in spec.rcs.countries if c not in usable)
-        findings.append(Finding(subject, f"is {sender.status}, not usable in {lost}", "answer Twilio's review ticket"))
-    service_sid = ctx.external_id(kinds.MESSAGING_SERVICE)
-    try:
-        pool = {entry.sid for entry in ctx.vendors.twilio.list_channel_senders(service_sid)}
-    except NotFound:
-        # The service itself is reported by the one who looks after it.
-        return findings
-    if sid not in pool:
-        findings.append(
-            Finding(
-                subject, f"is not in the pool of messaging service {service_sid}", "put it back in the Twilio Console"
-            )
-        )
-    return findings

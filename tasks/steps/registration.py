@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine import checklist, kinds
-from engine.contract import Done, Failed, Finding, Outcome, Suspend
+from engine import checklist, kinds, reviews
+from engine.contract import Done, Finding, Outcome
+from engine.desired import findings
 from models.spec.onboarding import RcsSpec
-from tasks.steps import messaging_service, rcs_sender
+from tasks.steps import account, messaging_service, rcs_sender
+from tasks.steps.removal.steps import RegistrationRemoval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from engine.context import StepContext
     from engine.contract import AnySpec
+    from engine.desired import OwnedObject
+    from engine.memory import View
 
 
-class Registration:
+class Registration(RegistrationRemoval):
     name = "registration"
     owns = (kinds.MESSAGING_SERVICE, kinds.RCS_SENDER)
 
@@ -27,36 +33,30 @@ class Registration:
             inputs["checklist"] = [declared.model_dump(mode="json") for declared in spec.checklist]
         return inputs | ({"rcs": spec.rcs.model_dump(mode="json")} if isinstance(spec, RcsSpec) else {})
 
+    def desired(self, ctx: View) -> Iterable[OwnedObject]:
+        yield from account.desired(ctx)
+        service = messaging_service.find(ctx)
+        if not isinstance(ctx.spec, RcsSpec):
+            yield messaging_service.desired(ctx, service, None)
+            return
+        sender = rcs_sender.find(ctx, ctx.spec)
+        yield messaging_service.desired(ctx, service, [sender.sid if sender else rcs_sender.SID_LATER])
+        yield rcs_sender.desired(ctx, ctx.spec, sender)
+
     def observe(self, ctx: StepContext) -> list[Finding]:
-        findings = messaging_service.observe(ctx)
-        return findings + (rcs_sender.observe(ctx, ctx.spec) if isinstance(ctx.spec, RcsSpec) else [])
+        objects = list(self.desired(ctx))
+        for owned in objects:
+            if owned.kind == kinds.RCS_SENDER and owned.seen is not None:
+                # Our own memory, not the vendor's: the matrix must not go stale once the channel is active.
+                reviews.record_statuses(ctx, owned.seen)
+        return findings(objects, ctx.name, ctx.accepted)
 
     def act(self, ctx: StepContext) -> Outcome:
         checklist.open_items(ctx)
-        _check_account(ctx)
+        account.check_account(ctx)
         service_sid = messaging_service.ensure(ctx)
-        messaging_service.ensure_numbers(ctx, service_sid)
+        messaging_service.ensure_numbers(ctx, service_sid, account.check_numbers(ctx))
         if isinstance(ctx.spec, RcsSpec):
             rcs_sender.ensure_launched(ctx, ctx.spec)
-            rcs_sender.ensure_in_pool(ctx, service_sid)
+            messaging_service.ensure_senders(ctx, service_sid, [ctx.external_id(kinds.RCS_SENDER)])
         return Done()
-
-
-def _check_account(ctx: StepContext) -> None:
-    account = ctx.vendors.twilio.fetch_account()
-    is_active = account.status == "active"
-    ctx.check("account.active", is_met=is_active, detail=f"status {account.status}")
-    if not is_active:
-        raise Suspend(
-            Failed(
-                f"the Twilio account is {account.status}: reactivate it in the Twilio Console, then `onboard retry {ctx.name}`"
-            )
-        )
-    is_full = account.type == "Full"
-    ctx.check("account.full", is_met=is_full, detail=f"type {account.type}")
-    if not is_full:
-        raise Suspend(
-            Failed(
-                f"the Twilio account is of type {account.type}: upgrade it in the Twilio Console, then `onboard retry {ctx.name}`"
-            )
-        )

@@ -9,15 +9,21 @@ from engine.contract import Done, Failed, Finding, Outcome, Wait
 from models.spec.onboarding import RcsSpec
 from providers.errors import NeedsPerson, Refused
 from tasks.steps.delivery import prove_delivery
+from tasks.steps.removal.steps import VerificationRemoval
+from tasks.steps.rotating import revoke_former
 from tasks.steps.round_trip import note_without_proof, prove_round_trip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from engine.context import StepContext
     from engine.contract import AnySpec
+    from engine.desired import OwnedObject
+    from engine.memory import View
     from engine.verifications import Record
 
 
-class Verification:
+class Verification(VerificationRemoval):
     name = "verification"
     owns = ()
 
@@ -30,22 +36,26 @@ class Verification:
         # Left out as long as it is not used: what earlier versions stored stays the same.
         return {"verification": {key: value for key, value in declared.items() if key != "ajo_proof" or value}}
 
-    def observe(self, ctx: StepContext) -> list[Finding]:  # noqa: ARG002  owns nothing outside
+    def desired(self, ctx: View) -> Iterable[OwnedObject]:  # noqa: ARG002  owns nothing outside
+        return []
+
+    def observe(self, ctx: StepContext) -> list[Finding]:  # noqa: ARG002  as above
         return []
 
     def act(self, ctx: StepContext) -> Outcome:
         run = verifications.open_run(ctx)
-        findings = _check_objects(ctx)
+        findings, has_looked = _check_objects(ctx)
         if not _are_errors(findings) and run.sends_message:
             outcome = _prove(ctx, run)
             if isinstance(outcome, Wait):
                 return outcome
             findings += outcome
         errors = _are_errors(findings)
-        closing = verifications.closing(ctx, run.id, findings, is_passed=not errors)
+        if not errors and run.sends_message and (waits := revoke_former(ctx)) is not None:
+            return waits
+        closing = verifications.closing(ctx, run.id, findings, is_passed=not errors, has_looked=has_looked)
         if errors:
-            reason = "; ".join(f"{finding.subject} {finding.problem}: {finding.cure}" for finding in errors)
-            return Failed(reason, also=closing)
+            return Failed(verifications.reason_of(errors), also=closing)
         return Done(also=closing)
 
 
@@ -53,12 +63,15 @@ def _are_errors(findings: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.severity == "error"]
 
 
-def _check_objects(ctx: StepContext) -> list[Finding]:
-    """Compare everything with what is declared; what a vendor refuses to show is a finding, not a crash."""
+def _check_objects(ctx: StepContext) -> tuple[list[Finding], bool]:
+    """Compare everything with what is declared; what a vendor refuses to show is a finding, not a crash.
+
+    The second value says whether everything could be read.
+    """
     try:
-        return ctx.observe_all()
+        return ctx.observe_all(), True
     except (NeedsPerson, Refused) as error:
-        return [Finding("vendor", error.message, error.cure)]
+        return [Finding("vendor", error.message, error.cure)], False
 
 
 def _prove(ctx: StepContext, run: Record) -> Wait | list[Finding]:

@@ -6,22 +6,29 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from engine import kinds
-from engine.context import digest
 from engine.contract import Done, Failed, Finding, Outcome, Suspend, Wait
+from engine.desired import Means, OwnedField, OwnedObject, changes, findings
+from engine.digest import digest
 from engine.endpoints import inbound_url, status_url
 from engine.inbox import ON_ITS_WAY, PROBE_PREFIX, find_probes
 from models.spec.onboarding import RcsSpec
 from models.states import ForwardState
 from providers.ajo.templates import FEEDBACK_TEMPLATE, INBOUND_TEMPLATE
-from providers.errors import NeedsPerson, NotFound
+from providers.errors import NeedsPerson
 from providers.twilio.probe import post_callback
-from tasks.steps import ajo_objects, rcs_sender
+from tasks.steps import ajo_objects, messaging_service, rcs_sender
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal import service as service_removal
+from tasks.steps.removal.steps import WebhookRemoval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from engine.context import StepContext
     from engine.contract import AnySpec
+    from engine.memory import View
     from models.spec.ajo import Webhooks
+    from providers.twilio.types import RcsSender, Service
 
 TOPIC = "probe"
 PLACE = "Journey Optimizer > Administration > Channels > SMS settings > SMS Webhooks > Create webhook"
@@ -31,7 +38,7 @@ INSTRUCTIONS = (
 )
 
 
-class Webhook:
+class Webhook(WebhookRemoval):
     name = "webhook"
     owns = (kinds.INBOUND_WEBHOOK, kinds.FEEDBACK_WEBHOOK)
 
@@ -46,77 +53,81 @@ class Webhook:
             "sender": spec.sender,
         }
 
-    def observe(self, ctx: StepContext) -> list[Finding]:
-        findings = _observe_service(ctx) + _observe_sender(ctx)
+    def desired(self, ctx: View) -> Iterable[OwnedObject]:
+        assert isinstance(ctx.spec, RcsSpec)  # noqa: S101  it applies to no other
+        yield service_part(ctx, messaging_service.find(ctx))
+        yield sender_part(ctx, ctx.spec, rcs_sender.find(ctx, ctx.spec))
         for wanted in wanted_webhooks(ctx):
-            findings += ajo_objects.observe(ctx, wanted)
-        return findings
+            yield ajo_objects.declared(ctx, wanted)
+
+    def observe(self, ctx: StepContext) -> list[Finding]:
+        return findings(self.desired(ctx), ctx.name, ctx.accepted)
 
     def act(self, ctx: StepContext) -> Outcome:
-        if _observe_service(ctx):
-            ctx.vendors.twilio.update_service(
-                ctx.external_id(kinds.MESSAGING_SERVICE), use_inbound_webhook_on_number=False, **_service_urls(ctx)
-            )
-        _require_sender_urls(ctx)
+        assert isinstance(ctx.spec, RcsSpec)  # noqa: S101  it applies to no other
+        sid = ctx.external_id(kinds.MESSAGING_SERVICE)
+        differing = changes(service_part(ctx, ctx.vendors.twilio.fetch_service(sid)), ctx.accepted)
+        if differing:
+            service_removal.remember(ctx)
+            ctx.vendors.twilio.update_service(sid, **_service_change(ctx, differing))
+        _require_sender_urls(ctx, ctx.spec)
         for wanted in wanted_webhooks(ctx):
             ajo_objects.ensure(ctx, wanted)
         _prove_passage(ctx)
         return Done()
 
 
-def _service_urls(ctx: StepContext) -> dict[str, str]:
+def service_part(ctx: View, service: Service | None) -> OwnedObject:
+    """Where the service reports to."""
     public_url = ctx.settings.resolved_public_url
-    return {
+    wanted: dict[str, Any] = {
         "inbound_request_url": inbound_url(public_url, ctx.endpoint_token),
+        "inbound_method": "POST",
         "status_callback": status_url(public_url, ctx.endpoint_token),
+        # Else each number's own webhook wins over the service's.
+        "use_inbound_webhook_on_number": False,
     }
+    fields = [
+        OwnedField(name=name, wanted=value, actual=getattr(service, name) if service else None)
+        for name, value in wanted.items()
+    ]
+    return messaging_service.part(ctx, service, fields)
 
 
-def _observe_service(ctx: StepContext) -> list[Finding]:
-    try:
-        service = ctx.vendors.twilio.fetch_service(ctx.external_id(kinds.MESSAGING_SERVICE))
-    except NotFound:
-        # Registration, which owns it, reports that.
-        return []
-    actual = {"inbound_request_url": service.inbound_request_url, "status_callback": service.status_callback}
-    findings = [
-        Finding(
-            f"messaging service {service.sid}",
-            f"{field} is {actual[field]}, not {wanted}",
-            f"`onboard retry {ctx.name}`",
+def _service_change(ctx: StepContext, differing: Sequence[OwnedField]) -> dict[str, Any]:
+    """Twilio is told the method with the address."""
+    change = {field.name: field.wanted for field in differing}
+    if change.pop("inbound_method", None):
+        change["inbound_request_url"] = inbound_url(ctx.settings.resolved_public_url, ctx.endpoint_token)
+    return change
+
+
+def sender_part(ctx: View, spec: RcsSpec, sender: RcsSender | None) -> OwnedObject:
+    """Where the sender reports to. Twilio documents changing a sender for WhatsApp only, so a person sets it."""
+    fields = [
+        OwnedField(
+            name=f"webhook.{name}",
+            wanted=wanted,
+            actual=sender.webhook.get(name) if sender else None,
+            means=Means.HAND if sender else Means.API,
+            cure="set it in the Twilio Console (the sender's Configuration tab)",
+            cost="in the Twilio Console only: the public API changes no RCS sender" if sender else "",
         )
-        for field, wanted in _service_urls(ctx).items()
-        if actual[field] != wanted
+        for name, wanted in rcs_sender.webhook_body(ctx).items()
     ]
-    if service.use_inbound_webhook_on_number:
-        problem = "each number's own webhook wins over the service's"
-        findings.append(Finding(f"messaging service {service.sid}", problem, f"`onboard retry {ctx.name}`"))
-    return findings
+    return rcs_sender.part(spec, sender, fields)
 
 
-def _observe_sender(ctx: StepContext) -> list[Finding]:
-    try:
-        sender = ctx.vendors.twilio.fetch_sender(ctx.external_id(kinds.RCS_SENDER))
-    except NotFound:
-        return []
-    cure = "set it in the Twilio Console (the sender's Configuration tab)"
-    return [
-        Finding(f"RCS sender {sender.sender_id}", f"{field} is {sender.webhook.get(field)}, not {wanted}", cure)
-        for field, wanted in rcs_sender.webhook_body(ctx).items()
-        if sender.webhook.get(field) != wanted
-    ]
-
-
-def _require_sender_urls(ctx: StepContext) -> None:
-    """Twilio documents changing a sender for WhatsApp only, so on an adopted RCS sender a person sets the webhooks."""
-    findings = _observe_sender(ctx)
-    if findings:
-        what = "; ".join(finding.problem for finding in findings)
-        reason = f"the RCS sender reports elsewhere ({what}): {findings[0].cure}"
+def _require_sender_urls(ctx: StepContext, spec: RcsSpec) -> None:
+    sender = ctx.vendors.twilio.fetch_sender(ctx.external_id(kinds.RCS_SENDER))
+    found = findings([sender_part(ctx, spec, sender)], ctx.name, ctx.accepted)
+    if found:
+        what = "; ".join(finding.problem for finding in found)
+        reason = f"the RCS sender reports elsewhere ({what}): {found[0].cure}"
         raise Suspend(ctx.person_wait(reason, topic="sender-webhook", look_again=ctx.scaled(minutes=15)))
 
 
-def wanted_webhooks(ctx: StepContext) -> list[AjoObject]:
+def wanted_webhooks(ctx: View) -> list[AjoObject]:
     """The two AJO webhooks of a custom provider: inbound with its keywords, feedback without."""
     webhooks = ctx.spec.ajo.webhooks
     assert webhooks is not None  # noqa: S101  the spec demands them for RCS

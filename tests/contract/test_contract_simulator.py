@@ -22,7 +22,7 @@ from settings import Settings
 from simulator.config import Config
 from simulator.server import create_app
 from simulator.world import ACCOUNT_SID, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, NUMBERS, ORGANIZATION_ID, SCOPES, World
-from tasks.steps.credential import KEY_PERMISSIONS
+from tasks.steps.api_key import PERMISSIONS as KEY_PERMISSIONS
 from tests.contract.in_process import simulator_client
 from tests.contract.openapi import load
 from tests.contract.test_contract_twilio import CALLS, KNOWN_GAPS, PROFILE, WEBHOOK
@@ -364,6 +364,10 @@ def test_our_twilio_client_and_the_simulator_agree_with_the_contract_in_every_ca
     assert api.find_sender("rcs:acme_agent") == api.list_senders()[0]
     key = api.create_restricted_key(friendly_name="bridge", permissions=KEY_PERMISSIONS)
     assert api.fetch_key(key.sid).friendly_name == api.list_keys()[0].friendly_name == "bridge"
+    changed = api.update_key(key.sid, friendly_name="bridge 2", permissions=KEY_PERMISSIONS[:1])
+    assert api.fetch_key(key.sid) == changed
+    assert (changed.friendly_name, changed.permissions) == ("bridge 2", KEY_PERMISSIONS[:1])
+    api.update_key(key.sid, friendly_name="bridge", permissions=KEY_PERMISSIONS)
     sent = api.send_message(Outgoing(HANDSET, service.sid, "Hi", status_callback="https://g.test/s"))
     walk.advance()
     assert api.fetch_message(sent.sid).status == "read"

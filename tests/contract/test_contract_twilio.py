@@ -17,7 +17,7 @@ from providers.twilio.client import TwilioClient
 from providers.twilio.messages import Outgoing
 from providers.twilio.types import ApiKey, NewKey, PoolSender
 from settings import Settings
-from tasks.steps.credential import KEY_PERMISSIONS
+from tasks.steps.api_key import PERMISSIONS as KEY_PERMISSIONS
 from tasks.steps.rcs_sender import profile_body
 from tests.contract.openapi import FORM, load
 from tests.factories import make_spec
@@ -81,6 +81,11 @@ CALLS: dict[str, tuple[str, str | None, Call]] = {
     "find_number": (CORE, "readFull", lambda api: api.find_number("+18089255327")),
     "list_keys": (IAM, "readFull", lambda api: api.list_keys()),
     "fetch_key": (IAM, "fetchRestrictedKey", lambda api: api.fetch_key(KEY)),
+    "update_key": (
+        IAM,
+        "updateRestrictedKey",
+        lambda api: api.update_key(KEY, friendly_name="bridge", permissions=KEY_PERMISSIONS),
+    ),
     "delete_key": (IAM, None, lambda api: api.delete_key(KEY)),
     "create_restricted_key": (
         IAM,

@@ -195,8 +195,10 @@ def place(frame: FrameType | None) -> tuple[str, str]:
                 name = f"{module.rpartition('.')[2]}.{function}"
                 if function in {"intend", "record"} and "kind" in seen:
                     name += f" {seen['kind']}"
-                if function == "run_step":
-                    name = f"{OUTCOME} {type(seen['outcome']).__name__}" if "outcome" in seen else CLAIM
+                if function == "conclude":
+                    name = f"{OUTCOME} {type(seen['outcome']).__name__}"
+                elif function == "run_step":
+                    name = CLAIM
             if function == "run_step":
                 where = seen["name"]
             elif function in {"forward_due", "forward"}:

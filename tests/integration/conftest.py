@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
+from models.tables import Onboarding
 from tests.integration.house import House
 from tests.integration.services import PostgresServer, RedisServer, Simulator
 
@@ -45,6 +47,25 @@ def house(tmp_path: Path, simulator: Simulator) -> Iterator[House]:
     built = House(tmp_path, simulator)
     yield built
     built.close()
+
+
+@pytest.fixture(scope="session")
+def standing_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    process = Simulator(folder)
+    built = House(folder, process)
+    yield built
+    built.close()
+    process.stop()
+
+
+@pytest.fixture
+def empty_house(standing_house: House) -> House:
+    """A house that others have used, with an empty world and an empty database: it starts no process."""
+    standing_house.simulator.post("reset", {})
+    with standing_house.db.begin() as connection:
+        connection.execute(delete(Onboarding))
+    return standing_house
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -112,7 +112,7 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         require(binaries, "postgresql")
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port, self.bin_folder = folder, free_port(), binaries[-1].parent
         self.options: dict[str, Any] = {"cwd": folder}
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
@@ -122,11 +122,12 @@ class PostgresServer:
                 if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
                     parent.chmod(parent.stat().st_mode | 0o011)
             os.chown(folder, user.pw_uid, user.pw_gid)
-        bin_folder = binaries[-1].parent
-        initdb = f"{bin_folder}/initdb -D data -U postgres -A trust -E UTF8 --no-locale --no-sync --no-instructions"
+        initdb = (
+            f"{self.bin_folder}/initdb -D data -U postgres -A trust -E UTF8 --no-locale --no-sync --no-instructions"
+        )
         subprocess.run(initdb.split(), check=True, stdout=subprocess.DEVNULL, **self.options)
         settings = "-c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c shared_buffers=32MB"
-        serve = f"{bin_folder}/postgres -D data -k {folder} -p {self.port} {settings} -c max_connections=200"
+        serve = f"{self.bin_folder}/postgres -D data -k {folder} -p {self.port} {settings} -c max_connections=200"
         self.process = Process(serve.split(), log=folder / "postgres.log", **self.options)
         self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
         eventually(self.answers, within=20, what="postgres answers")
@@ -146,6 +147,18 @@ class PostgresServer:
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def dump(self, url: str) -> bytes:
+        """As docs/operations.md says it."""
+        return self._client("pg_dump", "--format=custom", url)
+
+    def restore(self, url: str, dump: bytes) -> None:
+        """As docs/operations.md says it."""
+        self._client("pg_restore", "--clean", "--if-exists", "--single-transaction", "--dbname", url, given=dump)
+
+    def _client(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
+        plain = [argument.replace("postgresql+psycopg://", "postgresql://") for argument in arguments]
+        return subprocess.run([self.bin_folder / program, *plain], input=given, check=True, capture_output=True).stdout
 
     def crash(self) -> None:
         """All at once, as when the machine fails; :meth:`start` brings it back."""
@@ -181,11 +194,19 @@ class Simulator(Process):
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         return fetch(f"{self.url}/_sim/{path}", body, method="PUT")
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return fetch(f"{self.url}/_sim/{path}", body, method="PATCH")
+
     def delete(self, path: str) -> Any:
         return fetch(f"{self.url}/_sim/{path}", method="DELETE")
 
     def live(self, kind: str) -> int:
         return int(self.ledger["counts"].get(kind, {}).get("live", 0))
+
+    def writes(self) -> dict[str, int]:
+        """Calls that change something at a vendor, by route. Signing in at IMS and passing on events are none."""
+        no_writes = ("GET ", "HEAD ", "POST /ims-", "POST /ajo-webhooks")
+        return {route: count for route, count in self.ledger["calls"].items() if not route.startswith(no_writes)}
 
     @property
     def faults(self) -> list[dict[str, Any]]:

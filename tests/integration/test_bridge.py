@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from engine import kinds
-from models.tables import BridgeMessage, Onboarding, WebhookEvent
+from engine.clock import now
+from engine.limit_book import LimitBook
+from models.tables import BridgeMessage, Onboarding, VendorLimit, WebhookEvent
+from providers.errors import CallContext, RateLimited
 from tests.integration.house import House
 from tests.integration.services import Simulator, eventually
 
@@ -31,10 +34,22 @@ class Ajo:
         self.url = f"http://127.0.0.1:{house.settings.gateway_port}/ajo/{row.endpoint_token}/messages"
         with house.db.begin() as connection:
             self.token = house.vault.read(connection, row.id, kinds.BRIDGE_TOKEN)
-        self.before = {message["sid"] for message in house.simulator.ledger["messages"]}
+        self.begin_anew()
+
+    def begin_anew(self):
+        """As if nothing had been sent so far."""
+        ledger = self.house.simulator.ledger
+        self.before = {message["sid"] for message in ledger["messages"]}
+        self.heard = len(ledger["events"])
+        # The bridge looks for a message by its text.
+        self.text = f"Your coffee is ready, number {len(self.before)}"
+        self.house.simulator.delete("faults")
+        with self.house.db.begin() as connection:
+            connection.execute(delete(BridgeMessage))
+            connection.execute(delete(WebhookEvent))
 
     def send(self, *, headers=None, content=None, **message):
-        body = {"from": "+14155550100", "to": HANDSET, "message": "Your coffee is ready", "reference": "r-1"}
+        body = {"from": "+14155550100", "to": HANDSET, "message": self.text, "reference": "r-1"}
         options = {"content": content} if content is not None else {"json": body | message}
         given = {"X-Onboard-Token": self.token, "Content-Type": "application/json"} if headers is None else headers
         return httpx.post(self.url, headers=given, timeout=20, trust_env=False, **options)
@@ -57,19 +72,14 @@ class Ajo:
         self.house.turn()
         return [
             (event["body"]["clientReference"], event["body"]["statuses"][0]["status"])
-            for event in self.house.simulator.ledger["events"]
+            for event in self.house.simulator.ledger["events"][self.heard :]
             if event["type"] == "feedback" and event["body"]
         ]
 
 
-@pytest.fixture
-def ajo(house):
-    return Ajo(house)
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """For what leaves nothing behind: making an onboarding active takes seconds."""
+    """Making an onboarding active takes seconds."""
     folder = tmp_path_factory.mktemp("bridge")
     simulator = Simulator(folder)
     house = House(folder, simulator)
@@ -78,7 +88,19 @@ def shared(tmp_path_factory):
     simulator.stop()
 
 
-together = pytest.mark.xdist_group("bridge")
+@pytest.fixture
+def ajo(shared):
+    shared.begin_anew()
+    return shared
+
+
+@pytest.fixture
+def own(house):
+    """For what does not leave the onboarding as it was."""
+    return Ajo(house)
+
+
+pytestmark = pytest.mark.xdist_group("bridge")
 
 
 def fault(ajo, **rule):
@@ -101,7 +123,7 @@ def test_a_message_goes_out_over_rcs_and_its_feedback_comes_back_under_ajos_refe
         "read",
     ]
     (message,) = ajo.sent
-    assert (message["body"], message["from"]) == ("Your coffee is ready", "rcs:acme_agent")
+    assert (message["body"], message["from"]) == (ajo.text, "rcs:acme_agent")
 
 
 def test_the_same_reference_gets_the_same_answer_and_no_second_message(ajo):
@@ -146,12 +168,24 @@ def test_a_call_whose_end_is_unclear_is_made_again_only_after_a_look(ajo, rule):
     assert len(ajo.sent) == 1
 
 
-def test_twilios_limit_is_passed_on_as_such(ajo):
-    fault(ajo, action="status", status=429, code=20429, retry_after=7)
+def test_twilios_limit_is_passed_on_and_holds_for_workers_and_the_bridge_alike(ajo):
+    def calls():
+        return ajo.house.simulator.ledger["calls"]
+
+    fault(ajo, action="status", status=429, code=20429, retry_after=2)
     busy = ajo.send()
-    assert (busy.status_code, busy.headers["Retry-After"]) == (429, "7")
-    assert ajo.send().status_code == 200
+    assert (busy.status_code, busy.headers["Retry-After"]) == (429, "2")
+    before = calls()
+    assert ajo.send(reference="r-2").status_code == 429
+    assert calls() == before
+    ajo.send_until_taken()
     assert len(ajo.sent) == 1
+
+    (learned,) = ajo.house.read(select(VendorLimit).where(VendorLimit.c.vendor == "Twilio"))
+    limit = LimitBook(ajo.house.db, now).limit(learned.vendor, learned.account, learned.ceiling)
+    limit.failed(RateLimited("429", after=30, context=CallContext("Twilio", "a worker's call")))
+    numbers = iter(range(3, 99))
+    eventually(lambda: ajo.send(reference=f"r-{next(numbers)}").status_code == 429, within=5, what="the bridge knows")
 
 
 def test_a_refused_message_gets_twilios_code_and_is_not_asked_again(ajo):
@@ -177,13 +211,11 @@ def test_everything_twilio_can_take_is_passed_on(ajo):
     assert (content.status_code, content.json()["to"]) == (200, HANDSET)
 
 
-@together
 @pytest.mark.parametrize("sender", ["+14155550100", "14155550100", "rcs:acme_agent", "acme_agent", ""])
 def test_the_sender_may_be_named_in_any_of_its_ways(shared, sender):
     assert shared.send(**{"from": sender, "reference": f"as {sender}"}).status_code == 200
 
 
-@together
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [
@@ -213,7 +245,6 @@ def test_a_message_that_cannot_be_sent_is_refused_by_its_field_before_twilio_is_
     assert known() == before
 
 
-@together
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'"text"', b"[" * 60_000])
 def test_what_is_no_json_object_is_refused(shared, content):
     assert shared.send(content=content).status_code == 400
@@ -237,11 +268,11 @@ def test_only_ajo_may_send(ajo):
     assert httpx.post(ajo.url.replace("/ajo/", "/ajo/x"), json={}, trust_env=False).status_code == 404
 
 
-def test_a_cancelled_onboarding_sends_nothing(ajo):
-    ajo.house.command("cancel", "acme")
-    answer = ajo.send()
+def test_a_cancelled_onboarding_sends_nothing(own):
+    own.house.command("cancel", "acme")
+    answer = own.send()
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_active")
-    assert ajo.sent == []
+    assert own.sent == []
 
 
 def test_an_sms_channel_has_no_bridge(house):
@@ -304,15 +335,15 @@ def test_a_proof_of_ajo_travels_the_whole_loop(ajo):
     assert message["message_id"] == sent["sid"]
 
 
-def test_the_bridge_works_again_when_the_key_it_uses_was_replaced(ajo):
-    ajo.send()
-    with ajo.house.db.begin() as connection:
-        ajo.house.vault.write(
-            connection, ajo.onboarding_id, kinds.BRIDGE_TOKEN, "another-bridge-token", at=ajo.house.shop.now()
+def test_the_bridge_works_again_when_the_key_it_uses_was_replaced(own):
+    own.send()
+    with own.house.db.begin() as connection:
+        own.house.vault.write(
+            connection, own.onboarding_id, kinds.BRIDGE_TOKEN, "another-bridge-token", at=own.house.shop.now()
         )
     deadline = time.monotonic() + 10
-    while ajo.send().status_code != 401:
+    while own.send().status_code != 401:
         assert time.monotonic() < deadline
-    ajo.token = "another-bridge-token"
-    assert ajo.send().status_code == 200
-    assert ajo.house.read(select(Onboarding.c.status))[0].status == "active"
+    own.token = "another-bridge-token"
+    assert own.send().status_code == 200
+    assert own.house.read(select(Onboarding.c.status))[0].status == "active"

@@ -66,6 +66,7 @@ class Proxy:
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     monkeypatch.setattr(gateway.lines, "KNOWN_SECONDS", 0.05)
+    monkeypatch.setattr(gateway.lines, "DOUBTED_SECONDS", 0.05)
     simulator, proxy = Simulator(tmp_path), Proxy()
     house = House(tmp_path, simulator, public_url=proxy.url, mtls_proxies=f"10.0.0.0/8, {PROXY_ADDRESS}")
     proxy.target = f"http://127.0.0.1:{house.settings.gateway_port}"

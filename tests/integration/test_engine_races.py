@@ -7,6 +7,8 @@ import random
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,9 +17,11 @@ from sqlalchemy import select
 from engine.arrivals import Arrival, apply_arrived, store
 from engine.commands import NotPossible
 from engine.contract import Done, Wait
+from engine.runner import Stop
 from engine.transitions import STEP_MOVES
 from models.states import StepState
 from models.tables import Event, Step
+from settings import Settings
 from tests.unit.engine_world import STEPS, EngineWorld
 
 SECONDS = 4
@@ -114,3 +118,37 @@ def assert_legal(world, onboarding_id):
             state = target
         assert state is now[step], step
     assert len(rows) > 20
+
+
+def test_workers_at_once_never_exceed_an_accounts_ceiling_and_nobody_is_forgotten(world):
+    world.shop = replace(world.shop, settings=Settings(twilio_ceiling=3))
+    at_it, counts, lock = [], [], threading.Lock()
+
+    def act(ctx):
+        with lock:
+            at_it.append(ctx.name)
+            counts.append(len(at_it))
+        time.sleep(0.1)
+        with lock:
+            at_it.remove(ctx.name)
+        return Done()
+
+    world.steps[0].act = act
+    names = [f"brand-{number}" for number in range(24)]
+    for name in names:
+        world.start(name, brand=name)
+
+    def take(name):
+        if world.run("registration", name) != Stop(is_held=True):
+            futures.extend(pool.submit(take, called) for called, _ in world.call_up(name))
+
+    with ThreadPoolExecutor(12) as pool:
+        # The pool's queue is the broker's.
+        futures = [pool.submit(take, name) for name in names]
+        while any(world.step("registration", name).state is not StepState.SUCCEEDED for name in names):
+            futures.extend(pool.submit(take, name) for name, _ in world.tick())
+            time.sleep(0.1)
+    for future in futures:
+        future.result()
+    assert max(counts) == 3
+    assert len(counts) == len(names)

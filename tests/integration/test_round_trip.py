@@ -167,7 +167,7 @@ def test_a_campaign_that_ajo_does_not_know_is_a_finding_with_ajos_reason(loop):
 )
 def test_a_provider_url_or_token_that_is_wrong_in_ajo_shows_ajos_own_reason(loop, monkeypatch, wrong, said):
     # With the guided driver nobody but AJO sees what a person entered.
-    monkeypatch.setattr(verification, "_check_objects", lambda _: [])
+    monkeypatch.setattr(verification, "_check_objects", lambda _: ([], True))
     with loop.miswritten(**wrong):
         run, hops, findings = loop.run()
     assert run.state == "failed"

@@ -236,6 +236,23 @@ def test_a_credential_in_use_cannot_be_removed(sim: Simulator, headers: dict[str
     assert sim.http.get(path, headers=headers).status_code == 404
 
 
+def test_a_person_deactivates_a_configuration_once_nothing_live_uses_it(
+    sim: Simulator, headers: dict[str, str]
+) -> None:
+    credential = make(sim, headers, "credentials", CUSTOM)
+    for name in ("used", "free"):
+        make(sim, headers, "channel-configurations", configuration(credential, name))
+    sim.advance("1h")
+    sim.control("POST", "campaigns", {"name": "Sale", "channel_configuration": "used", "text": "Hi"})
+    answers = {
+        name: sim.http.post(f"/_sim/channel-configurations/{name}/deactivate").status_code
+        for name in ("used", "free", "unknown")
+    }
+    assert answers == {"used": 409, "free": 200, "unknown": 404}
+    status = {name: find_surface(sim, headers, name)[0]["surfaceStatus"].lower() for name in ("used", "free")}
+    assert status == {"used": "active", "free": "deactivated"}
+
+
 def new_webhook(sim: Simulator, headers: dict[str, str], kind: str) -> Any:
     body = {"name": f"brand-{kind}", "vendor": "custom", "type": kind, "sender": "+14155550100"}
     return make(sim, headers, "webhooks", body)

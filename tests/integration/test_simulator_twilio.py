@@ -204,6 +204,21 @@ def test_an_rcs_sender_cannot_be_changed_by_api(sim: Simulator) -> None:
     assert_refused(sim.call("POST", f"{SENDERS}/{sid}", json={"profile": {"name": "New"}}), 400, 63008)
 
 
+def test_a_person_sets_its_webhook_and_deletes_it_in_the_console(sim: Simulator) -> None:
+    sid = sim.new_sender("rcs:one", webhook={"callback_url": "https://old.example.com"})["sid"]
+    change = {"status_callback_url": "https://new.example.com"}
+    assert sim.http.patch("/_sim/senders/rcs:one", json={"webhook": change}).status_code == 200
+    webhook = sim.sender(sid)["webhook"]
+    assert (webhook["callback_url"], webhook["status_callback_url"]) == (
+        "https://old.example.com",
+        "https://new.example.com",
+    )
+    assert sim.http.patch("/_sim/senders/rcs:one", content="[").status_code == 400
+    assert sim.http.delete("/_sim/senders/rcs:one").status_code == 204
+    assert sim.call("GET", f"{SENDERS}/{sid}").status_code == 404
+    assert sim.ledger()["counts"]["rcs_sender"] == {"live": 0, "created": 1}
+
+
 def test_a_rejected_sender_goes_offline_and_says_why(sim: Simulator) -> None:
     sid = sim.new_sender("rcs:reject_me")["sid"]
     sim.advance("29d")

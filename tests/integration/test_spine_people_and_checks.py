@@ -149,7 +149,7 @@ def test_a_deleted_key_degrades_and_retry_mints_another(house, twilio):
     house.run_to_end("acme")
     twilio.delete_key(house.resource("acme", "twilio_api_key").external_id)
     run = recheck(house)
-    assert [finding["problem"] for finding in run.findings] == ["was deleted"]
+    assert [finding["problem"] for finding in run.findings] == ["does not exist any more"]
     house.command("retry", "acme")
     house.run_until(lambda: house.onboarding("acme").status == "active", what="mended")
     assert house.simulator.live("api_key") == 1
@@ -161,7 +161,7 @@ def test_a_deleted_messaging_service_is_one_finding_with_the_right_cure(house, t
     twilio.delete_service(house.resource("acme", "twilio_messaging_service").external_id)
     run = recheck(house)
     assert [finding["problem"] for finding in run.findings] == ["does not exist any more"]
-    assert "`onboard retry acme`" in run.findings[0]["cure"]
+    assert "`onboard drift acme --fix`" in run.findings[0]["cure"]
 
 
 def test_a_suspended_carrier_degrades_and_its_return_restores(house):
@@ -170,7 +170,7 @@ def test_a_suspended_carrier_degrades_and_its_return_restores(house):
     sender = house.resource("acme", "twilio_rcs_sender").external_id
     house.simulator.post(f"senders/{sender}/review", {"country": "US", "status": "SUSPENDED"})
     assert recheck(house).state == "failed"
-    assert "not usable in US" in house.onboarding("acme").reason
+    assert "launch.US is OFFLINE" in house.onboarding("acme").reason
     house.simulator.post(f"senders/{sender}/review", {"country": "US", "status": "APPROVED"})
     assert recheck(house).state == "passed"
     assert house.onboarding("acme").status == "active"

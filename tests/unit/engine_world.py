@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from engine import by_hand, commands, operator_commands, wake
+from engine import by_hand, commands, operator_commands, teardown, wake
 from engine.claim import Lease, claim_step
 from engine.context import Workshop
 from engine.contract import Catalogue, Done
@@ -42,12 +43,24 @@ class ScriptedStep:
         part = {"verification": "verification", "registration": "twilio"}.get(self.name, "ajo")
         return {part: getattr(spec, part).model_dump(mode="json")}
 
+    def desired(self, ctx: Any) -> list[Any]:
+        return []
+
     def observe(self, ctx: Any) -> list[Any]:
         return []
 
     def act(self, ctx: Any) -> Any:
         self.runs += 1
-        answer = self.script[self.name].pop(0) if self.script[self.name] else Done()
+        return self.next_of(self.name, ctx)
+
+    def removals(self, ctx: Any, choice: Any) -> list[Any]:
+        return []
+
+    def undo(self, ctx: Any) -> Any:
+        return self.next_of(f"undo {self.name}", ctx)
+
+    def next_of(self, key: str, ctx: Any) -> Any:
+        answer = self.script[key].pop(0) if self.script[key] else Done()
         answer = answer(ctx) if callable(answer) and not isinstance(answer, type) else answer
         if isinstance(answer, BaseException):
             raise answer
@@ -141,6 +154,17 @@ class EngineWorld:
         with self.db.begin() as connection:
             return [(found.name, found.step) for found in wake.tick(connection, at=self.time, grace_seconds=60)]
 
+    def tick_of(self, versions: Collection[int]) -> list[tuple[str, str]]:
+        with self.db.begin() as connection:
+            found = wake.tick(connection, at=self.time, grace_seconds=60, versions=versions)
+            return [(one.name, one.step) for one in found]
+
+    def call_up(self, beside: str) -> list[tuple[str, str]]:
+        onboarding_id = self.onboarding(beside).id
+        with self.db.begin() as connection:
+            called = wake.call_up(connection, at=self.time, grace_seconds=60, beside=onboarding_id)
+        return [(one.name, one.step) for one in called]
+
     def sweep(self) -> list[tuple[str, str]]:
         with self.db.begin() as connection:
             return [(found.name, found.step) for found in wake.sweep(connection, at=self.time, grace_seconds=60)]
@@ -159,7 +183,7 @@ class EngineWorld:
 
     def command(self, verb: str, *args: Any, name: str = "acme", **options: Any) -> Any:
         """Run the command of ``engine.commands``, ``by_hand`` or ``operator_commands`` with what each takes filled in."""
-        homes = (commands, by_hand, operator_commands)
+        homes = (commands, by_hand, operator_commands, teardown)
         function = next(getattr(home, verb) for home in homes if hasattr(home, verb))
         known = {"at": self.time, "grace_seconds": 60, "actor": "jo@desk", "vault": self.vault, "exhibits": ()}
         takes = inspect.signature(function).parameters

@@ -44,6 +44,9 @@ class PlayedTwilio:
     def list_services(self) -> list[Service]:
         return self.services
 
+    def fetch_service(self, sid: str) -> Service:
+        return next(service for service in self.services if service.sid == sid)
+
     def create_service(self, *, friendly_name: str) -> Service:
         sid = f"MG{len(self.services)}"
         self.services.append(Service(sid, friendly_name, None, None, use_inbound_webhook_on_number=False))

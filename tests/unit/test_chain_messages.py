@@ -14,7 +14,7 @@ from engine.wake import WakeUp
 from tasks.celery import app
 from tasks.chain import send
 from tasks.inbox import send_forwards
-from tasks.names import QUEUES, STEP_TASKS
+from tasks.names import QUEUES, STEP_TASKS, UNDO_TASKS
 from tasks.notices import wake_sender
 
 
@@ -53,6 +53,14 @@ def test_a_wake_up_is_one_chain_of_the_remaining_steps_that_carries_the_id_alone
     tail = list(reversed(embed["chain"]))
     assert [link["task"] for link in tail] == [STEP_TASKS["channel"], STEP_TASKS["verification"]]
     assert all(link["args"] == [42] and link["kwargs"] == {} for link in tail)
+
+
+def test_a_removal_goes_through_the_steps_from_the_one_that_is_on_to_the_first(broker):
+    send([WakeUp(42, "acme-rcs", "credential", is_removal=True)])
+    ((queue, headers, (_, _, embed)),) = messages(broker)
+    assert (queue, headers["task"]) == ("steps", UNDO_TASKS["credential"])
+    tail = list(reversed(embed["chain"]))
+    assert [link["task"] for link in tail] == [UNDO_TASKS["webhook"], UNDO_TASKS["registration"]]
 
 
 def test_what_flower_shows_of_a_message_is_the_onboardings_name(broker):

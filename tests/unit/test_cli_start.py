@@ -36,7 +36,7 @@ def test_a_changed_file_shows_old_and_new_and_asks_for_update(world):
     file = world.write_spec(**changed(message="Other words"))
     output = world.onboard("start", file, code=2)
     assert "verification.message: 'Hello from acme' -> 'Other words'" in output
-    assert f"onboard start --update {file}" in output
+    assert f"onboard update {file}" in output
     assert world.json("show", "acme")["spec"]["verification"]["message"] == "Hello from acme"
 
 

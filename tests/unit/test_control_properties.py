@@ -19,11 +19,13 @@ from engine.contract import Done, Failed, Wait
 from engine.explain import explain
 from engine.queries import find_onboardings
 from engine.reading import EngineSource
+from engine.removal import Choice
 from engine.runner import _Again, _record
 from engine.transitions import ONBOARDING_MOVES, STEP_MOVES, STEP_MOVES_BY_HAND, derive_status
 from models.states import DONE, HELD, UNDER_WAY, OnboardingState, StepState
 from models.tables import Event, Onboarding, Step
 from providers.errors import Retryable
+from tests.factories import spec_data
 from tests.unit.engine_world import STEPS, EngineWorld
 
 O = OnboardingState  # noqa: E741
@@ -67,6 +69,10 @@ class Control(RuleBasedStateMachine):
     def retry_from(self, step: str) -> None:
         self.ask("retry", from_step=step)
 
+    @rule()
+    def take_down(self) -> None:
+        self.ask("begin", Choice())
+
     @rule(step=steps)
     def skip(self, step: str) -> None:
         self.ask("skip", step, by="Jo", reason="not wanted", evidence=None)
@@ -74,6 +80,20 @@ class Control(RuleBasedStateMachine):
     @rule(step=steps)
     def mark_done(self, step: str) -> None:
         self.ask("mark_done", step, by="Jo", evidence="a letter")
+
+    @rule(minutes=st.sampled_from((2, 3, 4)), token=st.sampled_from(("t0ken", "an0ther")))
+    def update(self, minutes: int, token: str) -> None:
+        """A changed spec: verification alone, or with a new token all that speaks to Twilio."""
+        changed = spec_data()["verification"] | {"within": f"{minutes}m"}
+        try:
+            self.world.start(is_update=True, token=token, verification=changed)
+        except NotPossible as error:
+            assert str(error)  # noqa: PT017  as above
+
+    @rule(step=steps)
+    def signal(self, step: str) -> None:
+        """Something arrived that the step may wait for."""
+        self.world.signal(step)
 
     @rule(sends=st.booleans())
     def verify(self, sends: bool) -> None:
@@ -121,7 +141,9 @@ class Control(RuleBasedStateMachine):
         assert self.path == {"": onboarding.status, **states}
         assert sum(state in UNDER_WAY for state in states.values()) <= 1
         assert all(row.state in DONE for row in rows if row.settled_by)
-        if onboarding.status in HELD:
+        assert len({row.is_removal for row in rows}) == 1
+        assert onboarding.status is not O.TEARING_DOWN or rows[0].is_removal
+        if onboarding.status in {*HELD, O.TEARING_DOWN}:
             return
         is_looking, was_active = any(row.waiting_topic for row in rows), onboarding.activated_at is not None
         derived = derive_status(states, is_looking=is_looking, was_active=was_active)

@@ -225,7 +225,7 @@ def test_one_spec_that_cannot_be_read_any_more_keeps_nobody_else_from_being_chec
         world.run_all(name)
     with world.db.begin() as connection:
         connection.execute(update(Onboarding).where(Onboarding.c.name == "acme").values(spec={"channel": "sms"}))
-    world.forward(days=9)
+    world.forward(days=11)
     assert world.tick() == [("other", "verification")]
     assert "the stored spec of acme cannot be read" in caplog.text
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
 from engine.contract import Failed, Wait
-from engine.wake import schedule_verification
+from engine.rechecks import next_check, schedule_verification
 from models.states import OnboardingState, StepState
 from models.tables import Verification
 
@@ -103,19 +104,31 @@ def active(world):
         schedule_verification(connection, world.onboarding_id(connection), timedelta(days=7), at=world.time)
 
 
-def test_scheduled_checks_are_spread_around_their_interval(world):
-    active(world)
-    due_in = world.onboarding().next_verification_at - world.time
-    assert timedelta(days=6.2) < due_in < timedelta(days=7.8)
+def test_a_hundred_thousand_checks_are_spread_evenly_also_after_all_were_late_together():
+    every, at = timedelta(days=7), datetime(2026, 11, 23, 12, tzinfo=UTC)
+    for _ in range(2):
+        due = [next_check(number, every, at=at) for number in range(1, 100_001)]
+        assert all(every / 2 <= moment - at <= every * 1.5 for moment in due)
+        hours = Counter(int((moment - at) % every / timedelta(hours=1)) for moment in due)
+        assert len(hours) == 7 * 24
+        # An even share is 595.
+        assert 585 <= min(hours.values()) <= max(hours.values()) <= 605
+        at += timedelta(days=30, hours=5)
+
+
+def test_from_one_check_to_the_next_it_is_exactly_the_interval():
+    every, at = timedelta(hours=6), datetime(2026, 11, 23, 12, tzinfo=UTC)
+    first = next_check(7, every, at=at)
+    assert next_check(7, every, at=first + timedelta(seconds=40)) == first + every
 
 
 def test_a_due_check_makes_only_verification_ready_and_sets_the_next_date(world):
     active(world)
-    world.forward(days=8)
+    world.forward(days=11)
     assert world.tick() == [("acme", "verification")]
     assert world.states()[4] is S.READY
     assert world.status() is OnboardingState.ACTIVE
-    assert world.onboarding().next_verification_at > world.time + timedelta(days=6)
+    assert world.onboarding().next_verification_at > world.time + timedelta(days=3)
     with world.db.begin() as connection:
         run = connection.execute(select(Verification.c.trigger, Verification.c.sends_message)).one()
     assert tuple(run) == ("schedule", False)
@@ -124,12 +137,12 @@ def test_a_due_check_makes_only_verification_ready_and_sets_the_next_date(world)
 def test_a_failed_check_degrades_and_a_passed_one_restores(world):
     active(world)
     world.script["verification"] = [Failed("the webhook points elsewhere")]
-    world.forward(days=8)
+    world.forward(days=11)
     world.tick()
     world.run("verification")
     assert world.status() is OnboardingState.DEGRADED
     assert world.onboarding().reason == "the webhook points elsewhere"
-    world.forward(days=8)
+    world.forward(days=11)
     world.tick()
     assert world.status() is OnboardingState.DEGRADED
     world.run("verification")

@@ -268,6 +268,7 @@ TOPICS = [
     ("webhook", "look-alike", "a person", True),
     ("credential", "person", "a person", True),
     ("channel", "configuration-failed", "a person", True),
+    ("channel", "read-only", "a person", True),
     ("channel", "activation", "Adobe Journey Optimizer", False),
     ("verification", "delivery-7", "the handset and its carrier", False),
     ("verification", "proof-7", "AJO, Twilio and the handset", False),
@@ -303,8 +304,9 @@ def situations() -> dict[tuple[OnboardingState, StepState], Summary]:
         waits = state in {S.WAITING_PERSON, S.WAITING_VENDOR} or (is_looking and state in {S.READY, S.RUNNING})
         columns = REVIEW if waits else {"reason": "x", "due_at": NOW + SOON}
         derived = derive_status(steps, is_looking=is_looking, was_active=was_active)
-        for status in {derived, *HELD, O.DRAFT}:
-            found[status, state] = make_summary(status, make_step(name, state, **columns), reason="somebody held it")
+        for status in {derived, *HELD, O.DRAFT, O.TEARING_DOWN}:
+            step = make_step(name, state, **columns, is_removal=status is O.TEARING_DOWN)
+            found[status, state] = make_summary(status, step, reason="somebody held it")
     return found
 
 
@@ -315,7 +317,9 @@ EXPECTED = {
     O.DEGRADED: dict.fromkeys(StepState, "degraded"),
     O.PAUSED: dict.fromkeys(StepState, "paused"),
     O.CANCELLED: dict.fromkeys(StepState, "cancelled"),
-    **{status: dict.fromkeys(StepState, "status") for status in (O.DRAFT, O.TEARING_DOWN, O.REMOVED)},
+    O.DRAFT: dict.fromkeys(StepState, "status"),
+    O.TEARING_DOWN: dict.fromkeys(StepState, "tearing_down"),
+    O.REMOVED: dict.fromkeys(StepState, "removed"),
     # A step that looks again keeps its onboarding waiting. The engine never leaves the first step pending or cancelled
     # under one that moves, but what cannot be must not be silent either.
     O.WAITING: {

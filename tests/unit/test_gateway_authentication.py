@@ -101,6 +101,22 @@ def test_a_new_token_ends_what_the_old_one_opened(way):
 
 
 @pytest.mark.parametrize("way", WITH_PROOF)
+def test_while_a_token_is_replaced_both_open(way):
+    replaced = gate(way, token=TOKEN + "-rotated", former=TOKEN)
+    authenticate(replaced, headers(proof(way)), None)
+    authenticate(gate(way, former=TOKEN + "-before"), headers(proof(way)), None)
+    refusal(gate(way, token=TOKEN + "-rotated", former=TOKEN + "-before"), proof(way))
+
+
+def test_while_a_client_secret_is_replaced_each_gets_a_token_that_ends_with_it():
+    fields = {"grant_type": "client_credentials", "client_id": "acme", "client_secret": TOKEN}
+    replaced = gate("oauth", token=TOKEN + "-rotated", former=TOKEN)
+    granted = grant(replaced, fields, "")["access_token"]
+    authenticate(replaced, headers(bearer(granted)), None)
+    refusal(replace(replaced, former=None), bearer(granted))
+
+
+@pytest.mark.parametrize("way", WITH_PROOF)
 def test_what_opens_one_onboarding_does_not_open_another_with_the_same_token(way):
     other = gate(way, name="other", audience="https://gateway.example.com/ajo/u/messages")
     if way not in ("api_key", "bearer"):

@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 import gateway.app
 import gateway.receiver
+from engine import kinds
 from engine.clock import now
 from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
@@ -329,6 +331,15 @@ def test_a_changed_auth_token_is_believed_after_a_few_seconds(site, monkeypatch)
     assert site.post(MessageStatus="read").status_code == 403
 
 
+@pytest.mark.parametrize(("hours", "status"), [(23, 204), (25, 403)])
+def test_for_a_day_what_is_signed_with_the_former_auth_token_is_taken_too(site, hours, status):
+    at = now() - timedelta(hours=hours)
+    with site.db.begin() as connection:
+        site.vault.move(connection, site.id, kinds.AUTH_TOKEN, kinds.FORMER_AUTH_TOKEN, at=at)
+        site.vault.write(connection, site.id, kinds.AUTH_TOKEN, "another" * 5, at=at)
+    assert site.post(MessageStatus="sent").status_code == status
+
+
 def test_the_log_names_onboarding_and_message_and_masks_phone_numbers(site, caplog):
     caplog.set_level(logging.INFO)
     site.post(MessageStatus="sent")
@@ -378,6 +389,7 @@ def test_the_metrics_tell_what_came_and_what_waits_without_any_token(site):
 
 
 def test_ready_means_that_the_database_answers(site, monkeypatch):
+    monkeypatch.setattr(gateway.app, "READY_SECONDS", 0)
     site.post(MessageStatus="sent")
     ready = site.http.get("/readyz")
     assert ready.status_code == 200

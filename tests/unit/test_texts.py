@@ -14,6 +14,7 @@ from engine.texts import BRING_BACK, DOMAIN, LANGUAGES, LOCALE, PAGE, fill, lang
 from models.spec.ajo import SignIn
 from settings import Settings
 from tasks.steps import channel, credential, webhook
+from tasks.steps.removal import in_ajo, sender
 from tests.factories import make_spec, spec_data
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -65,7 +66,10 @@ def all_texts():
         texts |= {each.title, each.place, *each.instructions}
         for field in each.fields:
             texts |= {field[part] for part in ("label", "choice", "note") if part in field}
-    return texts
+    for by_hand in in_ajo.BY_HAND.values():
+        texts |= {by_hand.title, by_hand.place, *by_hand.instructions}
+    texts |= {sender.TITLE, sender.TITLE_CALLBACKS, sender.PLACE, *sender.INSTRUCTIONS, *sender.INSTRUCTIONS_CALLBACKS}
+    return texts | {in_ajo.TITLE_URL, "another address than onboard's", *sender.CALLBACKS.values()}
 
 
 def catalogue(language):

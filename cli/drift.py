@@ -1,0 +1,247 @@
+"""``drift`` and ``accept-drift``: what is there beside what is declared, and what a person lives with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.batch import choose, many_options
+from cli.exits import FAILED, NOT_FOUND, USAGE, Exit
+from cli.params import NAME, Future, Words, by_option, echo_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+    from engine.contract import Finding
+    from engine.plan import Plan
+
+DRIFTED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one. ``problem`` says why one could not look."""
+
+    name: str
+    problem: str = ""
+    found: list[Finding] = field(default_factory=list)
+    known: list[Finding] = field(default_factory=list)
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    accepted: Mapping[str, Row[Any]] = field(default_factory=dict)
+    plan: Plan | None = None
+
+    @property
+    def unread(self) -> int:
+        """Objects that only a person can look at."""
+        planned = self.plan.planned if self.plan else ()
+        return sum(one.owned.presence == "unreadable" for one in planned)
+
+    @property
+    def word(self) -> str:
+        return "unseen" if self.problem else "drifted" if self.found else "as declared"
+
+
+@click.command("drift")
+@many_options
+@click.option("--fix", is_flag=True, help="Show the plan that mends it and, after a question, carry it out.")
+def drift_command(
+    names: tuple[str, ...],
+    *,
+    where: Sequence[tuple[str, str]],
+    is_all: bool,
+    yes: bool,
+    as_json: bool,
+    fix: bool,
+) -> int:
+    """Compare each object and field of ours at both vendors with what is declared, now.
+
+    Nothing is changed at a vendor, unless with --fix. What is found is remembered with its time, and an active
+    onboarding becomes degraded by it, or active again. A test message is sent by `onboard verify --send` only.
+
+    \b
+    Exit codes: (for cron and CI) 0 no drift, 1 one could not look,
+                2 drift found, also when --fix sets out to mend it.
+    Examples:   onboard drift --all --json
+                onboard drift acme-rcs --fix
+    """
+    from models.states import OnboardingState
+
+    # To look needs no question; only --fix asks.
+    over = {OnboardingState.CANCELLED, OnboardingState.REMOVED, OnboardingState.TEARING_DOWN}
+    try:
+        chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - over, verb="look at", yes=True)
+        results = _look_at(chosen, prints=not as_json)
+    except Exit as error:
+        raise Exit(error.message, FAILED) from None
+    if as_json:
+        for result in results:
+            echo_json(_json(result), on_one_line=True)
+    elif len(results) > 1:
+        words = [result.word for result in results]
+        click.echo(", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words)))
+    if fix:
+        _fix([result for result in results if result.found], yes=yes, is_silent=as_json)
+    if any(result.problem for result in results):
+        return FAILED
+    return DRIFTED if any(result.found for result in results) else 0
+
+
+def _look_at(names: Sequence[str], *, prints: bool) -> list[Result]:
+    """Each by itself: one that cannot be seen keeps no other from it."""
+    from dataclasses import replace
+
+    from cli.looking import context_of, looking, plan_or_problem
+    from cli.state import open_writable
+    from engine import drift
+
+    results = []
+    with looking() as shop, open_writable() as db:
+        contexts = [context_of(shop, name) for name in names]
+        memory = replace(shop, db=db)
+        for ctx in contexts:
+            assert ctx.onboarding_id is not None  # noqa: S101  it was found by its name
+            plan = plan_or_problem(ctx)
+            if isinstance(plan, str):
+                result = Result(ctx.name, problem=plan)
+            else:
+                look = drift.look(ctx, plan)
+                drift.settle(memory, ctx.onboarding_id, look.found)
+                result = Result(
+                    ctx.name,
+                    found=look.found,
+                    known=look.known,
+                    since=drift.since(ctx),
+                    accepted=drift.acceptances(ctx),
+                    plan=plan,
+                )
+            results.append(result)
+            if prints:
+                _print(result)
+    return results
+
+
+def _print(result: Result) -> None:
+    from rich.text import Text
+
+    from cli.render import make_console, print_hanging
+    from cli.words import span
+    from engine.clock import now
+
+    console = make_console()
+    style = {"drifted": "bold red", "as declared": "green"}.get(result.word, "bold magenta")
+    unread = f"; {result.unread} cannot be read, a person declared them" if result.unread else ""
+    console.print(Text.assemble((result.name, "bold"), "  ", (result.word, style), (unread, "dim")))
+    if result.problem:
+        print_hanging(console, Text("  "), Text(f"could not look: {result.problem}"))
+    for finding in result.found:
+        seen = result.since.get(finding.key)
+        ago = f"  since {seen.astimezone():%Y-%m-%d %H:%M} ({span(now() - seen)})" if seen else ""
+        sign = ("  ✘ ", "red") if finding.severity == "error" else ("  ! ", "yellow")
+        console.print(Text.assemble(sign, (finding.key, "bold"), (ago, "dim")))
+        print_hanging(console, Text("      "), Text(f"{finding.subject}: {finding.problem}"))
+        print_hanging(console, Text("      "), Text(finding.cure, "dim"))
+    for finding in result.known:
+        accepted = result.accepted[finding.key]
+        text = f"accepted by {accepted.accepted_by} until {accepted.until.astimezone():%Y-%m-%d}: {accepted.reason}"
+        print_hanging(console, Text.assemble("  ~ ", (finding.key, "bold"), "  "), Text(text, "dim"))
+
+
+def _json(result: Result) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "result": result.word,
+        "message": result.problem,
+        "unread": result.unread,
+        "findings": [{"key": one.key, **one.as_json(), "since": result.since.get(one.key)} for one in result.found],
+        "accepted": [
+            {
+                "key": one.key,
+                **one.as_json(),
+                "until": result.accepted[one.key].until,
+                "reason": result.accepted[one.key].reason,
+                "by": result.accepted[one.key].accepted_by,
+            }
+            for one in result.known
+        ],
+    }
+
+
+def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> None:
+    """:raises Exit: nobody can be asked and ``yes`` is missing."""
+    from cli.control import command_each, timing
+    from cli.plan_text import print_plan
+    from engine.start import mend
+    from settings import is_interactive
+    from tasks.steps import CATALOGUE
+
+    plans = {result.name: result.plan for result in results if result.plan and result.plan.mends}
+    if not plans:
+        return
+    if not is_silent:
+        for plan in plans.values():
+            print_plan(plan)
+    if not yes:
+        if is_silent or not is_interactive():
+            raise Exit("nobody can be asked here; to mend it, add --yes.")
+        click.confirm(f"Mend {'it' if len(plans) == 1 else f'these {len(plans)}'}?", abort=True)
+    command_each(
+        list(plans),
+        lambda connection, name: mend(connection, CATALOGUE, name, plans[name].mends, **timing()),
+        "is being mended. Follow with: onboard watch {name}",
+        as_json=is_silent,
+    )
+
+
+@click.command("accept-drift")
+@NAME
+@click.argument("key", metavar="SUBJECT/FIELD")
+@click.option("--reason", type=Words(), help="Why it is right as it is; kept and shown.")
+@click.option("--until", type=Future(), metavar="WHEN", help="When it counts again: 30d, 12h or 2027-01-31.")
+@click.option("--withdraw", is_flag=True, help="Take the acceptance back now.")
+@by_option()
+def accept_drift_command(
+    name: str, key: str, *, reason: str | None, until: datetime | None, withdraw: bool, by: str
+) -> None:
+    """Leave one difference as it is until a day: nobody is told of it, and nothing mends it.
+
+    SUBJECT/FIELD is as `onboard drift NAME` shows it.
+
+    \b
+    Exit codes: 0 done, 4 no such onboarding,
+                2 no such difference was ever seen, or a whole object is gone.
+    Example:    onboard accept-drift acme-rcs messaging-service/numbers \\
+                    --reason "second line, INC-7" --until 30d
+    """
+    if not withdraw and (reason is None or until is None):
+        raise click.UsageError("--reason and --until are needed, so that nobody has to guess later.")
+    from cli.state import open_writable, reading, unknown_name
+    from engine import drift
+    from engine.clock import now
+    from engine.commands import NotPossible, UnknownOnboarding
+
+    try:
+        with open_writable() as db, db.begin() as connection:
+            if withdraw:
+                if not drift.withdraw(connection, name, key, actor=by, at=now()):
+                    raise Exit(f"{name}: {key} was not accepted.", USAGE)
+                click.echo(f"{name}: {key} counts again")
+                return
+            assert reason is not None  # noqa: S101  see above
+            assert until is not None  # noqa: S101  see above
+            drift.accept(connection, name, key, reason=reason, until=until, actor=by, at=now())
+    except UnknownOnboarding:
+        with reading() as fetch:
+            raise Exit(unknown_name(fetch, [name]).message, NOT_FOUND) from None
+    except NotPossible as error:
+        raise Exit(str(error), USAGE) from None
+    except drift.NeverSeen as error:
+        seen = f"seen were: {', '.join(error.known)}" if error.known else "none was; `onboard drift` looks"
+        raise Exit(f"{name}: no difference {key} was ever seen; {seen}.", USAGE) from None
+    click.echo(
+        f"{name}: {key} is accepted until {until.astimezone():%Y-%m-%d %H:%M}; `onboard drift {name}` settles it"
+    )

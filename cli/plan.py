@@ -1,0 +1,93 @@
+"""``plan``: what would be done, and what is as declared already. Reads both vendors, changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.exits import FAILED, Exit
+from cli.params import complete_names, echo_json, json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from engine.context import Workshop
+    from engine.plan import Plan, PlanContext
+
+CHANGES = 2
+
+
+@click.command("plan")
+@click.argument("targets", nargs=-1, required=True, metavar="FILE|NAME...", shell_complete=complete_names)
+@json_option("Print the plans as one JSON list.")
+def plan_command(targets: tuple[str, ...], as_json: bool) -> int:
+    """Show what would be done: each object in order of work, field by field, old and new.
+
+    A FILE may be new, or the changed spec of what was started; a NAME is checked against its stored spec. Both vendors
+    are read with clients that refuse every change.
+
+    \b
+    Exit codes (as `terraform plan -detailed-exitcode`, not those of other commands):
+                0 nothing to do, 2 something to do, 1 an error.
+    Examples:   onboard plan acme-rcs.yaml
+                onboard plan acme-rcs --json
+    """
+    from cli.looking import looking, plan_or_problem
+
+    plans: list[tuple[str, Plan | str]] = []
+    try:
+        with looking() as shop:
+            for ctx in _contexts(shop, targets):
+                found = plan_or_problem(ctx)
+                plans.append((ctx.name, found))
+                if not as_json:
+                    _print(ctx.name, found, is_first=len(plans) == 1)
+    except Exit as error:
+        raise Exit(error.message, FAILED) from None
+    except click.exceptions.Exit:
+        # The faults of a spec file are printed; their code elsewhere, 2, means something else here.
+        raise click.exceptions.Exit(FAILED) from None
+    if as_json:
+        echo_json([_json(name, found) for name, found in plans])
+    if any(isinstance(found, str) for _, found in plans):
+        return FAILED
+    return 0 if all(not isinstance(found, str) and found.is_nothing for _, found in plans) else CHANGES
+
+
+def _contexts(shop: Workshop, targets: Sequence[str]) -> Iterator[PlanContext]:
+    """All files are checked before the first vendor is asked."""
+    from cli.looking import context_of
+    from cli.spec import load_or_exit
+
+    files = [Path(target) for target in targets if is_file(target)]
+    names = [target for target in targets if not is_file(target)]
+    loaded = load_or_exit(files, with_secrets=True) if files else []
+    for one, secrets in loaded:
+        values = {name: secret.get_secret_value() for name, secret in secrets.items()}
+        yield context_of(shop, one.spec.name, one.spec, values)
+    for name in dict.fromkeys(names):
+        yield context_of(shop, name)
+
+
+def is_file(target: str) -> bool:
+    """A name has neither a dot nor a slash."""
+    return "." in target or "/" in target
+
+
+def _print(name: str, found: Plan | str, *, is_first: bool) -> None:
+    from cli.plan_text import print_plan
+
+    if not is_first:
+        click.echo()
+    if isinstance(found, str):
+        click.echo(f"Error: {name} cannot be planned: {found}", err=True)
+    else:
+        print_plan(found)
+
+
+def _json(name: str, found: Plan | str) -> dict[str, Any]:
+    from engine.plan import as_json
+
+    return {"name": name, "error": found} if isinstance(found, str) else as_json(found)

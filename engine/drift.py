@@ -1,0 +1,139 @@
+"""Drift: a look at what is there, what it changes, and the differences that people accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from engine import drift_memory, verifications
+from engine.claim import claim_step
+from engine.commands import CAN_VERIFY, NotPossible, find
+from engine.context import StepContext
+from engine.contract import Done, Failed
+from engine.desired import EXISTS, findings
+from engine.rechecks import begin_verification
+from engine.runner import conclude
+from engine.transitions import append_event, lock_onboarding
+from engine.upsert import upsert
+from models.tables import AcceptedDrift, DriftFinding, Onboarding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+    from engine.context import Workshop
+    from engine.contract import Finding
+    from engine.plan import Plan, PlanContext
+
+
+class NeverSeen(LookupError):
+    """No difference of this key was ever seen; the argument is a list of those that were."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        super().__init__(", ".join(known))
+        self.known = list(known)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found.
+
+    :param found: differences that nobody accepted.
+    :param known: those that somebody did.
+    """
+
+    found: list[Finding]
+    known: list[Finding]
+
+
+def look(ctx: PlanContext, plan: Plan) -> Look:
+    """The differences at what is done: what is still to be made is no drift."""
+    objects = [one.owned for one in plan.planned if one.step in plan.done]
+    found = findings(objects, ctx.name, ctx.accepted)
+    seen = {finding.key for finding in found}
+    known = [finding for finding in findings(objects, ctx.name, ()) if finding.key not in seen]
+    return Look(found, known)
+
+
+def settle(shop: Workshop, onboarding_id: int, found: Sequence[Finding]) -> bool:
+    """Record a look as a run of the checks, so that the onboarding goes degraded, or back.
+
+    False, with the findings remembered all the same, when it is not active, or its checks run right now and will say
+    it themselves. The look is an attempt like any other: a crash in the middle leaves a lease that ends.
+    """
+    with shop.db.begin() as connection:
+        lock_onboarding(connection, onboarding_id)
+        now = shop.now()
+        status = connection.execute(select(Onboarding.c.status).where(Onboarding.c.id == onboarding_id)).scalar_one()
+        begun = status in CAN_VERIFY and begin_verification(
+            connection, onboarding_id, trigger="drift", sends_message=False, at=now, grace_seconds=0
+        )
+        lease = begun and claim_step(
+            connection,
+            onboarding_id,
+            "verification",
+            worker=shop.worker,
+            at=now,
+            lease_seconds=shop.settings.lease_seconds,
+        )
+        if not lease:
+            drift_memory.record(connection, onboarding_id, found, at=now)
+            return False
+    ctx = StepContext(shop, lease)
+    run = verifications.open_run(ctx)
+    errors = [finding for finding in found if finding.severity == "error"]
+    closing = verifications.closing(ctx, run.id, found, is_passed=not errors)
+    conclude(shop, lease, Failed(verifications.reason_of(errors), also=closing) if errors else Done(also=closing))
+    return True
+
+
+def accept(
+    connection: Connection, name: str, key: str, *, reason: str, until: datetime, actor: str, at: datetime
+) -> None:
+    """Leave a difference as it is until a day: it is neither reported nor mended.
+
+    :raises engine.commands.UnknownOnboarding: there is none of this name.
+    :raises NeverSeen: it would hide nothing; most likely a misspelling.
+    :raises engine.commands.NotPossible: a whole object is gone.
+    """
+    row = find(connection, name)
+    if key.endswith(f"/{EXISTS}"):
+        msg = (
+            f"{name}: what is gone cannot be left gone, since the channel needs it; take it out of the spec, or mend it"
+        )
+        raise NotPossible(msg)
+    known = select(DriftFinding.c.key).where(DriftFinding.c.onboarding_id == row.id).order_by(DriftFinding.c.key)
+    keys = list(connection.execute(known).scalars())
+    if key not in keys:
+        raise NeverSeen(keys)
+    values = {"reason": reason, "accepted_by": actor, "accepted_at": at, "until": until}
+    upsert(connection, AcceptedDrift, key={"onboarding_id": row.id, "key": key}, values=values)
+    text = f"{actor} accepted {key} until {until:%Y-%m-%d %H:%M}: {reason}"
+    append_event(connection, row.id, "drift:accepted", text, at=at, details={"actor": actor, "key": key})
+
+
+def withdraw(connection: Connection, name: str, key: str, *, actor: str, at: datetime) -> bool:
+    """Take an acceptance back. False when there was none."""
+    row = find(connection, name)
+    mine = delete(AcceptedDrift).where(AcceptedDrift.c.onboarding_id == row.id, AcceptedDrift.c.key == key)
+    if connection.execute(mine).rowcount == 0:
+        return False
+    text = f"{actor} no longer accepts {key}"
+    append_event(connection, row.id, "drift:withdrawn", text, at=at, details={"actor": actor, "key": key})
+    return True
+
+
+def since(ctx: PlanContext) -> dict[str, datetime]:
+    """When each difference that is still there was first seen."""
+    mine = select(DriftFinding).where(DriftFinding.c.onboarding_id == ctx.onboarding_id)
+    return {row.key: row.first_seen_at for row in ctx.read(mine.where(DriftFinding.c.gone_at.is_(None)))}
+
+
+def acceptances(ctx: PlanContext) -> dict[str, Row[Any]]:
+    """Those that have not expired."""
+    mine = select(AcceptedDrift).where(AcceptedDrift.c.onboarding_id == ctx.onboarding_id)
+    return {row.key: row for row in ctx.read(mine.where(AcceptedDrift.c.until > ctx.now()))}

@@ -1,0 +1,276 @@
+"""What would be done: each object in order of work, from the steps' declarations. Reads, and can do nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from engine import kinds
+from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes
+from engine.memory import Memory
+from engine.start import make_mark, refuse_other_identity, spec_differences, touched_steps
+from models.spec.onboarding import spec_from_json, spec_to_json
+from models.states import DONE, StepState
+from models.tables import Onboarding, Step
+from providers.errors import NeedsPerson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Row
+
+    from engine.context import Workshop
+    from engine.contract import AnySpec
+
+LATER = Later("(made on the way)")
+
+
+class Action(StrEnum):
+    """In the order of weight: an object that two steps touch counts once, by the heavier."""
+
+    KEEP = "keep"
+    ADOPT = "adopt"
+    CHANGE = "change"
+    DELETE = "delete"
+    REPLACE = "replace"
+    CREATE = "create"
+
+
+WEIGHT = {action: number for number, action in enumerate(Action)}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One object of one step.
+
+    :param fields: of a new object all that will be set, else those that change.
+    :param accepted: differences that a person accepted.
+    """
+
+    step: str
+    owned: OwnedObject
+    action: Action
+    fields: tuple[OwnedField, ...]
+    accepted: tuple[str, ...] = ()
+
+    @property
+    def means(self) -> Means:
+        if self.action is Action.CREATE:
+            return self.owned.means
+        slow = [field.means for field in self.fields if field.means is not Means.API]
+        return slow[0] if slow else Means.API
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """:param spec_differences: between what was started and the file; empty when there is no file or nothing was started.
+    :param skipped: why a step has nothing to do, by its name.
+    :param steps: all of them, in order.
+    :param done: the steps that have succeeded.
+    :param runs: the steps that will run (again), in order.
+    :param mends: those of them that were done and whose objects are otherwise than declared.
+    """
+
+    name: str
+    channel: str
+    is_started: bool
+    planned: list[Planned]
+    spec_differences: list[str]
+    skipped: dict[str, str]
+    steps: list[str]
+    done: frozenset[str]
+    runs: list[str]
+    mends: list[str]
+
+    @property
+    def work(self) -> list[Planned]:
+        return [one for one in self.planned if one.action is not Action.KEEP]
+
+    @property
+    def is_nothing(self) -> bool:
+        return self.is_started and not self.work and not self.spec_differences
+
+    @property
+    def counts(self) -> dict[Action, int]:
+        heaviest: dict[str, Action] = {}
+        for one in self.planned:
+            known = heaviest.get(one.owned.subject, Action.KEEP)
+            heaviest[one.owned.subject] = max(known, one.action, key=WEIGHT.__getitem__)
+        return {action: list(heaviest.values()).count(action) for action in Action}
+
+
+class PlanContext(Memory):
+    """A :class:`engine.memory.View` that can write nothing: no lease, no intent, and vendors that only read.
+
+    :param shop: its vendors and its database must be read-only ones.
+    :param row: the onboarding; None for a spec that was not started.
+    :param spec: what shall be; by default what was started.
+    :param secrets: in clear, by name; those that are missing are the stored ones.
+    """
+
+    def __init__(
+        self,
+        shop: Workshop,
+        row: Row[Any] | None,
+        spec: AnySpec | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(shop, row.id if row is not None else None)
+        assert row is not None or spec is not None  # noqa: S101  one of the two says what is wanted
+        self.row = row
+        self.spec: AnySpec = spec if spec is not None else spec_from_json(row.spec)  # type: ignore[union-attr]
+        self.name = self.spec.name
+        self.mark: str = row.mark if row is not None else make_mark(self.spec)
+        self.endpoint_token: str = row.endpoint_token if row is not None else LATER
+        self.given = dict(secrets or {})
+        self.vendors = shop.make_vendors(shop.settings, self.spec, self.secret)
+
+    def secret(self, name: str) -> str:
+        """:raises NeedsPerson: one that only a person has is neither given nor stored."""
+        value = self.given.get(name) or self.find_secret(name)
+        if value is None and name != kinds.BRIDGE_TOKEN:
+            msg = f"the secret {name} of {self.name} is not stored"
+            raise NeedsPerson(msg, cure="run `onboard start FILE --update` where it can be read")
+        return LATER if value is None else value
+
+    def external_id(self, kind: str) -> str:
+        known = self.resource(kind)
+        return LATER if known is None or known.external_id is None else str(known.external_id)
+
+    def steps(self) -> dict[str, Row[Any]]:
+        if self.onboarding_id is None:
+            return {}
+        mine = select(Step).where(Step.c.onboarding_id == self.onboarding_id).order_by(Step.c.position)
+        return {row.name: row for row in self.read(mine)}
+
+
+def find_row(shop: Workshop, name: str) -> Row[Any] | None:
+    """The onboarding of this name; None when there is none."""
+    rows = Memory(shop, None).read(select(Onboarding).where(Onboarding.c.name == name))
+    return rows[0] if rows else None
+
+
+def make_plan(ctx: PlanContext) -> Plan:
+    """Read both vendors and say what a run of all steps would do.
+
+    :raises engine.commands.NotPossible: the file's is another onboarding than the one that was started under its name.
+    :raises providers.errors.OnboardingError: a vendor cannot be read.
+    :raises providers.errors.Misconfigured: this installation is set up wrong.
+    """
+    if ctx.row is not None:
+        refuse_other_identity(ctx.name, ctx.row.spec, spec_to_json(ctx.spec))
+    planned: list[Planned] = []
+    skipped: dict[str, str] = {}
+    steps = ctx.steps()
+    for step in ctx.shop.catalogue.steps:
+        reason = step.skip_reason(ctx.spec)
+        known = steps.get(step.name)
+        if known is not None and known.state is StepState.SKIPPED and known.settled_by:
+            reason = known.reason or f"skipped by {known.settled_by}"
+        if reason is not None:
+            skipped[step.name] = reason
+            continue
+        planned += (_planned(step.name, owned, ctx.accepted) for owned in step.desired(ctx))
+    differences = _spec_differences(ctx)
+    at_work = {one.step for one in planned if one.action is not Action.KEEP}
+    return Plan(
+        name=ctx.name,
+        channel=ctx.spec.channel,
+        is_started=ctx.row is not None,
+        planned=planned,
+        spec_differences=differences,
+        skipped=skipped,
+        steps=ctx.shop.catalogue.names,
+        done=frozenset(name for name, row in steps.items() if row.state is StepState.SUCCEEDED),
+        runs=_runs(ctx, steps, at_work, bool(differences)),
+        mends=[name for name, row in steps.items() if name in at_work and row.state in DONE],
+    )
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan for programs; it holds no secret."""
+    return {
+        "name": plan.name,
+        "channel": plan.channel,
+        "is_started": plan.is_started,
+        "has_changes": not plan.is_nothing,
+        "spec_differences": plan.spec_differences,
+        "counts": {str(action): count for action, count in plan.counts.items()},
+        "runs": plan.runs,
+        "skipped": plan.skipped,
+        "objects": [_object_json(one) for one in plan.planned],
+    }
+
+
+def _object_json(one: Planned) -> dict[str, Any]:
+    owned = one.owned
+    return {
+        "step": one.step,
+        "kind": owned.kind,
+        "subject": owned.subject,
+        "label": owned.label,
+        "vendor": owned.vendor,
+        "id": owned.external_id,
+        "action": one.action,
+        "means": one.means,
+        "cost": owned.cost if one.action in {Action.CREATE, Action.REPLACE} else "",
+        "note": owned.note,
+        "accepted": list(one.accepted),
+        "fields": [
+            {
+                "name": field.name,
+                "old": None if field.actual is UNSEEN else field.actual,
+                "new": field.wanted,
+                "means": field.means,
+                "cost": field.cost,
+            }
+            for field in one.fields
+        ],
+    }
+
+
+def _spec_differences(ctx: PlanContext) -> list[str]:
+    if ctx.row is None:
+        return []
+    new_secrets = [name for name, value in ctx.given.items() if ctx.find_secret(name) != value]
+    return [
+        *spec_differences(ctx.row.spec, spec_to_json(ctx.spec)),
+        *(f"{name}: another secret" for name in new_secrets),
+    ]
+
+
+def _runs(ctx: PlanContext, steps: Mapping[str, Row[Any]], drifted: set[str], is_changed: bool) -> list[str]:
+    """Steps that are not done, those that an update touches, and verification whenever there is one."""
+    catalogue = ctx.shop.catalogue
+    if ctx.row is None:
+        return catalogue.names
+    touched = set(drifted)
+    if is_changed:
+        given = {name.partition(".")[0] for name, value in ctx.given.items() if ctx.find_secret(name) != value}
+        known = {name: row.inputs_digest for name, row in steps.items()}
+        touched |= touched_steps(catalogue, ctx.spec, known, given)
+    touched |= {name for name, row in steps.items() if row.state not in DONE}
+    if touched:
+        touched.add(catalogue.names[-1])
+    return [name for name in catalogue.names if name in touched]
+
+
+def _planned(step: str, owned: OwnedObject, accepted: frozenset[str]) -> Planned:
+    differing = changes(owned, accepted)
+    ignored = [owned.key(field.name) for field in owned.fields if field.differs and owned.key(field.name) in accepted]
+    fields = tuple(differing)
+    match owned.presence:
+        case Presence.UNWANTED:
+            action = Action.DELETE
+        case Presence.ABSENT:
+            action, fields = Action.CHANGE if owned.is_part else Action.CREATE, owned.fields
+        case _ if any(field.means is Means.NEVER for field in differing):
+            action = Action.REPLACE
+        case Presence.THERE if not owned.is_recorded:
+            action = Action.ADOPT
+        case _:
+            action = Action.CHANGE if differing else Action.KEEP
+    return Planned(step, owned, action, fields, tuple(ignored))

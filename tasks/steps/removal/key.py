@@ -1,0 +1,35 @@
+"""The bridge's Twilio key. It goes first of all: whatever else takes weeks, nobody sends with it any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine import kinds, removal
+from engine.contract import Done
+from engine.removal import Fate
+from tasks.steps.removal import target
+
+if TYPE_CHECKING:
+    from engine.context import StepContext
+    from engine.contract import Outcome
+    from engine.removal import Choice, Record, Removal
+
+
+def _find(ctx: StepContext, row: Record) -> list[str]:
+    """By its id, and by our mark: a crash may have kept an id from being recorded."""
+    keys = ctx.vendors.twilio.list_keys()
+    return [key.sid for key in keys if key.sid == row.external_id or key.friendly_name.endswith(f"[{ctx.mark}]")]
+
+
+KEY = target.Target(_find, lambda ctx, sid: ctx.vendors.twilio.delete_key(sid))
+
+
+def plan(ctx: StepContext, step: str, choice: Choice) -> list[Removal]:
+    return [target.plan(ctx, step, row, choice, KEY) for row in removal.resources_of(ctx, [kinds.API_KEY])]
+
+
+def undo(ctx: StepContext) -> Outcome:
+    for row in removal.resources_of(ctx, [kinds.API_KEY]):
+        if removal.decide(ctx, row, removal.choice_of(ctx))[0] is Fate.REMOVE:
+            target.remove(ctx, row, KEY)
+    return Done(target.told(ctx, [kinds.API_KEY]))

@@ -1,0 +1,98 @@
+"""Chaos: many onboardings, and a monkey that breaks whatever it can reach. All end right, and nothing is made twice.
+
+The suite runs a short one. The long one, of which the documents speak::
+
+    ONBOARD_CHAOS_ONBOARDINGS=300 ONBOARD_CHAOS_SEED=1 pytest -n 0 -s tests/crash/test_crash_chaos.py
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+from models.tables import Attempt, Event
+from tests.crash.legal_path import assert_legal_paths
+from tests.crash.monkey import Monkey
+from tests.factories import ACCOUNT_SID, spec_data
+from tests.integration.house import AUTH_TOKEN
+from tests.integration.services import Simulator, eventually
+from tests.integration.test_spine_failures import expected_objects
+
+ONBOARDINGS = int(os.environ.get("ONBOARD_CHAOS_ONBOARDINGS", "12"))
+SEED = int(os.environ.get("ONBOARD_CHAOS_SEED", "1"))
+CHANNELS = ("rcs", "sms", "mms")
+
+
+@pytest.fixture
+def simulator(tmp_path):
+    process = Simulator(tmp_path, "--seed", str(SEED), review=4)
+    yield process
+    process.stop()
+
+
+def write_specs(stack):
+    numbers = [f"+1415555{index:04d}" for index in range(1000, 1000 + ONBOARDINGS)]
+    owned = [{"phone_number": number} for number in numbers]
+    stack.simulator.post("accounts", {"sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "numbers": owned})
+    return [
+        stack.write_spec(
+            CHANNELS[index % 3],
+            f"brand-{index:03d}",
+            twilio=spec_data()["twilio"]
+            | {"numbers": [number], "messaging_service": {"friendly_name": f"Brand {index}"}},
+        )
+        for index, number in enumerate(numbers)
+    ]
+
+
+def expected_counts():
+    counts = Counter()
+    for index in range(ONBOARDINGS):
+        counts.update(expected_objects(CHANNELS[index % 3]))
+    return counts
+
+
+def count_active(stack):
+    try:
+        return list(stack.statuses().values()).count("active")
+    except DBAPIError:
+        return 0  # it is being restarted
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_chaos_loses_nothing_makes_nothing_twice_and_leaves_nothing_stuck(stack, redis, postgres):
+    files = write_specs(stack)
+    stack.up(workers=2)
+    begun = time.monotonic()
+    stack.onboard("start", *files)
+    with Monkey(SEED, stack, redis, postgres) as monkey:
+        eventually(
+            lambda: count_active(stack) >= 0.9 * ONBOARDINGS,
+            within=60 + 3 * ONBOARDINGS,
+            what="nine of ten are active",
+            every=1,
+        )
+    stack.wait_for("active", within=120)
+    moves = assert_legal_paths(stack)
+    ledger = stack.simulator.ledger
+    print_report(stack, monkey, moves, time.monotonic() - begun)
+    assert ledger["duplicates"] == []
+    assert {kind: count["live"] for kind, count in ledger["counts"].items()} == expected_counts()
+
+
+def print_report(stack, monkey, moves, seconds):
+    lost = stack.read(
+        select(func.count()).select_from(Event).where(Event.c.kind == "step:ready", Event.c.text.contains("worker"))
+    )[0][0]
+    attempts = stack.read(select(func.count()).select_from(Attempt))[0][0]
+    woken = stack.read(select(func.count()).select_from(Event).where(Event.c.kind == "step:woken"))[0][0]
+    print(  # noqa: T201  the report
+        f"\nseed {SEED}: {ONBOARDINGS} onboardings active after {seconds:.0f} s; {attempts} attempts, {moves} moves, "
+        f"{lost} leases lost, {woken} steps woken again\n"
+        + "\n".join(f"  {count:>3} x {what}" for what, count in sorted(monkey.done.items()))
+    )

@@ -1,0 +1,242 @@
+"""Each field that we own, changed behind our back: `drift` names it, `plan` shows it, `update --yes` cures it."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+import yaml
+
+import cli.waking
+from cli.exits import run
+from cli.main import cli as command_line
+from engine import kinds
+from engine.desired import Means
+from settings import Settings, get_settings
+from tasks.steps import account
+from tests.factories import spec_data
+from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET, House
+from tests.integration.meddler import FIXED, Meddler
+from tests.integration.services import Simulator
+
+
+class Desk:
+    """The command line on the state of a house with one active onboarding of this channel."""
+
+    def __init__(self, house, folder, channel):
+        self.house, self.name = house, f"acme-{channel}"
+        path = folder / f"{self.name}.yaml"
+        path.write_text(yaml.safe_dump(spec_data(channel, self.name)))
+        self.file = str(path)
+        self.meddler = Meddler(house, self.name)
+
+    def onboard(self, *words, code=0):
+        output = io.StringIO()
+        with redirect_stdout(output), redirect_stderr(output):
+            found = run(command_line, words)
+        assert found == code, (found, output.getvalue())
+        return output.getvalue()
+
+    def drifted(self):
+        """Keys of what `drift` finds."""
+        found = json.loads(self.onboard("drift", self.name, "--json", code=2))
+        return {finding["key"]: finding for finding in found["findings"]}
+
+    def planned(self):
+        """Keys of the fields that `plan` would change."""
+        (plan,) = json.loads(self.onboard("plan", self.name, "--json", code=2))
+        return {
+            f"{one['subject']}/{field['name']}"
+            for one in plan["objects"]
+            if one["action"] != "keep"
+            for field in one["fields"]
+        }
+
+    def cure(self, *, by_hand=()):
+        """`update --yes`, and the person who mends what no API changes."""
+        self.onboard("update", self.file, "--yes")
+        if by_hand:
+            self.house.run_until(
+                lambda: self.house.waits_for_person(self.name) or self.is_settled(), what="it waits or is settled"
+            )
+            for owned, field in by_hand:
+                self.meddler.restore(owned, field)
+            if self.house.onboarding(self.name).status == "failed":
+                self.house.command("retry", self.name)
+        self.house.run_until(lambda: self.house.onboarding(self.name).status == "active", what="it is active again")
+
+    def is_settled(self):
+        return self.house.onboarding(self.name).status in {"active", "failed"}
+
+    def assert_nothing_to_do(self):
+        assert "Nothing to do" in self.onboard("plan", self.name)
+        assert "as declared" in self.onboard("drift", self.name)
+
+
+@pytest.fixture(scope="module")
+def desks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("owned")
+    simulator = Simulator(folder)
+    house = House(folder, simulator)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEST_TWILIO_AUTH_TOKEN", AUTH_TOKEN)
+        patch.setenv("TEST_AJO_CLIENT_SECRET", CLIENT_SECRET)
+        # Not the function itself: modules that are imported meanwhile would keep the other one.
+        patch.setattr(Settings, "from_environment", lambda: house.settings)
+        get_settings.cache_clear()
+        patch.setattr("engine.vault.load_keys", lambda _settings: [house.key])
+        patch.setattr(cli.waking, "send", len)
+        built = {channel: Desk(house, folder, channel) for channel in ("rcs", "sms")}
+        for desk in built.values():
+            desk.onboard("start", desk.file)
+        house.run_until(lambda: all(desk.is_settled() for desk in built.values()), what="both are active")
+        yield built
+    get_settings.cache_clear()
+    house.close()
+    simulator.stop()
+
+
+@pytest.fixture(params=["rcs", "sms"])
+def desk(request, desks):
+    return desks[request.param]
+
+
+# These change what else can be changed beside them, so each is changed alone; all others at once.
+ROUNDS = {
+    "rcs": ["auth.type", "status", "launch.US", "type", "capabilities"],
+    "sms": ["status", "type", "capabilities"],
+}
+# The same name, of another object.
+ACCOUNT_STATUS = "status of the account"
+
+
+def round_of(owned, field):
+    if owned.kind in (account.ACCOUNT, account.NUMBER):
+        return ACCOUNT_STATUS if field.name == "status" else field.name
+    alone = field.name in ("auth.type", "launch.US") or (owned.kind, field.name) == (
+        kinds.CHANNEL_CONFIGURATION,
+        "status",
+    )
+    return field.name if alone else "all others"
+
+
+def of_round(desk, name):
+    return [pair for pair in desk.meddler.fields() if round_of(*pair) == name]
+
+
+def meddle(desk, pairs):
+    """Change them all; the keys of those that could be changed."""
+    for owned, field in pairs:
+        desk.meddler.change(owned, field)
+    return {
+        owned.key(field.name)
+        for owned, field in pairs
+        if field.means is not Means.NEVER and not (owned.vendor == "ajo" and field.name in FIXED)
+    }
+
+
+def test_each_field_changed_behind_our_back_is_named_shown_and_cured(desk):
+    desk.assert_nothing_to_do()
+    pairs = of_round(desk, "all others")
+    changed = meddle(desk, pairs)
+    assert len(changed) > (40 if desk.name == "acme-rcs" else 10)
+    found = desk.drifted()
+    assert set(found) == changed
+    assert all(finding["since"] and finding["cure"] for finding in found.values())
+    assert desk.house.onboarding(desk.name).status == "degraded"
+    assert desk.planned() == changed
+    desk.cure(by_hand=[(owned, field) for owned, field in pairs if field.means is Means.HAND])
+    desk.assert_nothing_to_do()
+
+
+@pytest.mark.parametrize(
+    ("channel", "name"), [(channel, name) for channel, names in ROUNDS.items() for name in (*names, ACCOUNT_STATUS)]
+)
+def test_what_can_only_be_changed_alone_is_named_shown_and_cured_too(desks, channel, name):
+    desk = desks[channel]
+    pairs = of_round(desk, name)
+    changed = meddle(desk, pairs)
+    assert changed
+    assert changed <= set(desk.drifted())
+    assert changed <= desk.planned()
+    desk.cure(by_hand=[(owned, field) for owned, field in pairs if field.means is Means.HAND])
+    desk.assert_nothing_to_do()
+
+
+def test_no_declared_field_is_left_out_of_the_rounds(desks):
+    for channel, desk in desks.items():
+        rounds = {round_of(*pair) for pair in desk.meddler.fields()}
+        assert rounds == {"all others", ACCOUNT_STATUS, *ROUNDS[channel]}
+
+
+def test_each_object_deleted_behind_our_back_is_named_shown_and_made_again(desk):
+    owned = [one.owned for one in desk.meddler.plan.planned if not one.owned.is_part]
+    mine = [one for one in owned if one.kind not in (account.ACCOUNT, account.NUMBER)]
+    for one in reversed(mine):
+        desk.meddler.delete(one)
+    assert {one.key("exists") for one in mine} <= set(desk.drifted())
+    (plan,) = json.loads(desk.onboard("plan", desk.name, "--json", code=2))
+    assert plan["counts"]["create"] == len(mine)
+    desk.cure()
+    desk.assert_nothing_to_do()
+
+
+def test_plan_drift_and_verify_without_a_message_write_nothing_at_any_vendor(desk):
+    pairs = of_round(desk, "all others")
+    meddle(desk, pairs)
+    before = desk.house.simulator.writes()
+    desk.onboard("plan", desk.name, code=2)
+    desk.onboard("plan", desk.file, code=2)
+    desk.onboard("drift", desk.name, code=2)
+    desk.onboard("verify", desk.name)
+    desk.house.run_until(lambda: desk.house.last_run(desk.name).finished_at, what="the check ends")
+    desk.onboard("drift", desk.name, "--fix", code=1)
+    desk.onboard("start", desk.file)
+    assert desk.house.simulator.writes() == before
+    desk.cure(by_hand=[(owned, field) for owned, field in pairs if field.means is Means.HAND])
+
+
+def test_a_vendor_that_cannot_be_read_is_neither_drift_nor_its_absence(desks):
+    desk = desks["sms"]
+    desk.house.simulator.post(
+        "faults",
+        {"match": {"path_regex": "^/messaging"}, "times": None, "script": [{"action": "status", "status": 503}]},
+    )
+    try:
+        assert "could not look: Twilio answered 503" in desk.onboard("drift", desk.name, code=1)
+        assert "cannot be planned" in desk.onboard("plan", desk.name, code=1)
+        assert "nothing was changed" in desk.onboard("update", desk.file, "--yes", code=1)
+    finally:
+        desk.house.simulator.delete("faults")
+    desk.assert_nothing_to_do()
+
+
+def test_a_file_of_another_onboarding_is_no_plan(desks, tmp_path):
+    desk = desks["sms"]
+    data = spec_data("sms", desk.name)
+    data["ajo"]["sandbox"] = "dev"
+    path = tmp_path / "other.yaml"
+    path.write_text(yaml.safe_dump(data))
+    assert "sandbox cannot change" in desk.onboard("plan", str(path), code=1)
+
+
+def test_what_ajo_never_changes_is_said_before_and_then_waited_for(desks):
+    desk = desks["sms"]
+    data = spec_data("sms", desk.name)
+    data["ajo"]["channel_configuration"]["name"] = "another_config"
+    Path(desk.file).write_text(yaml.safe_dump(data))
+    output = desk.onboard("plan", desk.file, code=2)
+    assert "1 to replace" in output
+    assert "it is read-only once the configuration is Active" in output
+    desk.onboard("update", desk.file, "--yes")
+    desk.house.run_until(lambda: desk.house.waits_for_person(desk.name), what="a person is asked")
+    assert "AJO does not change another_config" in desk.house.onboarding(desk.name).reason
+    configuration = next(
+        one.owned for one in desk.meddler.plan.planned if one.owned.kind == kinds.CHANNEL_CONFIGURATION
+    )
+    desk.meddler.delete(configuration)
+    desk.house.run_until(lambda: desk.house.onboarding(desk.name).status == "active", what="it is made anew")
+    desk.assert_nothing_to_do()

@@ -1,0 +1,144 @@
+"""New secrets under traffic: AJO sends without pause while the bridge's key and AJO's token are replaced.
+
+``ONBOARD_ROTATION_SENDS=5000`` sends as many as docs/operations.md speaks of.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+import gateway.lines
+from engine import kinds, rotation
+from engine.clock import now
+from engine.commands import NotPossible
+from models.tables import Event, Resource, Secret
+from tasks.steps import CATALOGUE
+from tests.integration.house import House
+
+SENDS = int(os.environ.get("ONBOARD_ROTATION_SENDS", "300"))
+PUT_CREDENTIAL = "PUT /automation/credentials/{id}"
+
+
+@pytest.fixture
+def house(tmp_path, simulator, monkeypatch):
+    # What gateways believe for five seconds, and what is revoked after ten, a tenth of it.
+    monkeypatch.setattr(gateway.lines, "KNOWN_SECONDS", 0.5)
+    monkeypatch.setattr(rotation, "GATEWAYS_KNOW_AFTER", timedelta(seconds=1))
+    built = House(tmp_path, simulator, http_timeout_seconds=2)
+    yield built
+    built.close()
+
+
+def secret(house, name):
+    with house.db.begin() as connection:
+        return house.vault.read(connection, house.onboarding("acme").id, name)
+
+
+def rotate(house):
+    with house.db.begin() as connection:
+        return rotation.begin(connection, CATALOGUE, house.vault, "acme", actor="jo", at=now(), grace_seconds=2)
+
+
+def key_sids(house):
+    return {
+        one["id"] for one in house.simulator.ledger["objects"] if one["kind"] == "api_key" and not one["removed_at"]
+    }
+
+
+class Ajo(threading.Thread):
+    """Sends one message after the other with the token that AJO has at the moment."""
+
+    def __init__(self, house, number):
+        super().__init__()
+        self.house, self.number = house, number
+        self.answers, self.is_over = Counter(), threading.Event()
+        self.token = secret(house, kinds.BRIDGE_TOKEN)
+        self.url = (
+            f"http://127.0.0.1:{house.settings.gateway_port}/ajo/{house.onboarding('acme').endpoint_token}/messages"
+        )
+
+    def run(self):
+        with httpx.Client(trust_env=False, timeout=20) as http:
+            while not self.is_over.is_set():
+                count = sum(self.answers.values())
+                body = {
+                    "to": "+12125550177",
+                    "message": f"Message {self.number}-{count}",
+                    "reference": f"{self.number}-{count}",
+                }
+                answer = http.post(self.url, json=body, headers={"X-Onboard-Token": self.token})
+                self.answers[answer.status_code] += 1
+
+
+def test_secrets_are_replaced_while_messages_go_on_and_none_is_refused(house):
+    house.start("rcs", "acme")
+    assert house.run_to_end("acme").status == "active", house.story()
+    old_token, old_keys = secret(house, kinds.BRIDGE_TOKEN), key_sids(house)
+    senders = [Ajo(house, number) for number in range(4)]
+    for sender in senders:
+        sender.start()
+    try:
+        puts = house.simulator.ledger["calls"].get(PUT_CREDENTIAL, 0)
+        rotate(house)
+        with pytest.raises(NotPossible, match="being replaced already"):
+            rotate(house)
+        house.run_until(
+            lambda: house.simulator.ledger["calls"].get(PUT_CREDENTIAL, 0) > puts, what="AJO has the new token"
+        )
+        for sender in senders:
+            sender.token = secret(house, kinds.BRIDGE_TOKEN)
+        house.run_until(lambda: house.onboarding("acme").status == "active", within=60, what="the rotation is over")
+        house.run_until(lambda: sum(sum(one.answers.values()) for one in senders) >= SENDS, within=120, what="traffic")
+    finally:
+        for sender in senders:
+            sender.is_over.set()
+            sender.join()
+    assert sum((one.answers for one in senders), Counter()).keys() == {200}
+    assert len(key_sids(house)) == 1
+    assert key_sids(house).isdisjoint(old_keys)
+    assert house.read(select(Resource.c.kind).where(Resource.c.kind.contains("api_key"))) == [(kinds.API_KEY,)]
+    assert not house.read(select(Secret).where(Secret.c.name == kinds.FORMER_BRIDGE_TOKEN))
+    assert house.read(select(Event).where(Event.c.kind == "credential:rotated"))
+    assert house.simulator.ledger["duplicates"] == []
+    senders[0].token = old_token
+    headers = {"X-Onboard-Token": old_token}
+    answer = httpx.post(senders[0].url, json={"to": "+12125550177", "message": "x"}, headers=headers, trust_env=False)
+    assert answer.status_code == 401
+
+
+def test_a_key_whose_secret_a_crash_has_lost_is_made_again_and_the_one_in_use_stays(house, monkeypatch):
+    house.start("rcs", "acme")
+    assert house.run_to_end("acme").status == "active", house.story()
+    (used,) = key_sids(house)
+    rotate(house)
+
+    def die(*_args, **_options):
+        raise SystemExit
+
+    with monkeypatch.context() as crash:
+        crash.setattr(rotation, "take_key", die)
+        with pytest.raises(SystemExit):
+            house.run_until(lambda: False)
+    assert len(key_sids(house)) == 2
+    assert used in key_sids(house)
+    with house.db.begin() as connection:
+        from engine.claim import free_expired_lease
+
+        later = now() + timedelta(seconds=house.settings.lease_seconds + 1)
+        assert free_expired_lease(connection, house.onboarding("acme").id, "credential", at=later)
+    assert house.run_to_end("acme").status == "active", house.story()
+    assert len(key_sids(house)) == 1
+    assert used not in key_sids(house)
+
+
+def test_only_proved_secrets_of_an_rcs_channel_are_replaced(house):
+    house.start("sms", "acme")
+    with pytest.raises(NotPossible, match="secondary auth token"):
+        rotate(house)

@@ -1,0 +1,258 @@
+"""`plan`, `update`, `start` on a terminal, `drift` and `accept-drift`, with plans made up instead of vendors read."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import click
+import pytest
+
+import cli.looking
+import settings as settings_module
+from engine.desired import OwnedField, OwnedObject, Presence
+from engine.plan import Plan, _planned
+from tests.factories import spec_data
+from tests.unit.cli_world import make_world
+
+AWAY = "Twilio cannot be reached"
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    made = make_world(tmp_path, monkeypatch)
+    made.answers, made.asked = {}, []
+
+    def planned(ctx):
+        """By the onboarding's name: why one cannot look, or the actual value of its one field."""
+        actual = made.answers.get(ctx.name, "a")
+        if actual == AWAY:
+            return AWAY
+        field = OwnedField(name="status_callback", wanted="a", actual=actual)
+        owned = OwnedObject(
+            kind="twilio_messaging_service",
+            label="messaging service",
+            subject="messaging-service",
+            vendor="twilio",
+            presence=Presence.THERE,
+            fields=(field,),
+            is_recorded=True,
+        )
+        one = _planned("registration", owned, ctx.accepted)
+        return Plan(
+            name=ctx.name,
+            channel="sms",
+            is_started=ctx.row is not None,
+            planned=[one],
+            spec_differences=[],
+            skipped={},
+            steps=["registration"],
+            done=frozenset(ctx.steps()),
+            runs=["registration", "verification"],
+            mends=["registration"] if one.fields else [],
+        )
+
+    monkeypatch.setattr(cli.looking, "plan_or_problem", planned)
+    return made
+
+
+@pytest.fixture
+def on_a_terminal(world, monkeypatch):
+    monkeypatch.setattr(settings_module, "is_interactive", lambda: True)
+    world.says = True
+
+    def confirm(text, *, abort, **_):
+        assert abort
+        world.asked.append(text)
+        if not world.says:
+            raise click.Abort
+
+    monkeypatch.setattr(click, "confirm", confirm)
+    return world
+
+
+def started(world, *names):
+    files = [world.write_spec("sms", name) for name in names]
+    for file in files:
+        world.onboard("start", file, "--yes")
+    world.sent.clear()
+    return files
+
+
+def activated(world, name="acme"):
+    (file,) = started(world, name)
+    world.migrate()
+    for step in ("registration", "webhook", "credential", "channel", "verification"):
+        world.run(step, name)
+    return file
+
+
+# -- plan -----------------------------------------------------------------------------------------------------------
+def test_plan_is_0_when_there_is_nothing_to_do_2_when_there_is_and_1_when_one_cannot_look(world):
+    started(world, "ace", "bee")
+    assert "Nothing to do: 1 objects are as declared." in world.onboard("plan", "ace")
+    world.answers["bee"] = "b"
+    output = world.onboard("plan", "ace", "bee", code=2)
+    assert "status_callback: b → a" in output
+    assert "Plan: 0 to create, 1 to change, 0 to delete." in output
+    world.answers["ace"] = AWAY
+    assert f"ace cannot be planned: {AWAY}" in world.onboard("plan", "ace", "bee", code=1)
+    first, second = json.loads(world.onboard("plan", "ace", "bee", "--json", code=1))
+    assert first == {"name": "ace", "error": AWAY}
+    assert second["counts"]["change"] == 1
+
+
+def test_a_new_file_is_planned_without_a_database_and_makes_none(world):
+    assert "acme  SMS, not started yet" in world.onboard("plan", world.write_spec(), code=2)
+    assert not world.home.exists()
+
+
+def test_plan_answers_1_to_what_is_an_error_elsewhere_too(world):
+    started(world, "ace")
+    assert "did you mean 'ace'" in world.onboard("plan", "ase", code=1)
+    assert "brand" in world.onboard("plan", world.write_spec("sms", "bad", brand=""), code=1)
+
+
+# -- start and update -------------------------------------------------------------------------------------------------
+def test_on_a_terminal_start_shows_the_plan_and_asks(on_a_terminal):
+    world = on_a_terminal
+    file = world.write_spec()
+    world.says = False
+    output = world.onboard("start", file, code=130)
+    assert "acme  SMS, not started yet" in output
+    assert not world.path.exists()
+    world.says = True
+    assert "acme  started" in world.onboard("start", file)
+    assert world.asked == ["Start it?"] * 2
+
+
+def test_on_a_terminal_what_was_started_already_is_no_question(on_a_terminal):
+    world = on_a_terminal
+    (file,) = started(world, "acme")
+    assert "unchanged" in world.onboard("start", file)
+    changed = world.write_spec(verification=spec_data("sms")["verification"] | {"message": "Other words"})
+    assert "To apply it: onboard update" in world.onboard("start", changed, code=2)
+    assert world.asked == []
+
+
+def test_when_a_vendor_cannot_be_read_start_says_so_and_is_possible(on_a_terminal):
+    on_a_terminal.answers["acme"] = AWAY
+    output = on_a_terminal.onboard("start", on_a_terminal.write_spec())
+    assert f"acme cannot be planned: {AWAY}" in output
+    assert "acme  started" in output
+
+
+def test_of_many_files_each_has_one_line(on_a_terminal):
+    files = [on_a_terminal.write_spec("sms", f"brand-{number}") for number in range(5)]
+    output = on_a_terminal.onboard("start", *files)
+    assert output.count("Plan: ") == 5
+    assert "registration" not in output
+    assert on_a_terminal.asked == ["Start these 5?"]
+
+
+def test_update_asks_or_needs_yes_and_is_only_for_what_was_started(world):
+    file = world.write_spec()
+    assert "not started yet" in world.onboard("update", file, "--yes", code=2)
+    world.onboard("start", file)
+    assert "--yes does it" in world.onboard("update", file, code=2)
+    assert "unchanged" in world.onboard("update", file, "--yes")
+
+
+def test_update_applies_a_changed_file_and_names_the_steps(world):
+    started(world, "acme")
+    changed = spec_data("sms")["verification"] | {"message": "Other words"}
+    output = world.onboard("update", world.write_spec(verification=changed), "--yes")
+    assert "runs again: verification" in output
+    assert world.json("show", "acme")["spec"]["verification"]["message"] == "Other words"
+
+
+def test_update_of_an_unchanged_file_runs_the_steps_whose_objects_drifted(world):
+    file = activated(world)
+    world.answers["acme"] = "b"
+    output = world.onboard("update", file, "--yes")
+    assert "runs again: registration, verification" in output
+    assert world.sent == [("acme", "registration")]
+
+
+def test_update_changes_nothing_when_one_of_its_files_cannot_be_looked_at(world):
+    files = started(world, "ace", "bee")
+    world.answers |= {"ace": "b", "bee": AWAY}
+    assert "nothing was changed" in world.onboard("update", *files, "--yes", code=1)
+    assert world.sent == []
+
+
+# -- drift ----------------------------------------------------------------------------------------------------------
+def test_drift_is_0_without_2_with_and_1_when_one_could_not_look(world):
+    activated(world)
+    assert "acme  as declared" in world.onboard("drift", "acme")
+    world.answers["acme"] = "b"
+    output = world.onboard("drift", "--all", code=2)
+    assert "messaging-service/status_callback  since" in output
+    assert world.json("show", "acme")["status"] == "degraded"
+    world.answers["acme"] = AWAY
+    assert f"could not look: {AWAY}" in world.onboard("drift", "acme", code=1)
+    world.answers.clear()
+    world.onboard("drift", "acme")
+    assert world.json("show", "acme")["status"] == "active"
+
+
+def test_fix_shows_the_plan_and_runs_the_steps_again_when_it_may(world):
+    activated(world)
+    world.answers["acme"] = "b"
+    assert "add --yes" in world.onboard("drift", "acme", "--fix", code=1)
+    output = world.onboard("drift", "acme", "--fix", "--yes", code=2)
+    assert "Plan: 0 to create, 1 to change" in output
+    assert world.sent == [("acme", "registration")]
+
+
+def test_an_accepted_difference_is_no_drift_any_more_and_says_whose_word_it_is(world):
+    activated(world)
+    world.answers["acme"] = "b"
+    world.onboard("drift", "acme", code=2)
+    key = "messaging-service/status_callback"
+    how = ("--reason", "moved, INC-7", "--until", "30d", "--by", "jo")
+    assert "seen were: messaging-service/status_callback" in world.onboard(
+        "accept-drift", "acme", "messaging-service/nothing", *how, code=2
+    )
+    world.onboard("accept-drift", "acme", key, *how)
+    output = world.onboard("drift", "acme")
+    assert f"{key}  accepted by jo until" in output
+    assert "moved, INC-7" in output
+    assert world.json("show", "acme")["status"] == "active"
+    world.onboard("accept-drift", "acme", key, "--withdraw")
+    world.onboard("drift", "acme", code=2)
+
+
+@pytest.mark.parametrize("words", [("--reason", "r"), ("--until", "30d"), ("--reason", "r", "--until", "2020-01-01")])
+def test_nothing_is_accepted_without_a_reason_and_a_day_to_come(world, words):
+    activated(world)
+    world.onboard("accept-drift", "acme", "messaging-service/numbers", *words, code=2)
+
+
+def test_an_object_that_a_person_declared_is_shown_with_who_and_when():
+    from datetime import UTC, datetime
+
+    from models.states import OperatorTaskState
+    from tasks.steps import ajo_objects
+    from tests.unit.test_texts import Ctx
+
+    ctx = Ctx("sms", driver="guided")
+    wanted = ajo_objects.AjoObject(
+        kind="ajo_credential",
+        collection="credentials",
+        name="acme",
+        body={},
+        title="",
+        place="",
+        fields=[{"label": "Name", "value": "acme"}, {"label": "Auth Token", "secret": "x"}],
+    )
+    ctx.task = lambda _: SimpleNamespace(
+        state=OperatorTaskState.DONE, fields=[{"label": "Name", "value": "old"}, {"label": "Auth Token", "secret": "x"}]
+    )
+    ctx.resource = lambda _: SimpleNamespace(
+        external_id="acme", declared_by="Maria", present_at=datetime(2026, 11, 2, tzinfo=UTC)
+    )
+    owned = ajo_objects.declared(ctx, wanted)
+    assert owned.presence is Presence.UNREADABLE
+    assert owned.note == "cannot be read; declared by Maria on 2026-11-02"
+    assert [(one.name, one.actual, one.wanted) for one in owned.fields if one.differs] == [("Name", "old", "acme")]
