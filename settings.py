@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
 PREFIX = "ONBOARD_"
+# In HTTP timeouts: how long one call to a vendor may take at the very most (providers/http.py).
+LONGEST_CALL = 3
+# Longest that the broker believes a worker to be busy with a message before it hands it out again.
+VISIBILITY_SECONDS = 900
 
 
 def _default_home() -> Path:
@@ -99,7 +103,7 @@ class Settings(BaseModel):
     lease_seconds: float = Field(
         120.0,
         gt=0,
-        description="How long a step may be silent before another worker may take it over; twice the HTTP timeout at least.",
+        description="How long a step may be silent before another worker may take it over; three times the HTTP timeout at least, less than 900.",
     )
     tick_seconds: float = Field(5.0, gt=0, description="How often beat looks for due work.")
     sweep_seconds: float = Field(30.0, gt=0, description="How often beat looks for lost work.")
@@ -204,10 +208,16 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _lease_outlasts_a_call(self) -> Settings:
-        if self.lease_seconds < 2 * self.http_timeout_seconds:
+        if self.lease_seconds < LONGEST_CALL * self.http_timeout_seconds:
             msg = (
-                f"ONBOARD_LEASE_SECONDS ({self.lease_seconds:g}) must be twice ONBOARD_HTTP_TIMEOUT_SECONDS "
+                f"ONBOARD_LEASE_SECONDS ({self.lease_seconds:g}) must be three times ONBOARD_HTTP_TIMEOUT_SECONDS "
                 f"({self.http_timeout_seconds:g}) at least: a step whose lease ends during a call is done twice"
+            )
+            raise ValueError(msg)
+        if self.lease_seconds >= VISIBILITY_SECONDS:
+            msg = (
+                f"ONBOARD_LEASE_SECONDS ({self.lease_seconds:g}) must be less than {VISIBILITY_SECONDS}: after that the "
+                "broker hands a dead worker's message out again, and it must find the step free"
             )
             raise ValueError(msg)
         return self

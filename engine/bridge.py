@@ -126,19 +126,20 @@ def ended_unclear(connection: Connection, row: Row[Any], *, at: datetime) -> Row
 
 def post_unless_taken(
     connection: Connection, row: Row[Any], *, at: datetime, listing_delay: timedelta = LISTING_DELAY
-) -> bool:
-    """Claim the next call of a message that was looked for in vain. False when somebody else was quicker, or too early.
+) -> Row[Any] | None:
+    """Claim the next call of a message that was looked for in vain; its row. None when somebody else was quicker, or too early.
 
     :param listing_delay: how long a message that Twilio has taken may be missing from its lists.
     """
     if at < row.posted_at + listing_delay:
-        return False
+        return None
     unchanged = (
         BridgeMessage.c.id == row.id,
         BridgeMessage.c.sid.is_(None),
         BridgeMessage.c.posted_at == row.posted_at,
     )
-    return connection.execute(update(BridgeMessage).where(*unchanged).values(posted_at=at)).rowcount == 1
+    claim = update(BridgeMessage).where(*unchanged).values(posted_at=at).returning(BridgeMessage)
+    return connection.execute(claim).one_or_none()
 
 
 def accepted(connection: Connection, sent: Sequence[tuple[Row[Any], str]]) -> list[None]:

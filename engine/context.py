@@ -22,6 +22,7 @@ from models.db import reader
 from models.spec.onboarding import spec_from_json
 from models.states import Provenance, ResourceState, StepState
 from models.tables import Onboarding, Resource, Step
+from settings import LONGEST_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,9 +80,11 @@ class StepContext(Memory):
         self.lease = lease
         with reader(shop.db).begin() as connection:
             row = connection.execute(select(Onboarding).where(Onboarding.c.id == lease.onboarding_id)).one()
-            waiting_topic = select(Step.c.waiting_topic).where(Step.c.id == lease.step_id)
-            self.waiting_topic: str | None = connection.execute(waiting_topic).scalar_one()
+            step = select(Step.c.waiting_topic, Step.c.due_at).where(Step.c.id == lease.step_id)
+            self.waiting_topic: str | None
             """What the step waited for until now; None when it starts afresh."""
+            self._held_until: datetime | None
+            self.waiting_topic, self._held_until = connection.execute(step).one()
         self.name: str = row.name
         self.mark: str = row.mark
         self.endpoint_token: str = row.endpoint_token
@@ -100,9 +103,23 @@ class StepContext(Memory):
 
         :raises engine.claim.LeaseLost: somebody else took over; nothing was written.
         """
+        at = self.now()
         with self.shop.db.begin() as connection:
-            hold(connection, self.lease, at=self.now(), lease_seconds=self.settings.lease_seconds)
+            hold(connection, self.lease, at=at, lease_seconds=self.settings.lease_seconds)
             work(connection)
+        self._held_until = at + timedelta(seconds=self.settings.lease_seconds)
+
+    def hold_for_a_call(self) -> None:
+        """Make sure, right before a call that changes something, that the lease outlasts it.
+
+        A process may have slept (a stopped machine, a full one) since it last looked, and another one may have done its
+        work meanwhile: what this one makes now would be there twice.
+
+        :raises engine.claim.LeaseLost: it is not ours any more.
+        """
+        longest = timedelta(seconds=LONGEST_CALL * self.settings.http_timeout_seconds)
+        if self._held_until is None or self.now() + longest > self._held_until:
+            self.write(lambda _connection: None)
 
     def log(self, kind: str, text: str) -> None:
         self.write(lambda connection: self.append(connection, kind, text))

@@ -20,6 +20,7 @@ from engine.transitions import lock_onboarding, move_step, settle_onboarding
 from models.states import DONE, StepState
 from models.tables import Attempt, Step
 from providers.errors import HeldBack, Misconfigured, NeedsPerson, Refused, Retryable, WorkerStops
+from providers.writes import checked
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -108,7 +109,8 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
     """Run the step; every way it can end becomes a value."""
     try:
         ctx = StepContext(shop, lease)
-        return _work(ctx, shop.catalogue.by_name[lease.step])
+        with checked(ctx.hold_for_a_call):
+            return _work(ctx, shop.catalogue.by_name[lease.step])
     except Suspend as suspension:
         return suspension.outcome
     except Retryable as error:

@@ -176,7 +176,7 @@ def intend_message(ctx: StepContext, *, run_id: int, recipient: str, reference: 
 
 
 def message_posting(ctx: StepContext, message_id: int) -> None:
-    """We are about to ask Twilio; proves the lease once more, right before the call."""
+    """We are about to ask Twilio, or do not know what came of it; proves the lease once more."""
     ctx.write(
         lambda connection: connection.execute(
             update(Message).where(Message.c.id == message_id).values(posted_at=ctx.now(), updated_at=ctx.now())

@@ -60,6 +60,7 @@ class Bridge:
         self._writer = writer
         self._settings = settings
         self._listing_delay = bridge.listing_delay(settings.wait_scale)
+        self._latest_begin = timedelta(seconds=settings.http_timeout_seconds)
         self._sender = AsyncHttp(connections=CONNECTIONS)
         self._turn = asyncio.Semaphore(CONNECTIONS)
         self._waiting = 0
@@ -151,6 +152,10 @@ class Bridge:
         return bridge.intend(connection, wanted, at=now(), call_seconds=call_seconds)
 
     async def _post(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer:
+        if now() > row.posted_at + self._latest_begin:
+            # This process has slept since it announced the call: somebody else may be making it by now.
+            await self._write(row, bridge.not_sent)
+            return error(503, "busy", "the message could not be sent in time", row.client_reference, after=1)
         outgoing = Outgoing(
             to=row.recipient,
             service_sid=line.service_sid,
@@ -195,11 +200,10 @@ class Bridge:
             self._looking -= 1
         if found is not None:
             return await self._accepted(line, row, found)
-        if not await self._write(row, self._claim):
-            return None
-        return await self._post(line, message, row)
+        claimed = await self._write(row, self._claim)
+        return await self._post(line, message, claimed) if claimed is not None else None
 
-    def _claim(self, connection: Connection, row: Row[Any]) -> bool:
+    def _claim(self, connection: Connection, row: Row[Any]) -> Row[Any] | None:
         return bridge.post_unless_taken(connection, row, at=now(), listing_delay=self._listing_delay)
 
     def _find(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Message | None:

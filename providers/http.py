@@ -23,6 +23,7 @@ from providers.errors import (
 )
 from providers.limits import watched
 from providers.redaction import redact, register_secret
+from providers.writes import check_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,6 +136,8 @@ class Http:
         request_id = new_request_id()
         content["headers"]["X-Request-Id"] = request_id
         is_write = method not in SAFE_METHODS
+        if is_write:
+            check_write()
         context = CallContext(self.vendor, operation, request_id=request_id)
         started = time.monotonic()
         outcome: object = "no answer"
@@ -177,7 +180,11 @@ class Http:
         return self.read(response.content, context, is_write=is_write) if reads_answer else None
 
     def _exchange(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """The whole answer, within the size limit, and over in twice the timeout however slowly its body drips."""
+        """The whole answer, within the size limit.
+
+        However slowly its body drips, it is over in three times the timeout (``settings.LONGEST_CALL``): a drop that comes
+        before twice of it is waited for once more.
+        """
         client = self._client or thread_client()
         deadline = time.monotonic() + 2 * self.timeout_seconds
         with client.stream(method, url, timeout=self._timeout, follow_redirects=False, **options) as response:

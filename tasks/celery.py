@@ -10,7 +10,7 @@ from celery.signals import celeryd_after_setup, setup_logging, worker_process_in
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
-from settings import get_settings
+from settings import VISIBILITY_SECONDS, get_settings
 from tasks import broker_patch, names
 from tasks.base import QuietTask
 from tasks.broker import broker_url
@@ -20,9 +20,6 @@ from tasks.process import begin_no_calls, forget_workshop, use_threads
 broker_patch.apply()
 
 settings = get_settings()
-
-# Longest that a broker may believe a worker is still busy with a message before it hands it out again.
-VISIBILITY_SECONDS = 900
 
 app = Celery("onboard", broker=broker_url(settings), task_cls=QuietTask, set_as_current=False)
 

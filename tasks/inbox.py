@@ -14,6 +14,7 @@ from engine.wake import WakeUp
 from models.db import reader
 from models.tables import Onboarding
 from providers.errors import OnboardingError, Retryable
+from settings import LONGEST_CALL
 from tasks import names
 from tasks.celery import BROKER_ERRORS, app
 from tasks.chain import send
@@ -32,8 +33,8 @@ log = logging.getLogger(__name__)
 
 # Taken together, posted and recorded one by one: what a killed worker had taken waits for the end of its lease.
 EVENTS_PER_LOOK = 10
-# In timeouts: a token, the event, refused, another token, the event again; each may take two.
-LONGEST_POST = 8
+# In timeouts: a token, the event, refused, another token, the event again.
+LONGEST_POST = 4 * LONGEST_CALL
 # A task that went on for ever would keep its thread from everybody else's events.
 LOOKS_PER_TASK = 10
 

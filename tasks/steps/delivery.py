@@ -12,7 +12,7 @@ from engine.contract import Finding, Wait
 from engine.endpoints import status_url
 from engine.message_status import status_rank
 from models.spec.onboarding import RcsSpec
-from providers.errors import Refused
+from providers.errors import Refused, Retryable
 from providers.twilio.errors import delivery_decision
 from providers.twilio.messages import Outgoing
 
@@ -115,6 +115,11 @@ def _post(ctx: StepContext, twilio: TwilioClient, row: Record, *, number: int) -
         code = error.context.code if error.context is not None else None
         verifications.message_refused(ctx, row.id, error_code=code if isinstance(code, int) else None)
         return Finding(f"test message to {row.recipient}", f"was refused: {error.message}", error.cure)
+    except Retryable as error:
+        if error.ambiguous:
+            # From now on, and not from the beginning of the call, Twilio has time to list what it may have taken.
+            verifications.message_posting(ctx, row.id)
+        raise
     _note_accepted(ctx, row.id, accepted)
     return f"test message {accepted.sid} to {row.recipient} is {accepted.status} (try {number})"
 

@@ -60,7 +60,7 @@ def test_workers_killed_while_steps_run_make_nothing_twice(stack):
 def test_a_busy_worker_outlives_its_broker(stack, redis):
     """celery 5.7.0 ends the worker here without tasks/broker_patch.py."""
     stack.simulator.post(
-        "faults", {"match": {"method": "GET", "path_regex": r"/Accounts/AC\w+\.json$"}, "action": "delay", "seconds": 3}
+        "faults", {"match": {"method": "GET", "path_regex": r"/Accounts/AC\w+\.json$"}, "action": "delay", "seconds": 2}
     )
     (worker,) = stack.up()
     stack.onboard("start", stack.write_spec("sms", "acme"))

@@ -39,7 +39,7 @@ class Stack:
             "LEASE_SECONDS": "8",
             "WAKE_GRACE_SECONDS": "5",
             "RETRY_BASE_SECONDS": "0.2",
-            "HTTP_TIMEOUT_SECONDS": "4",
+            "HTTP_TIMEOUT_SECONDS": "2.6",
             "WORKER_CONCURRENCY": "4",
             "LOG_LEVEL": "DEBUG",
             **({"DATABASE_URL": database_url} if database_url else {}),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from models.tables import Verification
-from tests.factories import rcs_part, spec_data
-from tests.integration.house import AUTH_TOKEN
+from models.tables import Message, Resource, Verification
+from tasks.vendors import make_vendors
+from tests.factories import make_spec, rcs_part, spec_data
+from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
 
 ENDLESS = "an answer that never ends"
 FAULTS = {
@@ -80,6 +83,15 @@ def test_a_message_that_was_read_before_its_lost_answer_is_looked_up_still_prove
     assert house.run_to_end("acme").status == "active", house.story()
     assert "is read (found again)" in house.story()
     assert len(house.simulator.ledger["messages"]) == 1
+
+
+def test_twilio_has_time_to_list_a_message_from_the_end_of_the_unclear_call(house):
+    lost = {"match": {"method": "POST", "path_regex": r"/Messages\.json$"}, "action": "delay", "seconds": 0.9}
+    house.simulator.post("faults", lost)
+    house.start("sms", "acme")
+    house.run_until(lambda: house.steps("acme")[-1].state == "retrying", what="the call ends unclear")
+    (message,) = house.of(Message, "acme")
+    assert message.posted_at - message.created_at >= timedelta(seconds=house.settings.http_timeout_seconds)
 
 
 def test_a_token_that_expires_in_mid_run_is_renewed_each_time(house):
@@ -244,6 +256,29 @@ def test_a_foreign_service_of_the_same_name_is_never_taken_silently(house):
     assert house.run_to_end("acme").status == "active"
     assert house.resource("acme", "twilio_messaging_service").provenance == "adopted"
     assert house.simulator.live("messaging_service") == 1
+
+
+def test_a_foreign_credential_of_the_same_name_is_never_taken_silently(house):
+    spec = make_spec("sms", "acme")
+    secrets = {"twilio.auth_token": AUTH_TOKEN, "ajo.client_secret": CLIENT_SECRET}
+    automation = make_vendors(house.settings, spec, secrets.__getitem__).ajo.automation
+    theirs = {
+        "name": "acme credential",
+        "vendor": "twilio",
+        "channel_type": "SMS",
+        "account_sid": spec.twilio.account_sid,
+        "auth_token": "theirs",
+        "message_sid": f"MG{1:032x}",
+        "inbound_number": "+14155550177",
+    }
+    foreign = automation.create("credentials", theirs)
+    house.start("sms", "acme")
+    house.run_to_end("acme")
+    assert house.waits_for_person("acme")
+    assert "that onboard did not make and that differs (message_sid is" in house.onboarding("acme").reason
+    assert "ajo_credential" not in {row.kind for row in house.of(Resource, "acme")}
+    assert automation.fetch("credentials", foreign["id"]) == foreign
+    assert house.simulator.live("credential") == 1
 
 
 def test_a_wrong_public_url_is_found_before_any_message_is_lost(house):

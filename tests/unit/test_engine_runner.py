@@ -2,13 +2,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx
 import pytest
+from pydantic import ValidationError
 
 from engine.contract import Done, Failed, Suspend, Wait
-from engine.retry import FAILURES_BEFORE_GIVING_UP, next_delay
+from engine.retry import FAILURES_BEFORE_GIVING_UP, LONGEST_BROKER_DELAY_SECONDS, next_delay
 from engine.runner import GoOn, Stop, TryAgain
 from models.states import OnboardingState, StepState
 from providers.errors import CallContext, Misconfigured, NeedsPerson, RateLimited, Refused, Retryable
+from providers.http import Http
+from settings import LONGEST_CALL, VISIBILITY_SECONDS, Settings
+from tasks.celery import app
 
 S = StepState
 
@@ -215,6 +220,59 @@ def test_a_worker_that_lost_its_lease_cannot_even_write_on_the_way(world):
     world.start()
     world.run("registration")
     assert "test:written" not in world.events()
+
+
+def calling_vendor(world, sleeps):
+    """A step that sleeps, then makes something at a vendor; and what the vendor heard of it."""
+    heard = []
+
+    def answer(request):
+        heard.append(world.step("registration").due_at - world.time)
+        return httpx.Response(201, json={})
+
+    http = Http(
+        "Vendor",
+        "http://127.0.0.1:1",
+        timeout_seconds=world.settings.http_timeout_seconds,
+        classify=lambda *_: AssertionError("no 4xx here"),
+        client=httpx.Client(transport=httpx.MockTransport(answer)),
+    )
+
+    def act(_ctx):
+        world.forward(seconds=sleeps)
+        world.sweep()
+        http.request("POST", "/things", operation="make a thing")
+        return Done()
+
+    world.script["registration"] = [act]
+    return heard
+
+
+def test_a_worker_that_overslept_its_lease_makes_nothing(world):
+    heard = calling_vendor(world, world.settings.lease_seconds + 1)
+    world.start()
+    assert world.run("registration") == Stop()
+    assert heard == []
+    assert world.attempts("registration")[0].outcome == "lost"
+
+
+def test_a_lease_that_would_end_during_a_call_is_extended_before_it(world):
+    heard = calling_vendor(world, world.settings.lease_seconds - 1)
+    world.start()
+    assert world.run("registration") == GoOn()
+    assert heard == [timedelta(seconds=world.settings.lease_seconds)]
+
+
+@pytest.mark.parametrize(("lease", "timeout"), [(59.9, 20), (120, 40.1), (900, 20), (5000, 20)])
+def test_a_lease_that_a_call_outlasts_or_that_outlasts_the_broker_is_refused(lease, timeout):
+    with pytest.raises(ValidationError, match=r"ONBOARD_LEASE_SECONDS \(.*\) must be (three times|less than 900)"):
+        Settings(lease_seconds=lease, http_timeout_seconds=timeout)
+
+
+def test_broker_and_runner_go_by_the_times_that_the_settings_are_checked_against():
+    assert app.conf.broker_transport_options["visibility_timeout"] == VISIBILITY_SECONDS > Settings().lease_seconds
+    assert VISIBILITY_SECONDS > LONGEST_BROKER_DELAY_SECONDS
+    assert Settings(lease_seconds=60, http_timeout_seconds=20).lease_seconds == LONGEST_CALL * 20
 
 
 def test_every_write_of_a_step_extends_its_lease(world):
