@@ -70,8 +70,8 @@ def promote_command(  # noqa: PLR0917  one for each option
 def _read(name: str) -> tuple[AnySpec, list[Any]]:
     """The spec of an active onboarding, and what its organisation uses."""
     from cli.state import reading, unknown_name
-    from engine.promote import Other
     from engine.queries import organisation_specs, read_onboarding
+    from engine.reuse import Other
     from models.spec.onboarding import spec_from_json
 
     with reading() as fetch:

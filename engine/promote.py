@@ -12,31 +12,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.commands import NotPossible
+from engine.reuse import find_reuse
 from models.spec.onboarding import RcsSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from engine.contract import AnySpec
+    from engine.reuse import Other
 
 Path = tuple[str, ...]
 FILL_IN = "FILL IN"
-ADVICE = (
-    "Adobe advises a separate agent, credential, webhook and callback URL for each sandbox, and never to reuse one "
-    '(Adobe, "Custom SMS provider"): what is reused crosses the sandboxes\' replies and reports'
-)
 LONGEST_SERVICE_NAME = 48
 # As in the templates.
 ORDER = ("name", "channel", "brand", "twilio", "rcs", "ajo", "verification")
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """An onboarding of the same organisation: what it uses cannot be used again."""
-
-    name: str
-    sandbox: str
-    spec: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -75,7 +64,8 @@ def promote(
         raise NotPossible(f"{spec.name} is in sandbox {to_sandbox} already; promote it to another")
     if sender_id is not None and not isinstance(spec, RcsSpec):
         raise NotPossible(f"{spec.name} has no RCS sender: it is a channel for {spec.channel.upper()}")
-    _refuse_reuse(others, [*numbers, *([sender_id] if sender_id else [])])
+    for reuse in find_reuse(others, [*numbers, *([sender_id] if sender_id else [])]):
+        raise NotPossible(reuse)
     data = copy.deepcopy(spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
     made = Promotion(data)
     data["name"] = name
@@ -89,14 +79,6 @@ def promote(
         made.dropped["checklist",] = "what was settled there was settled for the other sender"
     made.data = {key: data[key] for key in ORDER if key in data}
     return made
-
-
-def _refuse_reuse(others: Iterable[Other], wanted: Iterable[str]) -> None:
-    for other in others:
-        used = {*other.spec["twilio"]["numbers"], (other.spec.get("rcs") or {}).get("sender_id")}
-        for each in wanted:
-            if each in used:
-                raise NotPossible(f"{each} is used by {other.name} in sandbox {other.sandbox}. {ADVICE}")
 
 
 def _twilio(made: Promotion, spec: AnySpec, to_sandbox: str, numbers: Sequence[str]) -> None:

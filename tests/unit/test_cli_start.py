@@ -47,6 +47,14 @@ def test_update_applies_it_and_names_the_steps_that_run_again(world):
     assert world.json("show", "acme")["spec"]["verification"]["message"] == "Other words"
 
 
+def test_a_sender_that_would_serve_two_sandboxes_is_warned_of_with_adobes_advice(world):
+    world.onboard("start", world.write_spec("sms", "acme"))
+    assert "Warning" not in world.onboard("start", world.write_spec("sms", "acme-too"))
+    elsewhere = spec_data("sms", "acme-dev")["ajo"] | {"sandbox": "dev"}
+    said = world.onboard("start", world.write_spec("sms", "acme-dev", ajo=elsewhere))
+    assert "Warning: acme-dev: +14155550101 is used by acme in sandbox prod. Adobe advises" in said
+
+
 def test_one_bad_file_keeps_all_from_being_started(world):
     bad = world.write_spec("sms", "bad", brand="")
     output = world.onboard("start", world.write_spec("sms", "good"), bad, code=2)
