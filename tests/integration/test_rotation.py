@@ -15,9 +15,11 @@ import pytest
 from sqlalchemy import select
 
 import gateway.lines
-from engine import kinds, rotation
+from engine import kinds, rotation, teardown
+from engine.claim import free_expired_lease
 from engine.clock import now
 from engine.commands import NotPossible
+from engine.removal import Choice
 from models.tables import Event, Resource, Secret
 from tasks.steps import CATALOGUE
 from tests.integration.house import House
@@ -129,8 +131,6 @@ def test_a_key_whose_secret_a_crash_has_lost_is_made_again_and_the_one_in_use_st
     assert len(key_sids(house)) == 2
     assert used in key_sids(house)
     with house.db.begin() as connection:
-        from engine.claim import free_expired_lease
-
         later = now() + timedelta(seconds=house.settings.lease_seconds + 1)
         assert free_expired_lease(connection, house.onboarding("acme").id, "credential", at=later)
     assert house.run_to_end("acme").status == "active", house.story()
@@ -142,3 +142,15 @@ def test_only_proved_secrets_of_an_rcs_channel_are_replaced(house):
     house.start("sms", "acme")
     with pytest.raises(NotPossible, match="secondary auth token"):
         rotate(house)
+
+
+def test_a_channel_that_is_taken_down_meanwhile_leaves_neither_key(house):
+    house.start("rcs", "acme")
+    assert house.run_to_end("acme").status == "active", house.story()
+    rotate(house)
+    house.run_until(lambda: len(key_sids(house)) == 2, what="the new key is there beside the old one")
+    with house.db.begin() as connection:
+        teardown.begin(connection, CATALOGUE, "acme", Choice(), actor="jo", at=now(), grace_seconds=2)
+    house.run_until(lambda: not key_sids(house), what="both are revoked")
+    gone = house.read(select(Resource.c.kind, Resource.c.state).where(Resource.c.kind.contains("api_key")))
+    assert {row.state for row in gone} == {"gone"}

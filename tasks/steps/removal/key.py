@@ -21,15 +21,17 @@ def _find(ctx: StepContext, row: Record) -> list[str]:
     return [key.sid for key in keys if key.sid == row.external_id or key.friendly_name.endswith(f"[{ctx.mark}]")]
 
 
+# One that is being replaced has a successor, or a predecessor that is not revoked yet.
+KINDS = (kinds.API_KEY, kinds.NEXT_API_KEY, kinds.FORMER_API_KEY)
 KEY = target.Target(_find, lambda ctx, sid: ctx.vendors.twilio.delete_key(sid))
 
 
 def plan(ctx: StepContext, step: str, choice: Choice) -> list[Removal]:
-    return [target.plan(ctx, step, row, choice, KEY) for row in removal.resources_of(ctx, [kinds.API_KEY])]
+    return [target.plan(ctx, step, row, choice, KEY) for row in removal.resources_of(ctx, KINDS)]
 
 
 def undo(ctx: StepContext) -> Outcome:
-    for row in removal.resources_of(ctx, [kinds.API_KEY]):
+    for row in removal.resources_of(ctx, KINDS):
         if removal.decide(ctx, row, removal.choice_of(ctx))[0] is Fate.REMOVE:
             target.remove(ctx, row, KEY)
-    return Done(target.told(ctx, [kinds.API_KEY]))
+    return Done(target.told(ctx, KINDS))
