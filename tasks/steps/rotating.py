@@ -47,7 +47,7 @@ def revoke_former(ctx: StepContext) -> Wait | None:
             return Wait(
                 topic="rotation",
                 reason="the new secrets are proved; the old key is revoked when no gateway can be using it any more",
-                who="the clock",
+                who="the gateways",
                 look_again=left,
                 at_most=timedelta(days=1),
             )

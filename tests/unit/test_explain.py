@@ -272,6 +272,7 @@ TOPICS = [
     ("channel", "activation", "Adobe Journey Optimizer", False),
     ("verification", "delivery-7", "the handset and its carrier", False),
     ("verification", "proof-7", "AJO, Twilio and the handset", False),
+    ("verification", "rotation", "the gateways", False),
     ("verification", "vendor", "a person", True),
 ]
 
