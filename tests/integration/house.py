@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy import Row, select
 from engine import commands, wake
 from engine.clock import now
 from engine.context import Workshop
+from engine.limit_book import LimitBook
 from engine.runner import run_step
 from engine.start import start as start_onboarding
 from engine.vault import Vault, new_key
@@ -73,7 +75,7 @@ class House:
             vault=self.vault,
             settings=self.settings,
             catalogue=CATALOGUE,
-            make_vendors=make_vendors,
+            make_vendors=partial(make_vendors, book=LimitBook(self.db, now)),
             now=now,
             worker="house",
         )

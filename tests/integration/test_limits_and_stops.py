@@ -1,4 +1,4 @@
-"""Real workers share a vendor's limits, notice a broker that swallows all, and end without losing anything."""
+"""Real workers share a vendor's limits, notice a broker that swallows all, are told of, and end without losing anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import pytest
 from sqlalchemy import select
 
-from models.tables import Attempt, Event, Step, VendorLimit
+from models.tables import Attempt, Event, Step
 from tests.factories import spec_data
 from tests.integration.house import AUTH_TOKEN
 from tests.integration.services import eventually, fetch, free_port
@@ -59,7 +59,7 @@ def events_like(stack, words):
 def test_a_vendor_that_takes_one_call_at_a_time_fails_nobody(build):
     stack = build(WORKER_CONCURRENCY="8")
     stack.up()
-    files = specs(stack, 5)
+    files = specs(stack, 3)
     slowly = {"match": {"path_regex": "/Services"}, "action": "delay", "seconds": 0.2, "times": None}
     stack.simulator.post("faults", slowly)
     stack.onboard("start", *files)
@@ -77,21 +77,19 @@ def test_a_vendor_that_takes_one_call_at_a_time_fails_nobody(build):
 def test_an_account_that_hangs_does_not_slow_the_others(build):
     stack = build(HTTP_TIMEOUT_SECONDS="6", LEASE_SECONDS="20")
     stuck = specs(stack, 12, account=STUCK, prefix="stuck")
-    well = specs(stack, 3, prefix="well")
+    well = specs(stack, 2, prefix="well")
     hang = {"match": {"path_regex": f"/Accounts/{STUCK}"}, "action": "delay", "seconds": 60, "times": None}
     stack.simulator.post("faults", hang)
-    stack.up()
+    (worker,) = stack.up()
     stack.onboard("start", *stuck)
     eventually(lambda: stack.read(select(Attempt.c.id)), within=20, what="the first of them hangs")
     begun = time.monotonic()
     stack.onboard("start", *well)
-    stack.wait_for("active", [f"well-{index:02d}" for index in range(3)], within=60)
-    took = time.monotonic() - begun
-    rested = select(VendorLimit.c.is_unwell).where(VendorLimit.c.account == STUCK, VendorLimit.c.strikes > 0)
-    eventually(lambda: stack.read(rested), within=40, what="the account is left alone")
-    shown = {one["account"]: one for one in json.loads(stack.onboard("limits", "--json"))}
-    assert shown[STUCK]["reason"].startswith("is left alone (Twilio did not finish its answer (ReadTimeout)")
-    print(f"three well ones took {took:.1f} s")  # noqa: T201
+    stack.wait_for("active", ["well-00", "well-01"], within=60)
+    # Twelve times six seconds by four threads: so long they would have had to wait for their turn alone.
+    assert time.monotonic() - begun < 18
+    # Its calls hang on; they need not be waited for.
+    worker.kill()
 
 
 def test_a_worker_that_is_asked_to_stop_gives_its_step_to_another_at_once(build):
@@ -123,8 +121,6 @@ def test_a_worker_that_is_asked_to_stop_finishes_a_step_that_is_soon_done(build)
     assert worker.child.wait(timeout=20) == 0
     (step,) = stack.read(select(Step.c.state, Step.c.attempt).where(Step.c.name == "registration"))
     assert step == ("succeeded", 1)
-    worker.start()
-    stack.wait_for("active", within=40)
 
 
 class Proxy:
@@ -167,7 +163,7 @@ class Proxy:
                 one.close()
 
 
-def test_a_worker_leaves_a_connection_that_swallows_all_by_itself(build, redis):
+def test_a_worker_leaves_a_connection_that_swallows_all_by_itself_and_one_that_stands_still_is_told_of(build, redis):
     proxy = Proxy(redis.port)
     stack = build(BROKER_STALL_SECONDS="2")
     stack.spawn("gateway", "gateway")
@@ -181,17 +177,10 @@ def test_a_worker_leaves_a_connection_that_swallows_all_by_itself(build, redis):
     stack.onboard("start", first)
     stack.wait_for("active", within=40)
     proxy.swallow()
-    begun = time.monotonic()
     stack.onboard("start", second)
     stack.wait_for("active", within=40)
-    print(f"recovered within {time.monotonic() - begun:.1f} s")  # noqa: T201
     assert worker.child.poll() is None
-    proxy.close()
 
-
-def test_a_worker_that_stands_still_is_told_of(build):
-    stack = build()
-    (worker,) = stack.up()
     ready = f"http://127.0.0.1:{stack.gateway_port}/readyz"
     eventually(lambda: (fetch(ready) or {}).get("work") == "ok", within=20, what="all queues are consumed from")
     worker.child.send_signal(signal.SIGSTOP)
@@ -204,3 +193,4 @@ def test_a_worker_that_stands_still_is_told_of(build):
     finally:
         worker.child.send_signal(signal.SIGCONT)
     eventually(lambda: fetch(ready)["work"] == "ok", within=20, what="it goes on")
+    proxy.close()
