@@ -137,7 +137,13 @@ def poison(run: Run, channel: str, cell: Cell, expected: dict[str, int]) -> dict
     in_child(lambda: mend(workshop()))
     in_child(lambda: live(run, None))
     is_right = at_vendors(fetch(f"{SIMULATOR}/_sim/ledger")) == expected
-    return {"deaths": deaths, "exit": code, "parked": parked["reasons"], "is_right_after_retry": is_right}
+    return {
+        "where": cell.where,
+        "deaths": deaths,
+        "exit": code,
+        "parked": parked["reasons"],
+        "is_right_after_retry": is_right,
+    }
 
 
 def judged(cells: list[Cell], problems: list[str]) -> list[dict[str, Any]]:

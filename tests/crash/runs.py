@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from engine import teardown
 from engine.commands import retry
+from engine.removal import Choice
 from engine.start import start
 from models.db import reader
 from models.states import OnboardingState, StepState
@@ -81,7 +83,21 @@ def _extra(cells: list[Cell], key: str) -> int:
     return 0
 
 
-RUNS = {"onboarding": Run(_start, _is_active, _extra)}
+def _begin_teardown(shop: Workshop, worker: SmallWorker, channel: str) -> None:
+    """Of an active one. What a person would have to delete by hand stays."""
+    _start(shop, worker, channel)
+    worker.run(lambda: _is_active(shop))
+    choice = Choice(keep=("rcs-sender",) if channel == "rcs" else ())
+    with shop.db.begin() as connection:
+        teardown.begin(connection, shop.catalogue, NAME, choice, actor="a person", at=shop.now(), grace_seconds=1)
+
+
+def _is_removed(shop: Workshop) -> bool:
+    with reader(shop.db).begin() as connection:
+        return connection.execute(select(Onboarding.c.status)).scalar_one() is OnboardingState.REMOVED
+
+
+RUNS = {"onboarding": Run(_start, _is_active, _extra), "teardown": Run(_begin_teardown, _is_removed, _extra)}
 
 
 def at_vendors(ledger: dict[str, Any]) -> dict[str, int]:

@@ -33,7 +33,7 @@ CLAIM, OUTCOME = "claim", "outcome"
 ROOMS = frozenset({"engine", "tasks", "gateway"})
 # They carry out what somebody else asks for.
 CARRIERS = frozenset({"write", "work", "<lambda>"})
-SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
+SID = re.compile(r"([A-Z]{2}|\b)[0-9a-f]{32}")
 
 Moment = Literal["before", "after"]
 
