@@ -12,12 +12,12 @@ from sqlalchemy import func, select
 
 from engine import teardown
 from engine.commands import retry
+from engine.inbox import ON_ITS_WAY
 from engine.removal import Choice
 from engine.start import start
 from models.db import reader
 from models.states import OnboardingState, StepState
 from models.tables import Event, Onboarding, Step, WebhookEvent
-from tests.crash.small_worker import ON_ITS_WAY
 from tests.factories import make_spec
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
 
