@@ -22,7 +22,7 @@ from tasks.process import workshop
 from tests.crash.bridge import bridge_effects, meet_ajo, try_bridge
 from tests.crash.lives import SIMULATOR, Birth, begin, in_child, live, look, running_gateway, warm_up
 from tests.crash.runs import RUNS, Run, at_vendors, is_parked, mend
-from tests.crash.seams import CLAIM, DEAD, OUTCOME, Cell, Effect, Point
+from tests.crash.seams import CLAIM, DEAD, ELSEWHERE, OUTCOME, Cell, Effect, Point
 from tests.integration.services import fetch
 
 # Of a process that is to be left alone long before.
@@ -70,7 +70,7 @@ def plan(effects: list[Effect], *, is_all: bool) -> list[Cell]:
     """
     cells: list[Cell] = []
     for index, effect in enumerate(effects):
-        if effect.number > 1 and not is_all:
+        if effect.where == ELSEWHERE or (effect.number > 1 and not is_all):
             continue
         row = effect.name + (f" ({effect.number})" if effect.number > 1 else "")
         before, after = Point(effect, "before"), Point(effect, "after")

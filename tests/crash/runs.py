@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -13,13 +14,15 @@ from sqlalchemy import func, select
 from engine import teardown
 from engine.commands import retry
 from engine.inbox import ON_ITS_WAY
+from engine.operator_commands import report_done
 from engine.removal import Choice
 from engine.start import start
 from models.db import reader
-from models.states import OnboardingState, StepState
-from models.tables import Event, Onboarding, Step, WebhookEvent
+from models.states import OnboardingState, OperatorTaskState, StepState
+from models.tables import Event, Onboarding, OperatorTask, Step, WebhookEvent
 from tests.factories import make_spec
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
+from tests.integration.services import fetch
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -84,15 +87,22 @@ def _extra(cells: list[Cell], key: str) -> int:
 
 
 def _begin_teardown(shop: Workshop, worker: SmallWorker, channel: str) -> None:
-    """Of an active one. What a person would have to delete by hand stays."""
     _start(shop, worker, channel)
     worker.run(lambda: _is_active(shop))
-    choice = Choice(keep=("rcs-sender",) if channel == "rcs" else ())
     with shop.db.begin() as connection:
-        teardown.begin(connection, shop.catalogue, NAME, choice, actor="a person", at=shop.now(), grace_seconds=1)
+        teardown.begin(connection, shop.catalogue, NAME, Choice(), actor="a person", at=shop.now(), grace_seconds=1)
 
 
 def _is_removed(shop: Workshop) -> bool:
+    """The person who deletes the RCS sender in Twilio's Console is quick."""
+    with reader(shop.db).begin() as connection:
+        keys = connection.execute(select(OperatorTask.c.key).where(OperatorTask.c.state == OperatorTaskState.OPEN))
+        key = keys.scalars().first()
+    if key is not None:
+        fetch(f"{os.environ['TEST_SIMULATOR_URL']}/_sim/senders/rcs:acme_agent", method="DELETE")
+        with shop.db.begin() as connection:
+            done = {"values": {}, "exhibits": (), "vault": shop.vault, "by": "a person"}
+            report_done(connection, NAME, key, at=shop.now(), grace_seconds=1, **done)
     with reader(shop.db).begin() as connection:
         return connection.execute(select(Onboarding.c.status)).scalar_one() is OnboardingState.REMOVED
 
