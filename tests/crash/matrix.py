@@ -22,7 +22,7 @@ from tasks.process import workshop
 from tests.crash.bridge import bridge_effects, meet_ajo, try_bridge
 from tests.crash.lives import SIMULATOR, Birth, begin, in_child, live, look, running_gateway, warm_up
 from tests.crash.runs import RUNS, Run, at_vendors, is_parked, mend
-from tests.crash.seams import CLAIM, DEAD, OUTCOME, Cell, Effect, Point
+from tests.crash.seams import CLAIM, DEAD, ELSEWHERE, OUTCOME, Cell, Effect, Point
 from tests.integration.services import fetch
 
 # Of a process that is to be left alone long before.
@@ -70,7 +70,7 @@ def plan(effects: list[Effect], *, is_all: bool) -> list[Cell]:
     """
     cells: list[Cell] = []
     for index, effect in enumerate(effects):
-        if effect.number > 1 and not is_all:
+        if effect.where == ELSEWHERE or (effect.number > 1 and not is_all):
             continue
         row = effect.name + (f" ({effect.number})" if effect.number > 1 else "")
         before, after = Point(effect, "before"), Point(effect, "after")
@@ -137,7 +137,13 @@ def poison(run: Run, channel: str, cell: Cell, expected: dict[str, int]) -> dict
     in_child(lambda: mend(workshop()))
     in_child(lambda: live(run, None))
     is_right = at_vendors(fetch(f"{SIMULATOR}/_sim/ledger")) == expected
-    return {"deaths": deaths, "exit": code, "parked": parked["reasons"], "is_right_after_retry": is_right}
+    return {
+        "where": cell.where,
+        "deaths": deaths,
+        "exit": code,
+        "parked": parked["reasons"],
+        "is_right_after_retry": is_right,
+    }
 
 
 def judged(cells: list[Cell], problems: list[str]) -> list[dict[str, Any]]:

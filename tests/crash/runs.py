@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -10,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from engine import teardown
 from engine.commands import retry
+from engine.inbox import ON_ITS_WAY
+from engine.operator_commands import report_done
+from engine.removal import Choice
 from engine.start import start
 from models.db import reader
-from models.states import OnboardingState, StepState
-from models.tables import Event, Onboarding, Step, WebhookEvent
-from tests.crash.small_worker import ON_ITS_WAY
+from models.states import OnboardingState, OperatorTaskState, StepState
+from models.tables import Event, Onboarding, OperatorTask, Step, WebhookEvent
 from tests.factories import make_spec
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
+from tests.integration.services import fetch
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -81,7 +86,28 @@ def _extra(cells: list[Cell], key: str) -> int:
     return 0
 
 
-RUNS = {"onboarding": Run(_start, _is_active, _extra)}
+def _begin_teardown(shop: Workshop, worker: SmallWorker, channel: str) -> None:
+    _start(shop, worker, channel)
+    worker.run(lambda: _is_active(shop))
+    with shop.db.begin() as connection:
+        teardown.begin(connection, shop.catalogue, NAME, Choice(), actor="a person", at=shop.now(), grace_seconds=1)
+
+
+def _is_removed(shop: Workshop) -> bool:
+    """The person who deletes the RCS sender in Twilio's Console is quick."""
+    with reader(shop.db).begin() as connection:
+        keys = connection.execute(select(OperatorTask.c.key).where(OperatorTask.c.state == OperatorTaskState.OPEN))
+        key = keys.scalars().first()
+    if key is not None:
+        fetch(f"{os.environ['TEST_SIMULATOR_URL']}/_sim/senders/rcs:acme_agent", method="DELETE")
+        with shop.db.begin() as connection:
+            done = {"values": {}, "exhibits": (), "vault": shop.vault, "by": "a person"}
+            report_done(connection, NAME, key, at=shop.now(), grace_seconds=1, **done)
+    with reader(shop.db).begin() as connection:
+        return connection.execute(select(Onboarding.c.status)).scalar_one() is OnboardingState.REMOVED
+
+
+RUNS = {"onboarding": Run(_start, _is_active, _extra), "teardown": Run(_begin_teardown, _is_removed, _extra)}
 
 
 def at_vendors(ledger: dict[str, Any]) -> dict[str, int]:

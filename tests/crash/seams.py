@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
 DEAD = 77
 CLAIM, OUTCOME = "claim", "outcome"
+# What the test itself does, in a person's place.
+ELSEWHERE = "elsewhere"
 ROOMS = frozenset({"engine", "tasks", "gateway"})
 # They carry out what somebody else asks for.
 CARRIERS = frozenset({"write", "work", "<lambda>"})
-SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
+SID = re.compile(r"([A-Z]{2}|\b)[0-9a-f]{32}")
 
 Moment = Literal["before", "after"]
 
@@ -206,4 +208,4 @@ def place(frame: FrameType | None) -> tuple[str, str]:
             elif function in {"tick", "sweep"}:
                 where = "clock"
         frame = frame.f_back
-    return where or "elsewhere", name
+    return where or ELSEWHERE, name or ELSEWHERE

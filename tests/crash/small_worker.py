@@ -17,15 +17,16 @@ from celery.app.trace import trace_task
 from sqlalchemy import func, select
 
 import engine.clock
+from engine.inbox import ON_ITS_WAY
 from models.db import reader
-from models.states import DONE, ForwardState
+from models.states import DONE
 from models.tables import Step, WebhookEvent
+from tests.crash.runs import story
 from tests.integration.services import fetch
 
 if TYPE_CHECKING:
     from engine.context import Workshop
 
-ON_ITS_WAY = (ForwardState.ARRIVED, ForwardState.PENDING)
 # As beat does when nothing is known to be due.
 IDLE = timedelta(seconds=5)
 
@@ -82,7 +83,7 @@ class SmallWorker:
             self.beat.tick()
             if all(queue.qsize() == 0 for queue in self.queues):
                 self.beat.sweep()
-        raise RuntimeError("it comes to no end")
+        raise RuntimeError("it comes to no end\n" + story(self.shop))
 
     def _next(self) -> Any:
         for queue in self.queues:

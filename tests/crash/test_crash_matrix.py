@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -23,9 +24,11 @@ from tests.integration.services import ROOT, Simulator, free_port
 from tests.integration.stack import TEST_KEY
 
 SIZE = os.environ.get("ONBOARD_CRASH_MATRIX", "some")
-PARTS = [("sqlite", "rcs"), ("postgresql", "mms")]
+PARTS = [("sqlite", "rcs", "onboarding"), ("postgresql", "mms", "onboarding"), ("postgresql", "sms", "teardown")]
 if SIZE in {"all", "each"}:
-    PARTS = [(database, channel) for database in ("sqlite", "postgresql") for channel in ("rcs", "sms", "mms")]
+    PARTS = list(product(("sqlite", "postgresql"), ("rcs", "sms", "mms"), ("onboarding", "teardown")))
+# Calls that make something at a vendor.
+MADE = {"rcs": 8, "sms": 4, "mms": 4}
 # Beginnings of the names that tests.crash.matrix gives; both late ones in one column.
 COLUMNS = ("before", "after", "in the adoption", "late")
 PATIENCE_SECONDS = 3600 if SIZE == "each" else 230
@@ -40,26 +43,29 @@ def simulator(tmp_path):
 
 
 @pytest.mark.timeout(PATIENCE_SECONDS + 10)
-@pytest.mark.parametrize(("database_url", "channel"), PARTS, indirect=["database_url"])
-def test_whatever_dies_when_everything_is_made_once(simulator, database_url, channel, tmp_path, record_property):
-    found = run_matrix(simulator, database_url, channel, tmp_path)
+@pytest.mark.parametrize(("database_url", "channel", "run"), PARTS, indirect=["database_url"])
+def test_whatever_dies_when_all_is_made_once_and_taken_away(  # noqa: PLR0917  fixtures
+    simulator, database_url, channel, run, tmp_path, record_property
+):
+    found = run_matrix(simulator, database_url, channel, run, tmp_path)
     database = "postgresql" if database_url else "sqlite"
-    record_property("summary", table(f"crash matrix: {channel} on {database}", channel, found["cells"]))
+    record_property("summary", table(f"crash matrix: {run} of {channel} on {database}", channel, found["cells"]))
 
     assert problems(found["cells"]) == ""
     # What makes something at a vendor was committed as an intent before; the simulator's ledger tells which calls do.
     assert found["unannounced"] == []
-    assert len(found["made"]) == {"rcs": 8, "sms": 4, "mms": 4}[channel]
+    assert len(found["made"]) == (MADE[channel] if run == "onboarding" else 0)
     assert {cell["where"] for cell in found["cells"]} >= set(CATALOGUE.names)
+    where = found["poison"].pop("where")
     assert found["poison"] == {
         "deaths": LOST_LEASES_BEFORE_PARKING,
         "exit": 0,
-        "parked": ["5 workers vanished while running registration; look at the worker's log, then `onboard retry`"],
+        "parked": [f"5 workers vanished while running {where}; look at the worker's log, then `onboard retry`"],
         "is_right_after_retry": True,
     }
 
 
-def run_matrix(simulator: Simulator, database_url: str | None, channel: str, folder: Any) -> dict[str, Any]:
+def run_matrix(simulator: Simulator, database_url: str | None, channel: str, run: str, folder: Any) -> dict[str, Any]:
     """Its own process, so that it can fork without threads."""
     values = {
         "HOME": str(folder / "home"),
@@ -75,7 +81,7 @@ def run_matrix(simulator: Simulator, database_url: str | None, channel: str, fol
         sys.executable,
         "-m",
         "tests.crash.matrix",
-        "onboarding",
+        run,
         channel,
         "each" if SIZE == "each" else "together",
     ]
