@@ -27,10 +27,11 @@ from providers.ajo import ims
 from providers.connections import thread_client
 from settings import get_settings
 from tasks.process import workshop
+from tests.crash.legal_path import follow_events
 from tests.crash.runs import Run, reasons, story
 from tests.crash.seams import Point, Seams
 from tests.crash.small_worker import Clock, SmallWorker
-from tests.crash.witness import Witness, illegal_moves
+from tests.crash.witness import Witness
 from tests.integration.services import eventually, fetch
 
 SIMULATOR = os.environ["TEST_SIMULATOR_URL"]
@@ -116,7 +117,7 @@ def look() -> dict[str, Any]:
     """What is there when all have died or come to their end."""
     shop = workshop()
     with reader(shop.db).begin() as connection:
-        return {"illegal": illegal_moves(shop), "story": story(shop), "reasons": reasons(connection)}
+        return {"illegal": follow_events(shop.db)[1], "story": story(shop), "reasons": reasons(connection)}
 
 
 # -- what the parent does -----------------------------------------------------------------------------------------------

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from engine.transitions import ONBOARDING_MOVES, STEP_MOVES
-from models.db import make_engine, reader
-from models.states import OnboardingState, ResourceState, StepState
-from models.tables import AjoProof, Event, Message, Resource, Step
+from models.db import make_engine
+from models.states import ResourceState
+from models.tables import AjoProof, Message, Resource
 from tests.integration.services import fetch
 
 if TYPE_CHECKING:
@@ -59,32 +58,3 @@ class Witness:
             bodies = connection.execute(select(Message.c.body).where(Message.c.sid.is_(None))).scalars()
             proofs = connection.execute(select(AjoProof.c.reference).where(AjoProof.c.job_id.is_(None))).scalars()
             return {*names, *bodies, *proofs}
-
-
-def illegal_moves(shop: Workshop) -> list[str]:
-    """Moves in the event log that the table of moves does not know."""
-    with reader(shop.db).begin() as connection:
-        events = connection.execute(select(Event.c.kind, Event.c.step).order_by(Event.c.id)).all()
-        steps = connection.execute(select(Step.c.name, Step.c.state, Step.c.position)).all()
-    problems = []
-    for step in steps:
-        state = StepState.READY if step.position == 0 else StepState.PENDING
-        for event in events:
-            word = event.kind.removeprefix("step:")
-            if event.step != step.name or event.kind == word or word not in list(StepState):
-                continue
-            target = StepState(word)
-            if target not in STEP_MOVES[state]:
-                problems.append(f"{step.name}: {state} -> {target}")
-            state = target
-        if state is not step.state:
-            problems.append(f"{step.name} is {step.state}, its events end with {state}")
-    status = OnboardingState.RUNNING
-    for event in events:
-        word = event.kind.removeprefix("onboarding:")
-        if event.kind == word or word not in list(OnboardingState):
-            continue
-        if OnboardingState(word) not in ONBOARDING_MOVES[status]:
-            problems.append(f"onboarding: {status} -> {word}")
-        status = OnboardingState(word)
-    return problems
