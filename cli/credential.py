@@ -8,7 +8,7 @@ import click
 
 from cli.batch import choose, many_options
 from cli.control import command_each, timing
-from cli.exits import FAILED, USAGE, Exit
+from cli.exits import FAILED, NOT_FOUND, USAGE, Exit
 from cli.params import NAME, by_option, echo_json, json_option
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def show_command(name: str, *, as_json: bool) -> None:
     for owned in objects:
         _print(owned)
     if is_rotating:
-        click.echo("New secrets are being put in place; the old ones are good until these are proved.")
+        click.echo("Secrets are being replaced: AJO's old token is good until AJO has used the new one.")
 
 
 @credential_command.command("verify")
@@ -56,20 +56,24 @@ def show_command(name: str, *, as_json: bool) -> None:
 def verify_command(name: str, *, to: str, message: str) -> int:
     """Send one message exactly as AJO would: by the credential's payload template, headers and way to sign in.
 
-    It goes to the provider URL, so it proves address, certificate, proxy and sign-in
-    too. It is a real message, and Twilio charges for it.
+    It goes to the provider URL, so it proves address, proxy and sign-in too; not
+    mTLS, for it has no certificate of Adobe's to show. It is a real message, and
+    Twilio charges for it.
 
     \b
     Exit codes: 0 the provider has taken it, 1 it has not, 2 the template does not fit, 4 no such onboarding.
     Example:    onboard credential verify acme-rcs --to +12125550123
     """
     from cli.looking import context_of, looking
+    from providers.errors import NeedsPerson, OnboardingError, Refused
 
     with looking() as shop:
         ctx = context_of(shop, name)
-        if ctx.spec.channel == "rcs":
-            return _verify_custom(ctx, to, message)
-        return _verify_twilio(ctx, to, message)
+        try:
+            return (_verify_custom if ctx.spec.channel == "rcs" else _verify_twilio)(ctx, to, message)
+        except OnboardingError as error:
+            cure = f": {error.cure}" if isinstance(error, NeedsPerson | Refused) else ""
+            raise Exit(f"{name}: {error.message}{cure}", FAILED) from None
 
 
 @credential_command.command("rotate")
@@ -79,8 +83,9 @@ def rotate_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any
     """Replace the bridge's Twilio key and the token that AJO shows to it, while messages go on.
 
     Old and new are good side by side: the new key is made, AJO gets the new token
-    (under the guided driver an operator task asks for it), a test message proves
-    both, and then the old ones are revoked. RCS only: SMS and MMS use the account's
+    (under the guided driver an operator task asks for it). A test message proves the
+    key, and the old one is revoked; the old token ends once AJO has signed in with the
+    new one, or by `onboard credential finish`. RCS only: SMS and MMS use the account's
     auth token, see `onboard update`.
 
     \b
@@ -102,6 +107,33 @@ def rotate_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any
     )
 
 
+@credential_command.command("finish")
+@NAME
+@by_option()
+def finish_command(name: str, *, by: str) -> None:
+    """End AJO's old token after a rotation, on your word that AJO has the new one.
+
+    Not needed where AJO sends: the first message that comes with the new token ends the
+    old one. What AJO sends with the old one afterwards is refused (401).
+    """
+    from cli.state import open_writable
+    from engine import rotation
+    from engine.clock import now
+    from engine.commands import NotPossible, UnknownOnboarding
+    from engine.vault import Vault, load_keys
+    from settings import get_settings
+
+    with open_writable() as db:
+        try:
+            with db.begin() as connection:
+                rotation.finish(connection, Vault(load_keys(get_settings())), name, actor=by, at=now())
+        except UnknownOnboarding:
+            raise Exit(f"there is no onboarding {name!r}", NOT_FOUND) from None
+        except NotPossible as error:
+            raise Exit(str(error), USAGE) from None
+    click.echo(f"{name}: AJO's old token opens nothing any more.")
+
+
 def _is_rotating(ctx: PlanContext) -> bool:
     from engine.rotation import is_rotating
     from models.db import reader
@@ -111,10 +143,12 @@ def _is_rotating(ctx: PlanContext) -> bool:
 
 
 def _verify_custom(ctx: PlanContext, to: str, message: str) -> int:
+    from engine import kinds
     from gateway.outbound import BadMessage, read_message
     from providers.ajo.custom_provider import NotReached, hand_over, render
     from tasks.steps.credential import as_ajo_has_it
 
+    _there(ctx, ctx.external_id(kinds.CREDENTIAL), ctx.secret(kinds.BRIDGE_TOKEN))
     credential = as_ajo_has_it(ctx)
     values = {"fromNumber": ctx.spec.sender, "toNumber": to, "message": message, "client_reference": _reference()}
     body = render(credential["payload_template"], values)
@@ -139,21 +173,28 @@ def _verify_custom(ctx: PlanContext, to: str, message: str) -> int:
 
 def _verify_twilio(ctx: PlanContext, to: str, message: str) -> int:
     from engine import kinds
-    from providers.errors import NeedsPerson, OnboardingError
     from providers.twilio.messages import Outgoing
     from tasks.vendors import make_vendors
 
     # What plans are made with refuses to send.
     twilio = make_vendors(ctx.settings, ctx.spec, ctx.secret).twilio
-    service = ctx.external_id(kinds.MESSAGING_SERVICE)
+    service = _there(ctx, ctx.external_id(kinds.MESSAGING_SERVICE))
     click.echo(f"Twilio account {ctx.spec.twilio.account_sid}, messaging service {service}, signing in by auth token")
-    try:
-        sent = twilio.send_message(Outgoing(to=to, service_sid=service, body=message))
-    except OnboardingError as error:
-        cure = f": {error.cure}" if isinstance(error, NeedsPerson) else ""
-        raise Exit(f"{ctx.name}: {error.message}{cure}", FAILED) from None
+    sent = twilio.send_message(Outgoing(to=to, service_sid=service, body=message))
     click.echo(f"{ctx.name}: taken as {sent.sid} ({sent.status}).")
     return 0
+
+
+def _there(ctx: PlanContext, *values: str) -> str:
+    """The first of these.
+
+    :raises Exit: one of them is not there yet.
+    """
+    from engine.desired import Later
+
+    if any(isinstance(value, Later) for value in values):
+        raise Exit(f"{ctx.name} is not set up as far as this yet; see `onboard explain {ctx.name}`", USAGE)
+    return values[0]
 
 
 def _reference() -> str:

@@ -97,12 +97,9 @@ class EngineSource:
     """Any database, through SQLAlchemy."""
 
     def __init__(self, engine: Engine) -> None:
-        from models.db import reader
+        from models.db import snapshot
 
-        self._engine = reader(engine)
-        if engine.dialect.name == "postgresql":
-            # By default each statement would see a moment of its own.
-            self._engine = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._engine = snapshot(engine)
 
     @contextmanager
     def snapshot(self) -> Iterator[Fetch]:

@@ -17,7 +17,7 @@ from cryptography.x509 import Name
 from cryptography.x509.oid import NameOID
 
 from engine.clock import now
-from engine.sign_in import TOKEN_HEADER
+from engine.sign_in import ACCESS_SECONDS, TOKEN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,6 @@ ALGORITHM = "HS256"
 LEEWAY_SECONDS = 30
 # A JWT that AJO signed may be good for this long from now on; a longer one would be a password.
 LONGEST_JWT_SECONDS = 3600
-ACCESS_SECONDS = 900
 
 REASONS: dict[type[Exception], str] = {
     jwt.ExpiredSignatureError: "is expired",
@@ -97,8 +96,10 @@ class Gate:
             yield replace(self, token=self.former, former=None)
 
 
-def authenticate(gate: Gate, headers: Headers, peer: str | None) -> None:
-    """:param peer: address of whoever opened the connection; None when it is not known.
+def authenticate(gate: Gate, headers: Headers, peer: str | None) -> bool:
+    """Whether it was with the present token, and not with the former.
+
+    :param peer: address of whoever opened the connection; None when it is not known.
 
     :raises Denied: the certificate or the declared way's proof is missing or wrong.
     """
@@ -111,7 +112,7 @@ def authenticate(gate: Gate, headers: Headers, peer: str | None) -> None:
         except Denied as denied:
             denials.append(denied)
         else:
-            return
+            return one is gate
     raise denials[0]
 
 

@@ -11,9 +11,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from engine import bridge
+from engine import bridge, rotation
 from engine.bridge import Task
 from engine.clock import now
 from engine.limit_book import LimitBook
@@ -64,6 +65,7 @@ class Bridge:
         self._sender = AsyncHttp(connections=CONNECTIONS)
         self._turn = asyncio.Semaphore(CONNECTIONS)
         self._waiting = 0
+        self._seen_tokens: set[str] = set()
         # Looking for a message at Twilio is seldom and blocks.
         self._clients: list[httpx.Client] = []
         self._threads = ThreadPoolExecutor(LOOKERS, "bridge", initializer=lambda: self._clients.append(thread_client()))
@@ -110,14 +112,30 @@ class Bridge:
     async def _signed_in(self, token: str, headers: Headers, peer: str | None) -> Line | Answer:
         """The line, once the caller has shown that it is AJO."""
         line = await self._line(token)
-        denied = _denial(line, headers, peer)
-        if denied is not None:
+        shown = _shown(line, headers, peer)
+        if isinstance(shown, Denied):
             line = await self._line(token, is_doubted=True)
-            denied = _denial(line, headers, peer)
-        if denied is None or isinstance(line, Answer):
+            shown = _shown(line, headers, peer)
+        if isinstance(line, Answer):
             return line
+        if not isinstance(shown, Denied):
+            if shown and line.gate.former is not None:
+                await self._note_new_token(line)
+            return line
+        denied = shown
         log.warning("401 for %s: %s", line.name, denied)
         return replace(error(401, "unauthorized", str(denied)), challenge=denied.challenge)
+
+    async def _note_new_token(self, line: Line) -> None:
+        """Once for each token that takes another's place: from then on AJO is known to have it."""
+        if line.gate.token in self._seen_tokens:
+            return
+        self._seen_tokens.add(line.gate.token)
+        try:
+            await self._writer.submit(rotation.note_seen, rotation.Seen(line.onboarding_id, now()))
+        except SQLAlchemyError as problem:
+            self._seen_tokens.discard(line.gate.token)
+            log.warning("that AJO has the new token of %s could not be noted: %s", line.name, type(problem).__name__)
 
     async def _line(self, token: str, *, is_doubted: bool = False) -> Line | Answer:
         line = self._lines.known(token, is_doubted=is_doubted)
@@ -180,6 +198,10 @@ class Bridge:
             after = failure.after or RETRY_AFTER_SECONDS
             return error(status, code, "Twilio cannot take the message now", row.client_reference, after=after)
         except (Refused, NeedsPerson) as failure:
+            fresh = await self._line(line.address, is_doubted=True)
+            if isinstance(fresh, Line) and fresh.key_sid != line.key_sid:
+                # The key was replaced while the message waited for its turn.
+                return await self._post(fresh, message, row)
             return await self._refused(line, row, failure)
         return await self._accepted(line, row, sent)
 
@@ -237,14 +259,12 @@ class Bridge:
         return error(422, str(number or "refused"), failure.message, row.client_reference)
 
 
-def _denial(line: Line | Answer, headers: Headers, peer: str | None) -> Denied | None:
-    """Why the caller is not let in."""
+def _shown(line: Line | Answer, headers: Headers, peer: str | None) -> Denied | bool:
+    """Whether the caller is let in by the present token; why it is not let in."""
     try:
-        if isinstance(line, Line):
-            authenticate(line.gate, headers, peer)
+        return isinstance(line, Line) and authenticate(line.gate, headers, peer)
     except Denied as denied:
         return denied
-    return None
 
 
 def _each(connection: Connection, works: Sequence[Callable[[Connection], Any]]) -> list[Any]:

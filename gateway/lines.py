@@ -16,9 +16,9 @@ from engine.limits import TWILIO, ceiling_of
 from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
 from gateway.authentication import ClientCertificate, Gate
 from gateway.outbound import region_of
-from models.db import reader
+from models.db import snapshot
 from models.spec.onboarding import RcsSpec, spec_from_json
-from models.states import OnboardingState
+from models.states import OnboardingState, ResourceState
 from models.tables import Onboarding, Resource
 from providers.errors import Misconfigured
 from providers.twilio.client import TwilioClient
@@ -42,16 +42,21 @@ ENDED = {OnboardingState.CANCELLED, OnboardingState.TEARING_DOWN, OnboardingStat
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """All that is needed to send for one onboarding."""
+    """All that is needed to send for one onboarding.
+
+    :param address: the token of its path.
+    """
 
     onboarding_id: int
     name: str
+    address: str
     gate: Gate
     sender: str
     region: str | None
     aliases: frozenset[str]
     service_sid: str
     status_callback: str
+    key_sid: str
     twilio: TwilioClient
 
 
@@ -79,7 +84,8 @@ class Lines:
         if known is not None:
             return known
         asked_at = time.monotonic()
-        with reader(self._db).begin() as connection:
+        # At one moment: a key must not be paired with the secret of the next.
+        with snapshot(self._db).begin() as connection:
             row = connection.execute(select(Onboarding).where(Onboarding.c.endpoint_token == token)).one_or_none()
             if row is None:
                 # Not kept: anybody can make up addresses.
@@ -95,8 +101,8 @@ class Lines:
         # Paused in the middle of its removal it is no more open than before.
         if row.status in ENDED or row.teardown is not None:
             return error(409, "not_active", f"{row.name} is {row.status}")
-        found = select(Resource.c.kind, Resource.c.external_id).where(Resource.c.onboarding_id == row.id)
-        ids = dict(connection.execute(found).all())
+        there = (Resource.c.onboarding_id == row.id, Resource.c.state == ResourceState.PRESENT)
+        ids = dict(connection.execute(select(Resource.c.kind, Resource.c.external_id).where(*there)).all())
         try:
             secrets = {
                 name: self._vault.read(connection, row.id, name)
@@ -113,6 +119,7 @@ class Lines:
         return Line(
             onboarding_id=row.id,
             name=row.name,
+            address=row.endpoint_token,
             gate=Gate(
                 way=spec.ajo.credential.sign_in,
                 name=row.name,
@@ -127,6 +134,7 @@ class Lines:
             aliases=aliases_of(spec.sender, spec.rcs.sender_id, service_sid),
             service_sid=service_sid,
             status_callback=status_url(public_url, row.endpoint_token),
+            key_sid=key_sid,
             twilio=TwilioClient(
                 self._settings,
                 account_sid=spec.twilio.account_sid,

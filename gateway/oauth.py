@@ -13,8 +13,8 @@ from urllib.parse import unquote_plus
 from anyio import to_thread
 from starlette.responses import JSONResponse, Response
 
-from engine.sign_in import GRANT_TYPE
-from gateway.authentication import ACCESS_SECONDS, Gate, is_same_pair, make_access_token, read_basic
+from engine.sign_in import ACCESS_SECONDS, GRANT_TYPE
+from gateway.authentication import Gate, is_same_pair, make_access_token, read_basic
 from gateway.body import FORM, JSON, media_type, parse_form, read_body
 
 if TYPE_CHECKING:

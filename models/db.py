@@ -65,3 +65,11 @@ def make_engine(url: str, *, is_read_only: bool = False) -> Engine:
 def reader(engine: Engine) -> Engine:
     """The same pool, with transactions that do not take SQLite's write lock."""
     return engine.execution_options(read_only=True)
+
+
+def snapshot(engine: Engine) -> Engine:
+    """As :func:`reader`; all statements of a transaction see the database as it was at one moment."""
+    if engine.dialect.name != "postgresql":
+        return reader(engine)
+    # By default each statement would see a moment of its own.
+    return reader(engine).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

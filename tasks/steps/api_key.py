@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from engine.context import StepContext
     from engine.memory import View
-    from providers.twilio.types import ApiKey
+    from providers.twilio.types import ApiKey, NewKey
 
 KIND = kinds.API_KEY
 # All that the bridge does at Twilio: send, and look up what it sent.
@@ -34,7 +34,7 @@ def desired(ctx: View) -> Iterator[OwnedObject]:
     key = _recorded(ctx)
     yield declared(ctx, key)
     if key is None or ctx.find_secret(kinds.API_KEY_SECRET) is None:
-        for stray in _strays(ctx, key):
+        for stray in _strays(ctx, key.sid if key else None):
             yield OwnedObject(
                 kind=KIND,
                 label=f"Twilio API key {stray.friendly_name} ({stray.sid})",
@@ -81,11 +81,17 @@ def _recorded(ctx: View) -> ApiKey | None:
         return None
 
 
-def _strays(ctx: View, recorded: ApiKey | None) -> list[ApiKey]:
+def _strays(ctx: View, in_use: str | None) -> list[ApiKey]:
     """Ours by their mark; a crash kept their secret from being stored."""
     name = marked_name(ctx)
-    known = recorded.sid if recorded else None
-    return [key for key in ctx.vendors.twilio.list_keys() if key.friendly_name == name and key.sid != known]
+    return [key for key in ctx.vendors.twilio.list_keys() if key.friendly_name == name and key.sid != in_use]
+
+
+def make(ctx: StepContext, *, in_use: str | None) -> NewKey:
+    """A new key beside the one that is in use, by its SID. What else is of our name nobody can be using."""
+    for stray in _strays(ctx, in_use):
+        ctx.vendors.twilio.delete_key(stray.sid)
+    return ctx.vendors.twilio.create_restricted_key(friendly_name=marked_name(ctx), permissions=PERMISSIONS)
 
 
 def ensure(ctx: StepContext) -> None:
@@ -100,9 +106,7 @@ def ensure(ctx: StepContext) -> None:
             kept = {"friendly_name": key.friendly_name, "permissions": key.permissions or PERMISSIONS}
             twilio.update_key(key.sid, **{**kept, **changed})
         return
-    for stray in [*_strays(ctx, key), *([key] if key else [])]:
-        twilio.delete_key(stray.sid)
     ctx.intend(KIND, vendor="twilio", name=name)
-    made = twilio.create_restricted_key(friendly_name=name, permissions=PERMISSIONS)
+    made = make(ctx, in_use=None)
     ctx.keep_secret(kinds.API_KEY_SECRET, made.secret)
     ctx.record(KIND, vendor="twilio", name=name, external_id=made.sid, provenance=Provenance.CREATED)

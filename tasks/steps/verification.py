@@ -51,7 +51,7 @@ class Verification(VerificationRemoval):
                 return outcome
             findings += outcome
         errors = _are_errors(findings)
-        if not errors and run.sends_message and (waits := revoke_former(ctx)) is not None:
+        if not errors and (waits := revoke_former(ctx, is_proved=run.sends_message)) is not None:
             return waits
         closing = verifications.closing(ctx, run.id, findings, is_passed=not errors, has_looked=has_looked)
         if errors:

@@ -1,6 +1,6 @@
 """New secrets under traffic: AJO sends without pause while the bridge's key and AJO's token are replaced.
 
-``ONBOARD_ROTATION_SENDS=5000`` sends as many as docs/operations.md speaks of.
+``ONBOARD_ROTATION_SENDS=5000`` sends as many as docs/procedure.md speaks of.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def house(tmp_path, simulator, monkeypatch):
     # What gateways believe for five seconds, and what is revoked after ten, a tenth of it.
     monkeypatch.setattr(gateway.lines, "KNOWN_SECONDS", 0.5)
     monkeypatch.setattr(rotation, "GATEWAYS_KNOW_AFTER", timedelta(seconds=1))
+    monkeypatch.setattr(rotation, "STRAGGLERS", timedelta(seconds=1))
     built = House(tmp_path, simulator, http_timeout_seconds=2)
     yield built
     built.close()
@@ -60,7 +61,7 @@ class Ajo(threading.Thread):
     def __init__(self, house, number):
         super().__init__()
         self.house, self.number = house, number
-        self.answers, self.is_over = Counter(), threading.Event()
+        self.answers, self.is_over, self.sent = Counter(), threading.Event(), 0
         self.token = secret(house, kinds.BRIDGE_TOKEN)
         self.url = (
             f"http://127.0.0.1:{house.settings.gateway_port}/ajo/{house.onboarding('acme').endpoint_token}/messages"
@@ -69,14 +70,14 @@ class Ajo(threading.Thread):
     def run(self):
         with httpx.Client(trust_env=False, timeout=20) as http:
             while not self.is_over.is_set():
-                count = sum(self.answers.values())
-                body = {
-                    "to": "+12125550177",
-                    "message": f"Message {self.number}-{count}",
-                    "reference": f"{self.number}-{count}",
-                }
-                answer = http.post(self.url, json=body, headers={"X-Onboard-Token": self.token})
-                self.answers[answer.status_code] += 1
+                self.answers[self.send(self.token, http)] += 1
+
+    def send(self, token, http=httpx):
+        self.sent += 1
+        name = f"{self.number}-{self.sent}"
+        body = {"to": "+12125550177", "message": f"Message {name}", "reference": name}
+        options = {} if http is not httpx else {"trust_env": False, "timeout": 20}
+        return http.post(self.url, json=body, headers={"X-Onboard-Token": token}, **options).status_code
 
 
 def test_secrets_are_replaced_while_messages_go_on_and_none_is_refused(house):
@@ -109,10 +110,25 @@ def test_secrets_are_replaced_while_messages_go_on_and_none_is_refused(house):
     assert not house.read(select(Secret).where(Secret.c.name == kinds.FORMER_BRIDGE_TOKEN))
     assert house.read(select(Event).where(Event.c.kind == "credential:rotated"))
     assert house.simulator.ledger["duplicates"] == []
-    senders[0].token = old_token
-    headers = {"X-Onboard-Token": old_token}
-    answer = httpx.post(senders[0].url, json={"to": "+12125550177", "message": "x"}, headers=headers, trust_env=False)
-    assert answer.status_code == 401
+    assert senders[0].send(old_token) == 401
+
+
+def test_the_old_token_is_good_until_ajo_has_shown_the_new_one_or_a_person_ends_it(house):
+    house.start("rcs", "acme")
+    assert house.run_to_end("acme").status == "active", house.story()
+    old_token = secret(house, kinds.BRIDGE_TOKEN)
+    rotate(house)
+    assert house.run_to_end("acme", within=60).status == "active", house.story()
+    assert len(key_sids(house)) == 1
+    ajo = Ajo(house, 0)
+    assert [ajo.send(old_token), ajo.send("made up")] == [200, 401]
+    with pytest.raises(NotPossible, match="onboard credential finish acme"):
+        rotate(house)
+    with house.db.begin() as connection:
+        rotation.finish(connection, house.vault, "acme", actor="jo", at=now())
+    house.run_until(lambda: ajo.send(old_token) == 401, what="the gateway has heard of it")
+    assert ajo.send(ajo.token) == 200
+    rotate(house)
 
 
 def test_a_key_whose_secret_a_crash_has_lost_is_made_again_and_the_one_in_use_stays(house, monkeypatch):
