@@ -61,7 +61,9 @@ def validate_command(files: tuple[Path, ...], with_secrets: bool, as_json: bool)
     sound, _, faults = _load(files, with_secrets=with_secrets)
     if as_json:
         click.echo(
-            json.dumps({"ok": not faults, "specs": list(map(_spec_json, sound)), "faults": _json(faults)}, indent=2)
+            json.dumps(
+                {"ok": not faults, "specs": list(map(_spec_json, sound)), "faults": faults_json(faults)}, indent=2
+            )
         )
     else:
         from cli.faults import print_faults, print_sound, print_summary
@@ -162,6 +164,6 @@ def _spec_json(loaded: LoadedSpec) -> dict[str, str]:
     return {"file": str(loaded.path), "name": loaded.spec.name, "channel": loaded.spec.channel}
 
 
-def _json(faults: Sequence[SpecFault]) -> list[dict[str, Any]]:
+def faults_json(faults: Sequence[SpecFault]) -> list[dict[str, Any]]:
     keys = ("file", "line", "column", "path", "problem", "cure")
     return [{key: getattr(fault, key) for key in keys} for fault in faults]
