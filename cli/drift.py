@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.batch import choose, echo_total, many_options
+from cli.batch import MOST_SHOWN_WHOLE, choose, echo_total, many_options
 from cli.exits import FAILED, NOT_FOUND, USAGE, Exit
 from cli.params import NAME, Future, Words, by_option, echo_json
 
@@ -174,7 +174,7 @@ def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> int:
     :raises Exit: nobody can be asked and ``yes`` is missing.
     """
     from cli.control import command_each, timing
-    from cli.plan_text import print_plan
+    from cli.plan_text import print_line, print_plan
     from engine.start import mend
     from settings import is_interactive
     from tasks.steps import CATALOGUE
@@ -184,7 +184,7 @@ def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> int:
         return 0
     if not is_silent:
         for plan in plans.values():
-            print_plan(plan)
+            (print_plan if len(plans) <= MOST_SHOWN_WHOLE else print_line)(plan)
     if not yes:
         if is_silent or not is_interactive():
             raise Exit("nobody can be asked here; to mend it, add --yes.")

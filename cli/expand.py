@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,7 @@ def expand_command(template: Path, table: Path, folder: Path, force: bool, as_js
     Example:    onboard expand brand.yaml brands.csv -o specs
                 onboard start specs/*.yaml
     """
-    from cli.spec import faults_json
+    from cli.spec import faults_json, yaml_text
     from models.spec.expand import expand, read_table
     from models.spec.faults import SpecErrors
 
@@ -65,7 +64,7 @@ def expand_command(template: Path, table: Path, folder: Path, force: bool, as_js
     if made.unused:
         click.echo(f"Warning: no placeholder names the columns {', '.join(made.unused)} of {table}.", err=True)
     head = f"# Made by `onboard expand` from {template.name} and {table.name}: change these and expand again.\n"
-    _write_all({folder / f"{spec.name}.yaml": head + _as_yaml(data) for spec, data in made.specs}, may_overwrite=force)
+    _write_all({folder / f"{spec.name}.yaml": head + yaml_text(data) for spec, data in made.specs}, may_overwrite=force)
     if as_json:
         _echo({"ok": True, "specs": _specs_json(made, folder), "unused_columns": made.unused, "faults": []})
     else:
@@ -102,17 +101,6 @@ def _write_all(texts: Mapping[Path, str], *, may_overwrite: bool) -> None:
             # Gone already, unless something broke; what broke may be the folder.
             with contextlib.suppress(OSError):
                 part.unlink()
-
-
-def _as_yaml(data: dict[str, Any]) -> str:
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.width = 10_000
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    stream = io.StringIO()
-    yaml.dump(data, stream)
-    return stream.getvalue()
 
 
 def _specs_json(made: Expansion, folder: Path) -> list[dict[str, str]]:

@@ -85,9 +85,9 @@ def is_file(target: str) -> bool:
 
 def _word(plan: tuple[str, Plan | str]) -> str:
     found = plan[1]
-    return (
-        "cannot be planned" if isinstance(found, str) else "with nothing to do" if found.is_nothing else "to be changed"
-    )
+    if isinstance(found, str):
+        return "cannot be planned"
+    return "with nothing to do" if found.is_nothing else "to be changed"
 
 
 def _print(name: str, found: Plan | str, *, is_first: bool, is_whole: bool) -> None:

@@ -5,6 +5,7 @@ Never imports Celery, SQLAlchemy or httpx: these commands run on a laptop, in an
 
 from __future__ import annotations
 
+import io
 import json
 from importlib.resources import files as resources
 from pathlib import Path
@@ -15,7 +16,7 @@ import click
 from cli.exits import FAILED, USAGE, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
@@ -135,6 +136,18 @@ def _load(
         except SpecErrors as errors:
             sound = keep(errors)
     return sound, secrets, faults
+
+
+def yaml_text(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML, in its own order; comments of ruamel.yaml's maps are kept."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = 10_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    yaml.dump(data, stream)
+    return stream.getvalue()
 
 
 def checked_name(name: str) -> str:

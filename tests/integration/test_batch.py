@@ -1,34 +1,53 @@
 """Many onboardings at once, by the commands that take many: from one CSV to active, updated, drifted, mended, removed.
 
-Eight in the suite; ``ONBOARD_BATCH=500`` is the long run.
+Eight in the suite, in one process; ``ONBOARD_BATCH=500`` is the long run, on PostgreSQL with two workers, the commands as processes.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import time
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import select
 
+import cli.waking
+from cli.exits import run
+from cli.main import cli as command_line
 from engine import kinds
 from engine.clock import now
 from engine.context import Workshop
 from engine.vault import Vault, load_keys
-from settings import Settings
+from models.tables import Onboarding
+from settings import Settings, get_settings
 from tasks.steps import CATALOGUE
 from tasks.vendors import make_readers
 from tests.factories import ACCOUNT_SID, spec_data
-from tests.integration.house import AUTH_TOKEN
+from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET, House
 from tests.integration.meddler import SPARE_NUMBER, Meddler
+from tests.integration.services import Simulator
+from tests.integration.stack import Stack
 
+IS_LONG = "ONBOARD_BATCH" in os.environ
 COUNT = int(os.environ.get("ONBOARD_BATCH", "8"))
-# Of the whole batch; most of it is the workers' start.
+# Seconds, for one command or one wait.
 PATIENCE = 60 + 2 * COUNT
+# With the short times of other tests a queue of hundreds counts as lost, and all of it is sent again and again.
+UNHURRIED = {
+    "WAKE_GRACE_SECONDS": "120",
+    "LEASE_SECONDS": "60",
+    "HTTP_TIMEOUT_SECONDS": "10",
+    "WORKER_CONCURRENCY": "8",
+    "LOG_LEVEL": "INFO",
+}
 CHANNELS = ("sms", "mms")
 # What somebody changes behind our back, each at another onboarding.
 MEDDLED = [
@@ -39,10 +58,17 @@ MEDDLED = [
 
 
 class Batch:
-    def __init__(self, stack: Any) -> None:
-        self.stack = stack
-        self.folder = stack.folder / "specs"
+    """``shop`` is what to look with, ``onboard`` the command line, ``wait_for`` waits until all are in one status."""
+
+    def __init__(self, folder: Path, simulator: Simulator, shop: Workshop) -> None:
+        self.folder, self.simulator, self.shop = folder, simulator, shop
         self.began = time.monotonic()
+
+    def onboard(self, *arguments: str, code: int = 0) -> str:
+        raise NotImplementedError
+
+    def wait_for(self, status: str) -> None:
+        raise NotImplementedError
 
     def expand(self, message: str) -> None:
         """One template and one CSV for each channel; every brand has a number of its own."""
@@ -51,12 +77,12 @@ class Batch:
             data["twilio"] |= {"numbers": ["{{ number }}"], "messaging_service": {"friendly_name": "Brand {{ id }}"}}
             data["ajo"]["channel_configuration"]["name"] = "{{ configuration }}"
             data["verification"]["message"] = message
-            template = self.stack.folder / f"{channel}.yaml"
+            template = self.folder / f"{channel}.yaml"
             template.write_text(yaml.safe_dump(json.loads(json.dumps(data)), sort_keys=False))
             rows = [f"{name};{number};{name.replace('-', '_')}" for name, number in self.brands(channel)]
-            table = self.stack.folder / f"{channel}.csv"
+            table = self.folder / f"{channel}.csv"
             table.write_text("\n".join(["id;number;configuration", *rows]), encoding="utf-8-sig")
-            self.onboard("expand", str(template), str(table), "-o", str(self.folder), "--force")
+            self.onboard("expand", str(template), str(table), "-o", str(self.folder / "specs"), "--force")
 
     @staticmethod
     def brands(channel: str) -> list[tuple[str, str]]:
@@ -69,36 +95,19 @@ class Batch:
 
     @property
     def files(self) -> list[str]:
-        return sorted(map(str, self.folder.iterdir()))
-
-    def onboard(self, *arguments: str, code: int = 0) -> str:
-        return self.stack.onboard(*arguments, code=code, within=PATIENCE)
+        return sorted(map(str, (self.folder / "specs").iterdir()))
 
     def results(self, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
         """The report of a command, an object for each onboarding."""
         lines = self.onboard(*arguments, "--json", code=code).splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def wait_for(self, status: str) -> None:
-        self.stack.wait_for(status, within=PATIENCE)
-
     def tell(self, what: str) -> None:
         print(f"{time.monotonic() - self.began:7.1f} s  {what}")  # noqa: T201  the figures of the long run
 
     def meddle(self) -> dict[str, str]:
         """Changes one field at each of three; the field by the onboarding's name."""
-        env = {key.removeprefix("ONBOARD_").lower(): value for key, value in self.stack.env.items() if "ONBOARD" in key}
-        settings = Settings(**env)
-        shop = Workshop(
-            db=self.stack.db,
-            vault=Vault(load_keys(settings)),
-            settings=settings,
-            catalogue=CATALOGUE,
-            make_vendors=make_readers,
-            now=now,
-            worker="nobody",
-        )
-        house: Any = SimpleNamespace(shop=shop, settings=settings, simulator=self.stack.simulator)
+        house: Any = SimpleNamespace(shop=self.shop, settings=self.shop.settings, simulator=self.simulator)
         changed = {}
         for name, wanted in zip(self.names[1::2], MEDDLED, strict=False):
             meddler = Meddler(house, name)
@@ -108,18 +117,74 @@ class Batch:
         return changed
 
 
+class OneProcess(Batch):
+    def __init__(self, folder: Path, house: House) -> None:
+        super().__init__(folder, house.simulator, house.shop)
+        self.house = house
+
+    def onboard(self, *arguments: str, code: int = 0) -> str:
+        output = io.StringIO()
+        with redirect_stdout(output), redirect_stderr(output):
+            found = run(command_line, arguments)
+        assert found == code, (found, output.getvalue())
+        return output.getvalue()
+
+    def wait_for(self, status: str) -> None:
+        every = select(Onboarding.c.status).distinct()
+        self.house.run_until(lambda: [row.status for row in self.house.read(every)] == [status], what=f"all {status}")
+
+
+class ManyProcesses(Batch):
+    def __init__(self, stack: Stack) -> None:
+        env = {key.removeprefix("ONBOARD_").lower(): value for key, value in stack.env.items() if "ONBOARD" in key}
+        settings: Any = Settings(**env)
+        shop = Workshop(
+            db=stack.db,
+            vault=Vault(load_keys(settings)),
+            settings=settings,
+            catalogue=CATALOGUE,
+            make_vendors=make_readers,
+            now=now,
+            worker="nobody",
+        )
+        super().__init__(stack.folder, stack.simulator, shop)
+        self.stack = stack
+
+    def onboard(self, *arguments: str, code: int = 0) -> str:
+        return self.stack.onboard(*arguments, code=code, within=PATIENCE)
+
+    def wait_for(self, status: str) -> None:
+        self.stack.wait_for(status, within=PATIENCE)
+
+
 @pytest.fixture
-def batch(stack):
-    owned = [number for channel in CHANNELS for _, number in Batch.brands(channel)] + [SPARE_NUMBER]
-    numbers = [{"phone_number": number, "capabilities": {"sms": True, "mms": True}} for number in owned]
-    stack.simulator.post("accounts", {"sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "numbers": numbers})
+def batch(request, tmp_path, monkeypatch):
+    if not IS_LONG:
+        house = request.getfixturevalue("empty_house")
+        monkeypatch.setenv("TEST_TWILIO_AUTH_TOKEN", AUTH_TOKEN)
+        monkeypatch.setenv("TEST_AJO_CLIENT_SECRET", CLIENT_SECRET)
+        # Not the function itself: modules that are imported meanwhile would keep the other one.
+        monkeypatch.setattr(Settings, "from_environment", lambda: house.settings)
+        monkeypatch.setattr("engine.vault.load_keys", lambda _settings: [house.key])
+        monkeypatch.setattr(cli.waking, "send", len)
+        get_settings.cache_clear()
+        yield OneProcess(tmp_path, house)
+        get_settings.cache_clear()
+        return
+    url = request.getfixturevalue("postgres").new_database("batch")
+    simulator, redis = request.getfixturevalue("simulator"), request.getfixturevalue("redis")
+    stack = Stack(tmp_path, simulator, redis, url, **UNHURRIED)
     stack.up(workers=2)
-    return Batch(stack)
+    yield ManyProcesses(stack)
+    stack.close()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.timeout(PATIENCE * 4)
 def test_a_batch_goes_through_start_update_drift_and_teardown_and_each_report_is_right(batch):
     names = batch.names
+    owned = [number for channel in CHANNELS for _, number in batch.brands(channel)] + [SPARE_NUMBER]
+    numbers = [{"phone_number": number, "capabilities": {"sms": True, "mms": True}} for number in owned]
+    batch.simulator.post("accounts", {"sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "numbers": numbers})
     batch.expand("Hello from {{ id }}")
     batch.tell("expanded")
     assert re.search(rf"^{COUNT} onboardings: {COUNT} created$", batch.onboard("start", *batch.files), re.MULTILINE)
@@ -135,9 +200,9 @@ def test_a_batch_goes_through_start_update_drift_and_teardown_and_each_report_is
     ]
     batch.wait_for("active")
     batch.tell("active again")
-    counts = batch.stack.simulator.ledger["counts"]
+    counts = batch.simulator.ledger["counts"]
     assert counts["message"]["live"] == 2 * COUNT
-    assert batch.stack.simulator.ledger["duplicates"] == []
+    assert batch.simulator.ledger["duplicates"] == []
 
     changed = batch.meddle()
     assert len(changed) == 3
@@ -162,7 +227,7 @@ def test_a_batch_goes_through_start_update_drift_and_teardown_and_each_report_is
     assert [(one["name"], one["result"]) for one in removed] == [(name, "done") for name in names]
     batch.wait_for("removed")
     batch.tell("removed")
-    counts = batch.stack.simulator.ledger["counts"]
+    counts = batch.simulator.ledger["counts"]
     assert {kind: count["live"] for kind, count in counts.items() if count["live"]} == {
         "message": counts["message"]["live"]
     }
