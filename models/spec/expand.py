@@ -60,9 +60,8 @@ def read_table(path: Path) -> Table:
     """
     text = read_text(path, largest=LARGEST_TABLE)
     if isinstance(text, SpecFault):
-        if text.problem == "is not UTF-8":
-            text = replace(text, cure="save it as CSV UTF-8")
-        raise SpecErrors([text])
+        cure = "save it as CSV UTF-8" if "UTF-8" in text.problem else "check the name and the file's permissions"
+        raise SpecErrors([replace(text, cure=cure)])
     lines: list[list[str]] = []
     try:
         delimiter = max(DELIMITERS, key=lambda each: len(next(_lines(text, each), [])))

@@ -122,9 +122,7 @@ def read_text(path: Path, *, largest: int) -> str | SpecFault:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "its name is not valid"
         return refuse(f"cannot be read: {reason.lower()}", "check the name and the file's permissions")
     if len(raw) > largest:
-        return refuse(
-            f"is larger than {largest // 1024} kB", "check that it is the file you mean: a spec has some 100 lines"
-        )
+        return refuse(f"is larger than {largest // 1024} kB", "check that it is a spec: those have some 100 lines")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -182,6 +182,13 @@ def test_what_is_no_table_is_said(desk, raw, word):
     assert not desk.out.exists()
 
 
+def test_a_table_that_is_not_there_is_a_fault_of_the_table(desk):
+    done = CliRunner().invoke(
+        cli, ["expand", str(desk.folder / "brand.yaml"), str(desk.folder / "no.csv"), "-o", str(desk.out)]
+    )
+    assert "no.csv  there is no such file\n    help: check the name and" in done.output
+
+
 def test_files_that_hold_something_else_stay_unless_forced(desk):
     desk.expand(HEAD, ACE)
     assert "Wrote 2" in desk.expand(HEAD, ACE, BEE), "what would be the same is no obstacle"
