@@ -39,7 +39,7 @@ from tests.integration.stack import Stack
 IS_LONG = "ONBOARD_BATCH" in os.environ
 COUNT = int(os.environ.get("ONBOARD_BATCH", "8"))
 # Seconds, for one command or one wait.
-PATIENCE = 60 + 2 * COUNT
+PATIENCE = 40 + 3 * COUNT
 # With the short times of other tests a queue of hundreds counts as lost, and all of it is sent again and again.
 UNHURRIED = {
     "WAKE_GRACE_SECONDS": "120",
@@ -131,7 +131,9 @@ class OneProcess(Batch):
 
     def wait_for(self, status: str) -> None:
         every = select(Onboarding.c.status).distinct()
-        self.house.run_until(lambda: [row.status for row in self.house.read(every)] == [status], what=f"all {status}")
+        self.house.run_until(
+            lambda: [row.status for row in self.house.read(every)] == [status], within=PATIENCE, what=f"all {status}"
+        )
 
 
 class ManyProcesses(Batch):
