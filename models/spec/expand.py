@@ -64,7 +64,7 @@ def read_table(path: Path) -> Table:
         raise SpecErrors([replace(text, cure=cure)])
     lines: list[list[str]] = []
     try:
-        delimiter = max(DELIMITERS, key=lambda each: len(next(_lines(text, each), [])))
+        delimiter = max(DELIMITERS, key=lambda each: _width(text, each))
         lines.extend(_lines(text, delimiter))
     except csv.Error as error:
         fault = SpecFault(
@@ -72,6 +72,14 @@ def read_table(path: Path) -> Table:
         )
         raise SpecErrors([fault]) from None
     return _table(str(path), lines)
+
+
+def _width(text: str, delimiter: str) -> int:
+    """Columns of the header; with the wrong separator, what stands in quotes is not even CSV."""
+    try:
+        return len(next(_lines(text, delimiter), []))
+    except csv.Error:
+        return 0
 
 
 def _lines(text: str, delimiter: str) -> Iterator[list[str]]:

@@ -80,7 +80,7 @@ def test_each_row_becomes_a_spec_of_its_name(desk):
 
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_a_bom_crlf_and_another_separator_are_what_spreadsheets_write(desk, separator):
-    rows = [HEAD, BEE.replace("Bee", '"Bee, ""the"" bar"'), ",,,", ""]
+    rows = [HEAD.replace("id", '"id"'), BEE.replace("Bee", '"Bee, ""the"" bar"'), ",,,", ""]
     text = "\r\n".join(rows).replace(",", separator).replace(f"Bee{separator} ", "Bee, ")
     desk.expand(raw=text.encode("utf-8-sig"))
     assert [spec.brand for spec in desk.specs()] == ['Bee, "the" bar']
