@@ -11,18 +11,18 @@ from cli.exits import USAGE, Exit
 from cli.params import ANY_NAMES, Condition, json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from models.states import OnboardingState
 
 NAMES_SHOWN = 20
+# Plans; of more there is one line each.
+MOST_SHOWN_WHOLE = 3
 
 
-def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Names, or ``--all`` and ``--where``; ``--yes`` and ``--json``."""
+def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--all`` and ``--where``."""
     for decorate in (  # the last comes first in --help
-        json_option("Print one JSON object a line for each onboarding: name, result, message."),
-        click.option("--yes", is_flag=True, help="Do not ask."),
         click.option(
             "--where",
             multiple=True,
@@ -32,10 +32,28 @@ def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "Repeated: another value of the same field widens, another field narrows.",
         ),
         click.option("--all", "is_all", is_flag=True, help="All instead of names."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def many_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Names, or ``--all`` and ``--where``; ``--yes`` and ``--json``."""
+    for decorate in (
+        json_option("Print one JSON object a line for each onboarding: name, result, message."),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        where_options,
         ANY_NAMES,
     ):
         command = decorate(command)
     return command
+
+
+def echo_total(results: Iterable[str]) -> None:
+    """The last line of a report on several: ``500 onboardings: 498 done, 2 failed``; of one there is nothing to sum up."""
+    counts = Counter(results)
+    if counts.total() > 1:
+        click.echo(f"{counts.total()} onboardings: " + ", ".join(f"{count} {word}" for word, count in counts.items()))
 
 
 def choose(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.batch import choose, many_options
+from cli.batch import choose, echo_total, many_options
 from cli.exits import FAILED, NOT_FOUND, USAGE
 from cli.params import by_option, echo_json
 from engine.selection import STEPS
@@ -35,7 +35,7 @@ def command_each(names: Sequence[str], work: Command, done: str, *, as_json: boo
     if not names:
         return 0
     wakeups: list[WakeUp] = []
-    results: list[tuple[str, str]] = []
+    results: list[str] = []
     with open_writable() as db:
         try:
             for name in dict.fromkeys(names):
@@ -45,22 +45,18 @@ def command_each(names: Sequence[str], work: Command, done: str, *, as_json: boo
                         made_due = work(connection, name) or []
                     wakeups += made_due
                 except Exception as error:
-                    result, message = _failure(error, name)
-                results.append((name, result))
+                    result, message = failure_of(error, name)
+                results.append(result)
                 _print_result(name, result, message, as_json=as_json)
         finally:
             # What was committed is woken, whatever ended the rest.
             wake(wakeups)
-    if len(results) > 1 and not as_json:
-        click.echo(", ".join(f"{_count(results, word)} {word}" for word in ("done", *CODES) if _count(results, word)))
-    return next((CODES[word] for word in CODES if _count(results, word)), 0)
+    if not as_json:
+        echo_total(sorted(results, key=["done", *CODES].index))
+    return next((code for word, code in CODES.items() if word in results), 0)
 
 
-def _count(results: Sequence[tuple[str, str]], word: str) -> int:
-    return sum(result == word for _, result in results)
-
-
-def _failure(error: Exception, name: str) -> tuple[str, str]:
+def failure_of(error: Exception, name: str) -> tuple[str, str]:
     """What kept this one onboarding from it; every other failure is everybody's and is raised again."""
     from sqlalchemy.exc import OperationalError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.batch import choose, many_options
+from cli.batch import MOST_SHOWN_WHOLE, choose, echo_total, many_options
 from cli.exits import FAILED, NOT_FOUND, USAGE, Exit
 from cli.params import NAME, Future, Words, by_option, echo_json
 
@@ -69,24 +69,21 @@ def drift_command(
     Examples:   onboard drift --all --json
                 onboard drift acme-rcs --fix
     """
-    from models.states import OnboardingState
+    from models.states import OVER, OnboardingState
 
     # To look needs no question; only --fix asks.
-    over = {OnboardingState.CANCELLED, OnboardingState.REMOVED, OnboardingState.TEARING_DOWN}
     try:
-        chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - over, verb="look at", yes=True)
+        chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="look at", yes=True)
         results = _look_at(chosen, prints=not as_json)
     except Exit as error:
         raise Exit(error.message, FAILED) from None
     if as_json:
         for result in results:
             echo_json(_json(result), on_one_line=True)
-    elif len(results) > 1:
-        words = [result.word for result in results]
-        click.echo(", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words)))
-    if fix:
-        _fix([result for result in results if result.found], yes=yes, is_silent=as_json)
-    if any(result.problem for result in results):
+    else:
+        echo_total(result.word for result in results)
+    code = _fix([result for result in results if result.found], yes=yes, is_silent=as_json) if fix else 0
+    if code != 0 or any(result.problem for result in results):
         return FAILED
     return DRIFTED if any(result.found for result in results) else 0
 
@@ -171,25 +168,28 @@ def _json(result: Result) -> dict[str, Any]:
     }
 
 
-def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> None:
-    """:raises Exit: nobody can be asked and ``yes`` is missing."""
+def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> int:
+    """The exit code of what was begun.
+
+    :raises Exit: nobody can be asked and ``yes`` is missing.
+    """
     from cli.control import command_each, timing
-    from cli.plan_text import print_plan
+    from cli.plan_text import print_line, print_plan
     from engine.start import mend
     from settings import is_interactive
     from tasks.steps import CATALOGUE
 
     plans = {result.name: result.plan for result in results if result.plan and result.plan.mends}
     if not plans:
-        return
+        return 0
     if not is_silent:
         for plan in plans.values():
-            print_plan(plan)
+            (print_plan if len(plans) <= MOST_SHOWN_WHOLE else print_line)(plan)
     if not yes:
         if is_silent or not is_interactive():
             raise Exit("nobody can be asked here; to mend it, add --yes.")
         click.confirm(f"Mend {'it' if len(plans) == 1 else f'these {len(plans)}'}?", abort=True)
-    command_each(
+    return command_each(
         list(plans),
         lambda connection, name: mend(connection, CATALOGUE, name, plans[name].mends, **timing()),
         "is being mended. Follow with: onboard watch {name}",

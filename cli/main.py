@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # name -> (module, one line for the overview). The line stands here so that the overview imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("cli.spec", "Write a commented spec template for a channel."),
+    "expand": ("cli.expand", "Write one spec for each row of a CSV, from a template."),
     "validate": ("cli.spec", "Check spec files; show every fault with its place and its cure."),
     "lint": ("cli.lint", "Check spec files as a reviewer would, with their pictures and pages."),
     "schema": ("cli.spec", "Print the JSON Schema of specs, for editors."),

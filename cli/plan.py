@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.batch import MOST_SHOWN_WHOLE, choose, echo_total, where_options
 from cli.exits import FAILED, Exit
 from cli.params import complete_names, echo_json, json_option
 
@@ -20,30 +21,34 @@ CHANGES = 2
 
 
 @click.command("plan")
-@click.argument("targets", nargs=-1, required=True, metavar="FILE|NAME...", shell_complete=complete_names)
+@click.argument("targets", nargs=-1, metavar="[FILE|NAME]...", shell_complete=complete_names)
+@where_options
 @json_option("Print the plans as one JSON list.")
-def plan_command(targets: tuple[str, ...], as_json: bool) -> int:
+def plan_command(targets: tuple[str, ...], *, is_all: bool, where: Sequence[tuple[str, str]], as_json: bool) -> int:
     """Show what would be done: each object in order of work, field by field, old and new.
 
     A FILE may be new, or the changed spec of what was started; a NAME is checked against its stored spec. Both vendors
-    are read with clients that refuse every change.
+    are read with clients that refuse every change. Of more than three there is one line each.
 
     \b
     Exit codes (as `terraform plan -detailed-exitcode`, not those of other commands):
                 0 nothing to do, 2 something to do, 1 an error.
     Examples:   onboard plan acme-rcs.yaml
-                onboard plan acme-rcs --json
+                onboard plan --where sandbox=prod --json
     """
     from cli.looking import looking, plan_or_problem
+    from models.states import OVER, OnboardingState
 
     plans: list[tuple[str, Plan | str]] = []
     try:
+        # To look needs no question.
+        chosen = choose(targets, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="plan", yes=True)
         with looking() as shop:
-            for ctx in _contexts(shop, targets):
+            for ctx in _contexts(shop, chosen):
                 found = plan_or_problem(ctx)
                 plans.append((ctx.name, found))
                 if not as_json:
-                    _print(ctx.name, found, is_first=len(plans) == 1)
+                    _print(ctx.name, found, is_first=len(plans) == 1, is_whole=len(chosen) <= MOST_SHOWN_WHOLE)
     except Exit as error:
         raise Exit(error.message, FAILED) from None
     except click.exceptions.Exit:
@@ -51,6 +56,8 @@ def plan_command(targets: tuple[str, ...], as_json: bool) -> int:
         raise click.exceptions.Exit(FAILED) from None
     if as_json:
         echo_json([_json(name, found) for name, found in plans])
+    else:
+        echo_total(map(_word, plans))
     if any(isinstance(found, str) for _, found in plans):
         return FAILED
     return 0 if all(not isinstance(found, str) and found.is_nothing for _, found in plans) else CHANGES
@@ -76,15 +83,24 @@ def is_file(target: str) -> bool:
     return "." in target or "/" in target
 
 
-def _print(name: str, found: Plan | str, *, is_first: bool) -> None:
-    from cli.plan_text import print_plan
+def _word(plan: tuple[str, Plan | str]) -> str:
+    found = plan[1]
+    if isinstance(found, str):
+        return "cannot be planned"
+    return "with nothing to do" if found.is_nothing else "to be changed"
 
-    if not is_first:
+
+def _print(name: str, found: Plan | str, *, is_first: bool, is_whole: bool) -> None:
+    from cli.plan_text import print_line, print_plan
+
+    if is_whole and not is_first:
         click.echo()
     if isinstance(found, str):
         click.echo(f"Error: {name} cannot be planned: {found}", err=True)
-    else:
+    elif is_whole:
         print_plan(found)
+    else:
+        print_line(found)
 
 
 def _json(name: str, found: Plan | str) -> dict[str, Any]:

@@ -61,6 +61,10 @@ def _print_runs(console: Console, plan: Plan) -> None:
     print_hanging(console, Text("Steps that run  "), Text(text))
 
 
+def print_line(plan: Plan) -> None:
+    make_console().print(Text.assemble((plan.name, "bold"), "  ", summary(plan)))
+
+
 def summary(plan: Plan) -> Text:
     """``Plan: 3 to create, 1 to change, 0 to delete.``"""
     if plan.is_nothing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import click
 
 from cli.exits import NEEDS_PERSON, USAGE, Exit
 from cli.params import NAME
-from cli.spec import OUTPUT, checked_name, write_file
+from cli.spec import OUTPUT, checked_name, write_file, yaml_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +105,6 @@ def _sentence(fault: Any) -> str:
 
 def as_yaml(made: Promotion, *, head: str) -> str:
     """The spec with its questions as comments."""
-    from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
     notes = {path: f"FILL IN: {text}" for path, text in made.placeholders.items()}
@@ -122,15 +120,10 @@ def as_yaml(made: Promotion, *, head: str) -> str:
                 made_map.yaml_set_comment_before_after_key(key, before=notes[*path, key], indent=2 * len(path))
         return made_map
 
-    yaml = YAML()
-    yaml.width = 10_000
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    stream = io.StringIO()
     data = commented(made.data, ())
     dropped = [f"Left out: {'.'.join(path)}: {text}" for path, text in made.dropped.items()]
     data.yaml_set_start_comment("\n".join([head, *dropped]))
-    yaml.dump(data, stream)
-    return stream.getvalue()
+    return yaml_text(data)
 
 
 def _tell(made: Promotion, faults: Mapping[tuple[str, ...], str], file: str) -> None:

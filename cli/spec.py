@@ -5,6 +5,7 @@ Never imports Celery, SQLAlchemy or httpx: these commands run on a laptop, in an
 
 from __future__ import annotations
 
+import io
 import json
 from importlib.resources import files as resources
 from pathlib import Path
@@ -15,7 +16,7 @@ import click
 from cli.exits import FAILED, USAGE, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
@@ -61,7 +62,9 @@ def validate_command(files: tuple[Path, ...], with_secrets: bool, as_json: bool)
     sound, _, faults = _load(files, with_secrets=with_secrets)
     if as_json:
         click.echo(
-            json.dumps({"ok": not faults, "specs": list(map(_spec_json, sound)), "faults": _json(faults)}, indent=2)
+            json.dumps(
+                {"ok": not faults, "specs": list(map(_spec_json, sound)), "faults": faults_json(faults)}, indent=2
+            )
         )
     else:
         from cli.faults import print_faults, print_sound, print_summary
@@ -135,6 +138,18 @@ def _load(
     return sound, secrets, faults
 
 
+def yaml_text(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML, in its own order; comments of ruamel.yaml's maps are kept."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = 10_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    yaml.dump(data, stream)
+    return stream.getvalue()
+
+
 def checked_name(name: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
@@ -162,6 +177,6 @@ def _spec_json(loaded: LoadedSpec) -> dict[str, str]:
     return {"file": str(loaded.path), "name": loaded.spec.name, "channel": loaded.spec.channel}
 
 
-def _json(faults: Sequence[SpecFault]) -> list[dict[str, Any]]:
+def faults_json(faults: Sequence[SpecFault]) -> list[dict[str, Any]]:
     keys = ("file", "line", "column", "path", "problem", "cure")
     return [{key: getattr(fault, key) for key in keys} for fault in faults]

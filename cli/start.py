@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.exits import USAGE, Exit
+from cli.batch import MOST_SHOWN_WHOLE, echo_total
+from cli.exits import FAILED, USAGE, Exit
 from cli.params import echo_json, json_option
 
 if TYPE_CHECKING:
@@ -25,27 +26,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of one file. ``what`` is created, unchanged, differs, updated or refused."""
+    """What became of one file. ``result`` is a key of ``REPORTS``; ``message`` says what kept it from being done."""
 
-    file: str
     name: str
-    what: str
+    result: str
+    message: str = ""
+    file: str = ""
     differences: list[str] = field(default_factory=list)
     reruns: list[str] = field(default_factory=list)
-    problem: str | None = None
 
 
 FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
-# Of more there is one line each.
-MOST_SHOWN_WHOLE = 3
 
 
 @click.command("start")
 @FILES
 @click.option("--update", "is_update", is_flag=True, help="Apply a changed spec; only the steps it touches run again.")
 @YES
-@json_option()
+@json_option("Print one JSON object a line for each onboarding: name, result, message, differences.")
 def start_command(files: tuple[Path, ...], is_update: bool, yes: bool, as_json: bool) -> int:
     """Start the onboardings declared in spec files, as many as you like at once.
 
@@ -54,7 +53,8 @@ def start_command(files: tuple[Path, ...], is_update: bool, yes: bool, as_json: 
     again does nothing; a changed one is shown and needs --update.
 
     \b
-    Exit codes: 0 all done, 2 a file is wrong, or differs from what was started, or cannot be applied.
+    Exit codes: 0 all done, 1 one failed, 2 a file is wrong, or differs from
+                what was started, or cannot be applied.
     Examples:   onboard start acme-rcs.yaml bistro-sms.yaml
                 onboard start --update acme-rcs.yaml
     """
@@ -79,7 +79,7 @@ def start_command(files: tuple[Path, ...], is_update: bool, yes: bool, as_json: 
 @click.command("update")
 @FILES
 @YES
-@json_option()
+@json_option("Print one JSON object a line for each onboarding: name, result, message, differences.")
 def update_command(files: tuple[Path, ...], yes: bool, as_json: bool) -> int:
     """Bring started onboardings to their spec files: what changed in the file, and what drifted at the vendors.
 
@@ -141,10 +141,14 @@ def _mends(plans: Mapping[str, Plan | str]) -> dict[str, list[str]]:
 
 def _tell(reports: Sequence[Report], *, as_json: bool) -> int:
     if as_json:
-        echo_json([asdict(report) for report in reports])
+        for report in reports:
+            echo_json(asdict(report), on_one_line=True)
     else:
         _print_reports(reports)
-    return USAGE if any(report.what in {"differs", "refused"} for report in reports) else 0
+    results = {report.result for report in reports}
+    if "failed" in results:
+        return FAILED
+    return USAGE if results & {"differs", "not possible"} else 0
 
 
 def _look(loaded: Loaded, *, must_be_started: bool = False) -> dict[str, Plan | str]:
@@ -170,19 +174,15 @@ def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> No
 
     :raises Abort: the answer is no.
     """
-    from rich.text import Text
+    from cli.plan_text import print_line, print_plan
 
-    from cli.plan_text import print_plan, summary
-    from cli.render import make_console
-
-    console = make_console()
     for name, found in plans.items():
         if isinstance(found, str):
             click.echo(f"{name} cannot be planned: {found}\nIts steps will look for themselves.")
         elif len(plans) <= MOST_SHOWN_WHOLE:
             print_plan(found)
         else:
-            console.print(Text.assemble((name, "bold"), "  ", summary(found)))
+            print_line(found)
     count = sum(isinstance(found, str) or not found.is_nothing for found in plans.values())
     if asks and count:
         click.confirm(f"{verb.capitalize()} {'it' if count == 1 else f'these {count}'}?", abort=True)
@@ -190,10 +190,10 @@ def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> No
 
 def _start_all(loaded: Loaded, *, is_update: bool, mends: Mapping[str, Sequence[str]]) -> list[Report]:
     """Commit one after the other, then wake what was committed, also when something breaks on the way."""
+    from cli.control import failure_of
     from cli.state import open_writable
     from cli.waking import wake
     from engine.clock import now
-    from engine.commands import NotPossible
     from engine.start import start
     from engine.vault import Vault, load_keys
     from settings import get_settings
@@ -220,12 +220,12 @@ def _start_all(loaded: Loaded, *, is_update: bool, mends: Mapping[str, Sequence[
                             grace_seconds=settings.wake_grace_seconds,
                             drifted=mends.get(file.spec.name, ()),
                         )
-                except NotPossible as error:
-                    reports.append(Report(str(file.path), file.spec.name, "refused", problem=str(error)))
+                except Exception as error:
+                    reports.append(Report(file.spec.name, *failure_of(error, file.spec.name), str(file.path)))
                     continue
                 wakeups += started.wakeups
-                done = (started.name, started.what, started.differences, started.reruns)
-                reports.append(Report(str(file.path), *done))
+                done = (str(file.path), started.differences, started.reruns)
+                reports.append(Report(started.name, started.what, "", *done))
         finally:
             wake(wakeups)
     return reports
@@ -238,12 +238,13 @@ def _print_reports(reports: Sequence[Report]) -> None:
 
     console = make_console()
     for report in reports:
-        style, words = REPORTS[report.what]
-        sentence = words.format(file=report.file, steps=", ".join(report.reruns) or "no step", problem=report.problem)
+        style, words = REPORTS[report.result]
+        sentence = words.format(file=report.file, steps=", ".join(report.reruns) or "no step", problem=report.message)
         console.print(Text.assemble((report.name, "bold"), "  ", (sentence, style)))
         for difference in report.differences:
             console.print(Text(f"    {difference}"))
-    begun = [report.name for report in reports if report.what in {"created", "updated"}]
+    echo_total(report.result for report in reports)
+    begun = [report.name for report in reports if report.result in {"created", "updated"}]
     if begun:
         console.print(Text(f"Follow with: onboard watch{f' {begun[0]}' if len(begun) == 1 else ''}", "dim"))
 
@@ -256,5 +257,6 @@ REPORTS = {
         "yellow",
         "differs from what was started, nothing was changed. To apply it: onboard update {file}",
     ),
-    "refused": ("bold red", "refused: {problem}"),
+    "not possible": ("bold red", "not possible: {problem}"),
+    "failed": ("bold red", "failed: {problem}"),
 }

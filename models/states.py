@@ -38,6 +38,9 @@ UNDER_WAY = frozenset({StepState.READY, StepState.RUNNING, StepState.RETRYING})
 # No step is claimed while its onboarding is in one of these.
 HELD = frozenset({OnboardingState.PAUSED, OnboardingState.CANCELLED, OnboardingState.REMOVED})
 
+# Nothing at the vendors is to be as declared.
+OVER = frozenset({OnboardingState.CANCELLED, OnboardingState.TEARING_DOWN, OnboardingState.REMOVED})
+
 
 class Provenance(StrEnum):
     CREATED = "created"

@@ -52,7 +52,7 @@ def load_specs(files: Iterable[Path | str]) -> list[LoadedSpec]:
     loaded: list[LoadedSpec] = []
     for path in dict.fromkeys(map(Path, files)):
         document = read(path)
-        spec = _check(document)
+        spec = check(document)
         faults += sorted(document.faults, key=lambda fault: (fault.line, fault.column))
         if spec is not None:
             loaded.append(LoadedSpec(path, spec, document))
@@ -64,7 +64,7 @@ def load_specs(files: Iterable[Path | str]) -> list[LoadedSpec]:
     return loaded
 
 
-def _check(document: Document) -> AnySpec | None:
+def check(document: Document) -> AnySpec | None:
     """The spec in ``document``; None when it has faults, all of which are then in ``document.faults``."""
     data = document.data
     if not isinstance(data, dict):

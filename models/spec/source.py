@@ -88,7 +88,7 @@ class Document:
 def read(path: Path) -> Document:
     """Read a spec file. Never raises: what is wrong is in ``faults`` of the document."""
     document = Document(str(path))
-    text = _read_text(path)
+    text = read_text(path, largest=LARGEST_FILE)
     if isinstance(text, SpecFault):
         document.faults.append(text)
         return document
@@ -105,7 +105,9 @@ def read(path: Path) -> Document:
     return document
 
 
-def _read_text(path: Path) -> str | SpecFault:
+def read_text(path: Path, *, largest: int) -> str | SpecFault:
+    """The text of a file without its BOM, or why there is none."""
+
     def refuse(problem: str, cure: str, line: int = 0) -> SpecFault:
         return SpecFault(str(path), line, min(line, 1), "", problem, cure)
 
@@ -113,14 +115,14 @@ def _read_text(path: Path) -> str | SpecFault:
         if path.is_dir():
             return refuse("is a folder", f"name the spec files in it, for example {path / '*.yaml'}")
         with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+            raw = file.read(largest + 1)
     except FileNotFoundError:
         return refuse("there is no such file", "check the name, or write a template with `onboard init`")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "its name is not valid"
         return refuse(f"cannot be read: {reason.lower()}", "check the name and the file's permissions")
-    if len(raw) > LARGEST_FILE:
-        return refuse("is larger than 256 kB", "check that it is a spec: those have some 100 lines")
+    if len(raw) > largest:
+        return refuse(f"is larger than {largest // 1024} kB", "check that it is a spec: those have some 100 lines")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -79,10 +79,10 @@ class Stack:
             process.stop()
         self.db.dispose()
 
-    def onboard(self, *arguments: str, code: int = 0) -> str:
+    def onboard(self, *arguments: str, code: int = 0, within: float = 120) -> str:
         """Run a command as a person would; its output."""
         command = [sys.executable, "-m", "cli.main", *arguments]
-        done = subprocess.run(command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=within)
         assert done.returncode == code, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 

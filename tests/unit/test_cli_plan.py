@@ -102,6 +102,17 @@ def test_plan_is_0_when_there_is_nothing_to_do_2_when_there_is_and_1_when_one_ca
     assert second["counts"]["change"] == 1
 
 
+def test_plan_of_many_has_a_line_for_each_and_one_that_sums_up(world):
+    started(world, "ace", "bee", "cee", "dee")
+    world.answers |= {"bee": "b", "cee": AWAY}
+    output = world.onboard("plan", "--all", code=1)
+    assert "ace  Nothing to do: 1 objects are as declared.\nbee  Plan: " in output
+    assert output.endswith("4 onboardings: 2 with nothing to do, 1 to be changed, 1 cannot be planned\n")
+    world.onboard("cancel", "dee")
+    seen = world.onboard("plan", "--where", "name=?ee", "--json", code=1)
+    assert seen.startswith("To plan: 2 onboardings (bee, cee). Left out: 1 cancelled.")
+
+
 def test_a_new_file_is_planned_without_a_database_and_makes_none(world):
     assert "acme  SMS, not started yet" in world.onboard("plan", world.write_spec(), code=2)
     assert not world.home.exists()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from models.states import OnboardingState
@@ -105,8 +107,8 @@ def test_the_secret_is_stored_but_never_printed(world):
 def test_json_reports_every_file(world):
     files = [world.write_spec("sms", "ace"), world.write_spec("sms", "bee")]
     world.onboard("start", files[0])
-    found = world.json("start", *files)
-    assert [(one["name"], one["what"], one["file"]) for one in found] == [
+    found = map(json.loads, world.onboard("start", *files, "--json").splitlines())
+    assert [(one["name"], one["result"], one["file"]) for one in found] == [
         ("ace", "unchanged", files[0]),
         ("bee", "created", files[1]),
     ]
