@@ -29,11 +29,11 @@ def marked_name(ctx: View) -> str:
 
 
 def adopted_sid(ctx: View) -> str | None:
-    """Of the service that the spec names, or that ``onboard adopt`` found by this very name; None where it is ours."""
+    """Of the service that the spec names, or that was adopted, whatever its name is now; None where it is ours."""
     declared = ctx.spec.twilio.messaging_service
     known = ctx.resource(KIND)
     if declared.sid is None and known is not None and known.provenance is Provenance.ADOPTED:
-        return known.external_id if known.name == declared.friendly_name else None
+        return None if known.state is ResourceState.GONE else known.external_id
     return declared.sid
 
 
@@ -77,7 +77,7 @@ def desired(ctx: View, service: Service | None, senders: Sequence[str] | None) -
     note = (
         f"Twilio has one of this name that onboard did not make ({alike.sid}): a person is asked first" if alike else ""
     )
-    return replace(owned, note=note)
+    return replace(owned, note=_another(ctx) or note)
 
 
 def _owned(
@@ -126,7 +126,13 @@ def _pool_field(ctx: View, name: str, wanted: Sequence[str], actual: Sequence[st
 
 
 def ensure(ctx: StepContext) -> str:
-    """The SID of the declared service, or of ours, created if need be."""
+    """The SID of the declared service, or of ours, created if need be.
+
+    :raises Suspend: there is none of the declared SID, or the spec names another than the one that is in use.
+    """
+    another = _another(ctx)
+    if another:
+        raise Suspend(Failed(another))
     service = find(ctx)
     if service is None and not is_ours(ctx):
         sid = adopted_sid(ctx)
@@ -145,6 +151,22 @@ def ensure(ctx: StepContext) -> str:
     ctx.record(KIND, vendor="twilio", name=shown, external_id=service.sid, provenance=provenance)
     ctx.check("service.ready", is_met=True, detail=service.sid)
     return service.sid
+
+
+def _another(ctx: View) -> str:
+    """Why the spec's SID is refused: one row remembers one service, and the former would never be given back."""
+    declared, known = ctx.spec.twilio.messaging_service.sid, ctx.resource(KIND)
+    if declared is None or known is None or known.external_id in (None, declared) or known.state is ResourceState.GONE:
+        return ""
+    try:
+        former = ctx.vendors.twilio.fetch_service(known.external_id)
+    except NotFound:
+        return ""
+    return (
+        f"the spec names messaging service {declared}, but {ctx.name} uses {former.friendly_name} ({former.sid}), which would "
+        "keep onboard's callbacks and numbers: put twilio.messaging_service back as it was, then "
+        f"`onboard start FILE --update`; or give the former back first: `onboard teardown {ctx.name}`, then `onboard start FILE`"
+    )
 
 
 def _look_alike(ctx: View) -> Service | None:
