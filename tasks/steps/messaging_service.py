@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from engine import kinds
 from engine.contract import Failed, Suspend
 from engine.desired import OwnedField, OwnedObject, changes, presence_of, subject_of
-from engine.removal import remember_added
+from engine.removal import numbers_of_others, remember_added, senders_of_others
 from models.spec.onboarding import RcsSpec
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from engine.context import StepContext
     from engine.memory import View
+    from engine.removal import Record
     from providers.twilio.types import PoolNumber, PoolSender, Service
 
 KIND = kinds.MESSAGING_SERVICE
@@ -111,16 +112,26 @@ def name_field(ctx: View, service: Service | None) -> OwnedField | None:
 
 
 def numbers_field(ctx: View, pool: Sequence[PoolNumber]) -> OwnedField:
-    return _pool_field(ctx, "numbers", ctx.spec.twilio.numbers, [number.phone_number for number in pool])
+    actual = [number.phone_number for number in pool]
+    return _pool_field(ctx, "numbers", ctx.spec.twilio.numbers, actual, numbers_of_others)
 
 
 def senders_field(ctx: View, wanted: Sequence[str], pool: Sequence[PoolSender]) -> OwnedField:
-    return _pool_field(ctx, "senders", wanted, [sender.sid for sender in pool])
+    return _pool_field(ctx, "senders", wanted, [sender.sid for sender in pool], senders_of_others)
 
 
-def _pool_field(ctx: View, name: str, wanted: Sequence[str], actual: Sequence[str]) -> OwnedField:
-    """What is in the pool beyond the spec may send in the brand's name, but nothing is broken by it."""
-    seen = sorted(one for one in actual if is_ours(ctx) or one in wanted)
+def _pool_field(
+    ctx: View, name: str, wanted: Sequence[str], actual: Sequence[str], of_others: Callable[[View, Record], set[str]]
+) -> OwnedField:
+    """What is in the pool beyond the spec may send in the brand's name, but nothing is broken by it.
+
+    :param of_others: what other onboardings that use the service have in it: theirs to say.
+    """
+    more = {one for one in actual if one not in wanted} if is_ours(ctx) else set()
+    known = ctx.resource(KIND)
+    if more and known is not None:
+        more -= of_others(ctx, known)
+    seen = sorted(one for one in actual if one in wanted or one in more)
     is_missing = not set(wanted) <= set(seen)
     return OwnedField(name=name, wanted=sorted(set(wanted)), actual=seen, severity="error" if is_missing else "warning")
 
@@ -193,7 +204,7 @@ def _refuse_look_alike(ctx: StepContext) -> None:
 
 
 def ensure_numbers(ctx: StepContext, service_sid: str, sids: dict[str, str]) -> None:
-    """The pool holds the declared numbers; one that we made holds no others.
+    """The pool holds the declared numbers; one that we made holds no others but those of other onboardings that use it.
 
     :param sids: of the declared numbers, by phone number.
     """

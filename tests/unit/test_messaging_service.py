@@ -9,16 +9,17 @@ import pytest
 from engine import kinds
 from engine.context import StepContext
 from engine.contract import Suspend
+from engine.plan import PlanContext
 from engine.removal import remember_added
-from models.states import Provenance, ResourceState
-from models.tables import Resource
+from models.states import OnboardingState, Provenance, ResourceState
+from models.tables import Onboarding, Resource
 from providers.errors import NotFound
 from providers.twilio.types import PoolNumber, PoolSender, Service
 from tasks.steps import messaging_service
 from tests.factories import spec_data
 
 KIND = kinds.MESSAGING_SERVICE
-THEIRS, OTHER = "MG" + "a" * 32, "MG" + "b" * 32
+THEIRS, OTHER, OURS = (f"MG{letter * 32}" for letter in "abc")
 NUMBERS = ("+14155550101", "+14155550102", "+14155550103")
 
 
@@ -39,8 +40,8 @@ class Twilio:
         return list(self.services.values())
 
     def create_service(self, *, friendly_name):
-        self.services["MGours"] = Service("MGours", friendly_name, None, None, False)
-        return self.services["MGours"]
+        self.services[OURS] = Service(OURS, friendly_name, None, None, False)
+        return self.services[OURS]
 
     def update_service(self, sid, *, friendly_name):
         self.rename(sid, friendly_name)
@@ -53,7 +54,7 @@ class Twilio:
         return [PoolNumber(f"PN{phone}", phone) for phone in self.numbers]
 
     def list_channel_senders(self, _):
-        return [PoolSender(sid, "rcs:x") for sid in self.senders]
+        return [PoolSender(sid, "rcs:x", "RCS") for sid in self.senders]
 
     def add_service_number(self, _, sid):
         self.numbers.append(sid.removeprefix("PN"))
@@ -112,7 +113,7 @@ def test_what_was_adopted_and_is_gone_is_followed_by_one_of_ours(world, twilio):
     with world.db.begin() as connection:
         connection.execute(Resource.update().values(state=ResourceState.GONE))
     del twilio.services[THEIRS]
-    assert messaging_service.ensure(ctx) == "MGours"
+    assert messaging_service.ensure(ctx) == OURS
     assert ctx.resource(KIND).provenance is Provenance.CREATED
 
 
@@ -133,3 +134,43 @@ def test_the_sid_of_the_very_service_in_use_may_be_written_into_the_spec(world, 
     ctx = begin(world)
     adopt_by_name(ctx)
     assert messaging_service.ensure(update(world, ctx, sid=THEIRS)) == THEIRS
+
+
+def share(world, twilio):
+    """One whose service it is, and one that came to it with a number and an RCS sender."""
+    del twilio.services[THEIRS]
+    ours = begin(world)
+    sid = messaging_service.ensure(ours)
+    ensure_pool(ours, sid)
+    theirs = begin(world, "bistro", numbers=NUMBERS[1:2], sid=sid)
+    messaging_service.ensure(theirs)
+    ensure_pool(theirs, sid)
+    theirs.record(kinds.RCS_SENDER, vendor="twilio", name="x", external_id="XEb", provenance=Provenance.CREATED)
+    twilio.numbers.append(NUMBERS[2])
+    twilio.senders += ["XEb", "XEnobody"]
+    return ours, theirs, sid
+
+
+def test_what_another_onboarding_has_in_a_shared_pool_stays_there_and_is_no_difference(world, twilio):
+    ours, theirs, sid = share(world, twilio)
+    looking = PlanContext(world.shop, world.onboarding())
+    for ctx in (ours, looking):
+        owned = messaging_service.desired(ctx, twilio.fetch_service(sid), [])
+        seen = {field.name: field.actual for field in owned.fields}
+        assert seen["numbers"] == [NUMBERS[0], NUMBERS[2]]
+        assert seen["senders"] == ["XEnobody"]
+    ensure_pool(ours, sid)
+    messaging_service.ensure_senders(ours, sid, [])
+    assert (twilio.numbers, twilio.senders) == ([NUMBERS[0], NUMBERS[1]], ["XEb"])
+    ensure_pool(theirs, sid)
+    assert twilio.numbers == [NUMBERS[0], NUMBERS[1]]
+
+
+def test_what_a_removed_onboarding_left_in_a_shared_pool_is_taken_out(world, twilio):
+    ours, _, sid = share(world, twilio)
+    with world.db.begin() as connection:
+        removed = Onboarding.update().where(Onboarding.c.name == "bistro")
+        connection.execute(removed.values(status=OnboardingState.REMOVED))
+    ensure_pool(ours, sid)
+    messaging_service.ensure_senders(ours, sid, [])
+    assert (twilio.numbers, twilio.senders) == ([NUMBERS[0]], [])
