@@ -89,7 +89,7 @@ def ensure(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
 def _ensure_by_automation(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
     automation = ctx.vendors.ajo.automation
     found = _find(ctx, wanted)
-    is_ours = _is_ours(ctx.resource(wanted.kind))
+    is_ours = _is_ours(ctx.resource(wanted.kind), found)
     if found is None:
         ctx.intend(wanted.kind, vendor="ajo", name=wanted.name)
         is_ours = True
@@ -123,8 +123,12 @@ def _ensure_by_automation(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]
     return found
 
 
-def _is_ours(known: Record | None) -> bool:
-    return known is not None and (known.state is ResourceState.INTENDED or known.provenance is Provenance.CREATED)
+def _is_ours(known: Record | None, found: Mapping[str, Any] | None) -> bool:
+    """Whether we made it: told by its id, and by its name only while we were about to make it."""
+    if known is None or found is None or known.state is ResourceState.GONE:
+        return False
+    is_made = known.provenance is Provenance.CREATED and known.external_id == found["id"]
+    return is_made or known.state is ResourceState.INTENDED
 
 
 def _find(ctx: View, wanted: AjoObject) -> dict[str, Any] | None:
@@ -132,12 +136,14 @@ def _find(ctx: View, wanted: AjoObject) -> dict[str, Any] | None:
     automation = ctx.vendors.ajo.automation
     known = ctx.resource(wanted.kind)
     found = automation.find(wanted.collection, wanted.name)
-    if found is not None or known is None or not _is_ours(known) or known.external_id is None:
+    if known is None or known.provenance is not Provenance.CREATED or known.state is ResourceState.GONE:
+        return found
+    if known.external_id is None or (found is not None and found["id"] == known.external_id):
         return found
     try:
         return automation.fetch(wanted.collection, known.external_id)
     except NotFound:
-        return None
+        return found
 
 
 def _fingerprints(wanted: AjoObject) -> dict[str, str]:
@@ -197,7 +203,7 @@ def _described(ctx: View, wanted: AjoObject, found: Mapping[str, Any] | None) ->
             fields.append(
                 OwnedField(name=name, wanted=value, actual=shown, means=Means.NEVER, cure=frozen, cost=frozen)
             )
-        elif found is not None and not _is_ours(known):
+        elif found is not None and not _is_ours(known, found):
             fields.append(
                 OwnedField(name=name, wanted=value, actual=shown, means=Means.HAND, cure=IN_LINE, cost=IN_LINE)
             )
@@ -215,7 +221,7 @@ def _described(ctx: View, wanted: AjoObject, found: Mapping[str, Any] | None) ->
         presence=presence_of(found),
         fields=tuple(fields),
         external_id=found["id"] if found else None,
-        is_recorded=known is not None and known.external_id is not None,
+        is_recorded=known is not None and found is not None and known.external_id == found["id"],
         cost=wanted.cost,
         seen=found,
     )
