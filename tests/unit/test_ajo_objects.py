@@ -9,6 +9,8 @@ import pytest
 from engine import kinds
 from engine.context import StepContext
 from engine.contract import Suspend
+from engine.desired import Means
+from engine.operator_tasks import answer_task
 from models.states import Provenance, ResourceState
 from models.tables import Resource
 from providers.errors import NotFound
@@ -119,3 +121,52 @@ def test_what_a_crash_left_between_intent_and_record_is_ours(ctx, automation):
     ajo_objects.ensure(ctx, wanted())
     assert provenance(ctx) is Provenance.CREATED
     assert automation.objects["made"]["url"] == "https://a"
+
+
+def token_of(ctx, of):
+    (field,) = (one for one in ajo_objects.declared(ctx, of).fields if one.name == "token")
+    return field
+
+
+def test_no_fingerprint_is_kept_of_a_secret_that_was_never_sent(ctx, automation):
+    automation.put("theirs", name="acme", url="https://a")
+    ajo_objects.ensure(ctx, wanted())
+    assert automation.sent == []
+    assert ctx.resource(KIND).details["secrets"] == {}
+    assert not token_of(ctx, wanted("second")).differs
+
+
+def test_a_new_secret_of_an_adopted_object_is_entered_by_a_person_whose_word_settles_it(world, ctx, automation):
+    automation.put("theirs", name="acme", url="https://a")
+    ajo_objects.ensure(ctx, wanted())
+    for token in ("second", "third"):
+        ctx.keep_secret(kinds.BRIDGE_TOKEN, token)
+        new = wanted(token, is_secret_new=True)
+        field = token_of(ctx, new)
+        assert (field.differs, field.means) == (True, Means.HAND)
+        with pytest.raises(Suspend, match=r"Enter the secret of the API credential acme.*onboard task done acme"):
+            ajo_objects.ensure(ctx, new)
+        task = ctx.task("credential-secret")
+        assert {"label": "API Token", "secret": kinds.BRIDGE_TOKEN} in task.fields
+        with world.db.begin() as connection:
+            answer_task(connection, ctx.lease.onboarding_id, "credential-secret", values={}, by="jo", at=world.time)
+        ajo_objects.ensure(ctx, new)
+        ajo_objects.ensure(ctx, new)
+        assert not token_of(ctx, new).differs
+    assert automation.sent == []
+    assert provenance(ctx) is Provenance.ADOPTED
+
+
+def test_a_secret_of_ours_that_a_crash_left_unknown_is_sent_again_once(ctx, automation):
+    ctx.intend(KIND, vendor="ajo", name="acme")
+    automation.put("made", name="acme", url="https://a")
+    for _ in range(2):
+        ajo_objects.ensure(ctx, wanted())
+    assert [body["token"] for body in automation.sent] == ["first"]
+
+
+def test_an_accepted_difference_of_a_secret_is_never_sent_as_its_placeholder(ctx, automation):
+    ajo_objects.ensure(ctx, wanted())
+    ctx.accepted = frozenset({"credential/token"})
+    ajo_objects.ensure(ctx, wanted("second", url="https://b"))
+    assert automation.sent[-1]["token"] == "second"
