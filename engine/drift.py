@@ -94,7 +94,7 @@ def settle(shop: Workshop, onboarding_id: int, found: Sequence[Finding]) -> bool
 def accept(
     connection: Connection, name: str, key: str, *, reason: str, until: datetime, actor: str, at: datetime
 ) -> None:
-    """Leave a difference as it is until a day: it is neither reported nor mended.
+    """Leave a difference as it was last seen until a day: it is neither reported nor mended. Another one at its place is.
 
     :raises engine.commands.UnknownOnboarding: there is none of this name.
     :raises NeverSeen: it would hide nothing; most likely a misspelling.
@@ -106,11 +106,11 @@ def accept(
             f"{name}: what is gone cannot be left gone, since the channel needs it; take it out of the spec, or mend it"
         )
         raise NotPossible(msg)
-    known = select(DriftFinding.c.key).where(DriftFinding.c.onboarding_id == row.id).order_by(DriftFinding.c.key)
-    keys = list(connection.execute(known).scalars())
-    if key not in keys:
-        raise NeverSeen(keys)
-    values = {"reason": reason, "accepted_by": actor, "accepted_at": at, "until": until}
+    known = select(DriftFinding).where(DriftFinding.c.onboarding_id == row.id).order_by(DriftFinding.c.key)
+    seen = {found.key: found.difference for found in connection.execute(known)}
+    if key not in seen:
+        raise NeverSeen(list(seen))
+    values = {"difference": seen[key], "reason": reason, "accepted_by": actor, "accepted_at": at, "until": until}
     upsert(connection, AcceptedDrift, key={"onboarding_id": row.id, "key": key}, values=values)
     text = f"{actor} accepted {key} until {until:%Y-%m-%d %H:%M}: {reason}"
     append_event(connection, row.id, "drift:accepted", text, at=at, details={"actor": actor, "key": key})

@@ -4,7 +4,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes, findings, leaves, shown
+from engine.desired import (
+    UNSEEN,
+    Later,
+    Means,
+    OwnedField,
+    OwnedObject,
+    Presence,
+    acceptance,
+    changes,
+    findings,
+    leaves,
+    shown,
+)
 from engine.plan import Action, Plan, _planned, as_json
 
 
@@ -62,6 +74,16 @@ def test_what_is_accepted_is_no_change_no_finding_and_is_said():
     assert [one.name for one in changes(owned, {"thing/url"})] == ["other"]
     assert [one.key for one in findings([owned], "acme", {"thing/url"})] == ["thing/other"]
     assert _planned("webhook", owned, frozenset({"thing/url"})).accepted == ("thing/url",)
+
+
+def test_an_acceptance_counts_while_what_is_wanted_and_what_is_there_are_as_they_were():
+    owned = thing(field(), field("url.more"))
+    (found, _) = findings([owned], "acme", ())
+    accepted = acceptance("thing/url", found.difference)
+    assert [one.name for one in changes(owned, accepted)] == ["url.more"]
+    for other in (field(actual="c"), field(wanted="c")):
+        assert [one.key for one in findings([thing(other)], "acme", accepted)] == ["thing/url"]
+    assert changes(thing(field(actual="c")), acceptance("thing/url", None)) == []
 
 
 def test_what_is_gone_is_one_finding_of_its_owner_and_what_was_only_entered_none():

@@ -128,6 +128,18 @@ def test_what_was_seen_can_be_accepted_until_a_day_and_counts_again_then_or_when
     assert {"drift:accepted", "drift:withdrawn"} <= set(active.events())
 
 
+def test_what_is_accepted_is_the_difference_as_it_was_last_seen(active):
+    from dataclasses import replace
+
+    from engine.memory import Memory
+
+    for difference in ("one", "two"):
+        settle(active, replace(NUMBERS, difference=difference))
+        accept(active)
+        accepted = Memory(active.shop, active.onboarding().id).accepted
+        assert accepted == {NUMBERS.key, f"{NUMBERS.key} {difference}"}
+
+
 def test_what_was_never_seen_and_what_is_gone_cannot_be_accepted(active):
     settle(active, NUMBERS)
     with pytest.raises(drift.NeverSeen) as refusal:
