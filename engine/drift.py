@@ -20,7 +20,7 @@ from engine.upsert import upsert
 from models.tables import AcceptedDrift, DriftFinding, Onboarding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -51,12 +51,21 @@ class Look:
 
 
 def look(ctx: PlanContext, plan: Plan) -> Look:
-    """The differences at what is done: what is still to be made is no drift."""
-    objects = [one.owned for one in plan.planned if one.step in plan.done]
-    found = findings(objects, ctx.name, ctx.accepted)
+    """The differences at what is done: what is still to be made is no drift.
+
+    What drifted stays drift while its step runs again or waits for a person, until it is seen to be gone.
+    """
+    done = [one.owned for one in plan.planned if one.step in plan.done]
+    undone = [one.owned for one in plan.planned if one.step not in plan.done]
+    drifted = set(since(ctx))
+
+    def differences(accepted: Collection[str]) -> list[Finding]:
+        again = [one for one in findings(undone, ctx.name, accepted) if one.key in drifted]
+        return [*findings(done, ctx.name, accepted), *again]
+
+    found = differences(ctx.accepted)
     seen = {finding.key for finding in found}
-    known = [finding for finding in findings(objects, ctx.name, ()) if finding.key not in seen]
-    return Look(found, known)
+    return Look(found, [finding for finding in differences(()) if finding.key not in seen])
 
 
 def settle(shop: Workshop, onboarding_id: int, found: Sequence[Finding]) -> bool:

@@ -8,6 +8,8 @@ from sqlalchemy import select
 from engine import drift, drift_memory
 from engine.commands import NotPossible, UnknownOnboarding
 from engine.contract import Finding
+from engine.desired import OwnedField, OwnedObject, Presence
+from engine.plan import Plan, PlanContext, _planned
 from models.states import OnboardingState, VerificationState
 from models.tables import DriftFinding, Verification
 
@@ -137,3 +139,48 @@ def test_what_was_never_seen_and_what_is_gone_cannot_be_accepted(active):
         accept(active, "messaging-service/exists")
     with pytest.raises(UnknownOnboarding), active.db.begin() as connection:
         drift.accept(connection, "nobody", "x/y", reason="r", until=active.time, actor="jo", at=active.time)
+
+
+def look(world, actual, *, done):
+    """A look at one field, whose step is done or not, and what it changes."""
+    ctx = PlanContext(world.shop, world.onboarding())
+    owned = OwnedObject(
+        kind="twilio_messaging_service",
+        label="messaging service",
+        subject="messaging-service",
+        vendor="twilio",
+        presence=Presence.THERE,
+        fields=(OwnedField(name="status", wanted="a", actual=actual),),
+        is_recorded=True,
+    )
+    plan = Plan(
+        name="acme",
+        channel="sms",
+        is_started=True,
+        planned=[_planned("registration", owned, ctx.accepted)],
+        spec_differences=[],
+        skipped={},
+        steps=world.catalogue.names,
+        done=frozenset(done),
+        runs=[],
+        mends=[],
+    )
+    found = drift.look(ctx, plan).found
+    drift.settle(world.shop, world.onboarding().id, found)
+    return [finding.key for finding in found]
+
+
+def test_what_drifted_stays_drift_while_its_step_runs_again_until_it_is_seen_to_be_gone(active):
+    key = "messaging-service/status"
+    assert look(active, "b", done={"registration"}) == [key]
+    active.command("retry", from_step="registration")
+    assert look(active, "b", done=()) == [key]
+    assert rows(active)[key].gone_at is None
+    assert look(active, "a", done=()) == []
+    assert rows(active)[key].gone_at == active.time
+
+
+def test_what_is_still_to_be_made_is_no_drift(world):
+    world.start()
+    assert look(world, "b", done=()) == []
+    assert rows(world) == {}
