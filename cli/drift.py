@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from engine.context import Workshop
     from engine.contract import Finding
-    from engine.plan import Plan
+    from engine.plan import Plan, PlanContext
 
 DRIFTED = 2
 
@@ -95,34 +96,44 @@ def _look_at(names: Sequence[str], *, prints: bool) -> list[Result]:
     """Each by itself: one that cannot be seen keeps no other from it."""
     from dataclasses import replace
 
-    from cli.looking import context_of, looking, plan_or_problem
+    from cli.looking import context_of, looking, require_known
     from cli.state import open_writable
-    from engine import drift
 
     results = []
     with looking() as shop, open_writable() as db:
-        contexts = [context_of(shop, name) for name in names]
+        require_known(shop, names)
         memory = replace(shop, db=db)
-        for ctx in contexts:
-            assert ctx.onboarding_id is not None  # noqa: S101  it was found by its name
-            plan = plan_or_problem(ctx)
-            if isinstance(plan, str):
-                result = Result(ctx.name, problem=plan)
-            else:
-                look = drift.look(ctx, plan)
-                drift.settle(memory, ctx.onboarding_id, look.found)
-                result = Result(
-                    ctx.name,
-                    found=look.found,
-                    known=look.known,
-                    since=drift.since(ctx),
-                    accepted=drift.acceptances(ctx),
-                    plan=plan,
-                )
+        for name in names:
+            # Read only now: looking at those before took its time, and an update may have ended meanwhile.
+            result = _look(memory, context_of(shop, name))
             results.append(result)
             if prints:
                 _print(result)
     return results
+
+
+def _look(memory: Workshop, ctx: PlanContext) -> Result:
+    from cli.looking import plan_or_problem
+    from engine import drift
+    from engine.commands import NotPossible
+
+    assert ctx.row is not None  # noqa: S101  it was found by its name
+    plan = plan_or_problem(ctx)
+    if isinstance(plan, str):
+        return Result(ctx.name, problem=plan)
+    look = drift.look(ctx, plan)
+    try:
+        drift.settle(memory, ctx.row, look.found)
+    except NotPossible as error:
+        return Result(ctx.name, problem=str(error))
+    return Result(
+        ctx.name,
+        found=look.found,
+        known=look.known,
+        since=drift.since(ctx),
+        accepted=drift.acceptances(ctx),
+        plan=plan,
+    )
 
 
 def _print(result: Result) -> None:

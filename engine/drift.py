@@ -68,29 +68,35 @@ def look(ctx: PlanContext, plan: Plan) -> Look:
     return Look(found, [finding for finding in differences(()) if finding.key not in seen])
 
 
-def settle(shop: Workshop, onboarding_id: int, found: Sequence[Finding]) -> bool:
+def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
     """Record a look as a run of the checks, so that the onboarding goes degraded, or back.
 
     False, with the findings remembered all the same, when it is not active, or its checks run right now and will say
     it themselves. The look is an attempt like any other: a crash in the middle leaves a lease that ends.
+
+    :param seen: the onboarding as it was when the look began.
+    :raises engine.commands.NotPossible: its spec is another one now; nothing was recorded.
     """
     with shop.db.begin() as connection:
-        lock_onboarding(connection, onboarding_id)
+        lock_onboarding(connection, seen.id)
         now = shop.now()
-        status = connection.execute(select(Onboarding.c.status).where(Onboarding.c.id == onboarding_id)).scalar_one()
-        begun = status in CAN_VERIFY and begin_verification(
-            connection, onboarding_id, trigger="drift", sends_message=False, at=now, grace_seconds=0
+        present = connection.execute(select(Onboarding).where(Onboarding.c.id == seen.id)).one()
+        if present.spec_digest != seen.spec_digest:
+            msg = f"the spec of {seen.name} changed during the look; `onboard drift {seen.name}` looks again"
+            raise NotPossible(msg)
+        begun = present.status in CAN_VERIFY and begin_verification(
+            connection, seen.id, trigger="drift", sends_message=False, at=now, grace_seconds=0
         )
         lease = begun and claim_step(
             connection,
-            onboarding_id,
+            seen.id,
             "verification",
             worker=shop.worker,
             at=now,
             lease_seconds=shop.settings.lease_seconds,
         )
         if not lease:
-            drift_memory.record(connection, onboarding_id, found, at=now)
+            drift_memory.record(connection, seen.id, found, at=now)
             return False
     ctx = StepContext(shop, lease)
     run = verifications.open_run(ctx)

@@ -196,6 +196,25 @@ def test_drift_is_0_without_2_with_and_1_when_one_could_not_look(world):
     assert world.json("show", "acme")["status"] == "active"
 
 
+def test_each_is_looked_at_by_its_spec_of_that_moment(world, monkeypatch):
+    activated(world, "ace")
+    activated(world, "bee")
+    whole, words = cli.looking.plan_or_problem, []
+
+    def slow(ctx):
+        """While the first is looked at, the second is updated."""
+        words.append(ctx.spec.verification.message)
+        if len(words) == 1:
+            changed = spec_data("sms", "bee")["verification"] | {"message": "Other words"}
+            world.start("bee", is_update=True, verification=changed)
+            world.run("verification", "bee")
+        return whole(ctx)
+
+    monkeypatch.setattr(cli.looking, "plan_or_problem", slow)
+    assert "bee  as declared" in world.onboard("drift", "ace", "bee")
+    assert words[1] == "Other words"
+
+
 def test_fix_shows_the_plan_and_runs_the_steps_again_when_it_may(world):
     activated(world)
     world.answers["acme"] = "b"

@@ -12,6 +12,7 @@ from engine.desired import OwnedField, OwnedObject, Presence
 from engine.plan import Plan, PlanContext, _planned
 from models.states import OnboardingState, VerificationState
 from models.tables import DriftFinding, Verification
+from tests.factories import spec_data
 
 NUMBERS = Finding(
     "messaging service acme", "numbers is A, B, wanted A", "mend it", "warning", "messaging-service/numbers"
@@ -32,7 +33,7 @@ def rows(world):
 
 
 def settle(world, *found):
-    return drift.settle(world.shop, world.onboarding().id, found)
+    return drift.settle(world.shop, world.onboarding(), found)
 
 
 def accept(world, key=NUMBERS.key, **changes):
@@ -109,6 +110,15 @@ def test_a_look_while_the_checks_run_leaves_the_verdict_to_them(active):
     assert active.status() is OnboardingState.ACTIVE
 
 
+def test_a_look_with_a_spec_that_changed_meanwhile_records_nothing(active):
+    seen = active.onboarding()
+    active.start(is_update=True, verification=spec_data("sms")["verification"] | {"message": "Other words"})
+    active.run_all()
+    with pytest.raises(NotPossible, match="changed during the look"):
+        drift.settle(active.shop, seen, [CALLBACK])
+    assert (active.status(), rows(active)) == (OnboardingState.ACTIVE, {})
+
+
 def test_what_was_seen_can_be_accepted_until_a_day_and_counts_again_then_or_when_withdrawn(active):
     from engine.memory import Memory
 
@@ -166,7 +176,7 @@ def look(world, actual, *, done):
         mends=[],
     )
     found = drift.look(ctx, plan).found
-    drift.settle(world.shop, world.onboarding().id, found)
+    drift.settle(world.shop, world.onboarding(), found)
     return [finding.key for finding in found]
 
 
