@@ -76,7 +76,7 @@ def drift_command(
     over = {OnboardingState.CANCELLED, OnboardingState.REMOVED, OnboardingState.TEARING_DOWN}
     try:
         chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - over, verb="look at", yes=True)
-        results = _look_at(chosen, prints=not as_json)
+        results = _look_at(chosen, prints=not as_json, leaves_out=not names)
     except Exit as error:
         raise Exit(error.message, FAILED) from None
     if as_json:
@@ -92,8 +92,11 @@ def drift_command(
     return DRIFTED if any(result.found for result in results) else 0
 
 
-def _look_at(names: Sequence[str], *, prints: bool) -> list[Result]:
-    """Each by itself: one that cannot be seen keeps no other from it."""
+def _look_at(names: Sequence[str], *, prints: bool, leaves_out: bool) -> list[Result]:
+    """Each by itself: one that cannot be seen keeps no other from it.
+
+    :param leaves_out: those that are being taken down, also where that is paused.
+    """
     from dataclasses import replace
 
     from cli.looking import context_of, looking, require_known
@@ -105,7 +108,11 @@ def _look_at(names: Sequence[str], *, prints: bool) -> list[Result]:
         memory = replace(shop, db=db)
         for name in names:
             # Read only now: looking at those before took its time, and an update may have ended meanwhile.
-            result = _look(memory, context_of(shop, name))
+            ctx = context_of(shop, name)
+            if leaves_out and ctx.is_being_removed:
+                click.echo(f"{name} is left out: it is being taken down.", err=True)
+                continue
+            result = _look(memory, ctx)
             results.append(result)
             if prints:
                 _print(result)

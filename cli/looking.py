@@ -66,12 +66,18 @@ def require_known(shop: Workshop, names: Sequence[str]) -> None:
 def context_of(
     shop: Workshop, name: str, spec: AnySpec | None = None, secrets: Mapping[str, str] | None = None
 ) -> PlanContext:
-    """:raises Exit: there is neither a spec nor an onboarding of this name."""
+    """A removed onboarding counts as not started where there is a spec: ``start`` begins anew under its name.
+
+    :raises Exit: there is neither a spec nor an onboarding of this name.
+    """
     from engine.plan import PlanContext, find_row
+    from models.states import OnboardingState
 
     if spec is None:
         require_known(shop, [name])
     row = find_row(shop, name)
+    if row is not None and spec is not None and row.status is OnboardingState.REMOVED:
+        row = None
     return PlanContext(shop, row, spec, secrets)
 
 

@@ -78,7 +78,8 @@ def start(
         return _create(connection, catalogue, vault, spec, secret_values, at=at, grace_seconds=grace_seconds)
     changed_secrets = [name for name, value in secret_values.items() if vault.read(connection, row.id, name) != value]
     differences = spec_differences(row.spec, stored) + [f"{name}: another secret" for name in changed_secrets]
-    if row.status is OnboardingState.TEARING_DOWN and not is_update:
+    is_going = row.status is not OnboardingState.CANCELLED and is_being_removed(connection, row.id)
+    if is_going and not (is_update and differences):
         msg = f"{spec.name} is being taken down; once it is removed, this begins anew. To build it up again instead: "
         raise NotPossible(msg + f"`onboard cancel {spec.name}`, then `onboard retry {spec.name}`")
     if not differences and not drifted:

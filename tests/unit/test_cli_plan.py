@@ -12,6 +12,7 @@ import cli.looking
 import settings as settings_module
 from engine.desired import OwnedField, OwnedObject, Presence
 from engine.plan import Plan, _planned
+from engine.removal import Choice
 from tests.factories import spec_data
 from tests.unit.cli_world import make_world
 
@@ -133,6 +134,33 @@ def test_on_a_terminal_what_was_started_already_is_no_question(on_a_terminal):
     changed = world.write_spec(verification=spec_data("sms")["verification"] | {"message": "Other words"})
     assert "To apply it: onboard update" in world.onboard("start", changed, code=2)
     assert world.asked == []
+
+
+def remove(world, *, wholly=True):
+    world.command("begin", Choice())
+    for step in ("verification", "channel", "credential", "webhook", "registration")[: 5 if wholly else 1]:
+        world.run(step)
+
+
+def test_a_removed_one_counts_as_not_started(on_a_terminal):
+    world = on_a_terminal
+    file = activated(world)
+    remove(world)
+    assert "acme  SMS, not started yet" in world.onboard("plan", file, code=2)
+    assert "not started yet" in world.onboard("update", file, "--yes", code=2)
+    world.asked.clear()
+    assert "acme  started" in world.onboard("start", file)
+    assert world.asked == ["Start it?"]
+
+
+def test_one_that_is_being_removed_is_not_updated_and_left_out_of_a_look_at_all(world):
+    file = activated(world)
+    remove(world, wholly=False)
+    world.answers["acme"] = "b"
+    assert "refused: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
+    world.command("pause")
+    assert "refused: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
+    assert "acme is left out: it is being taken down" in world.onboard("drift", "--all")
 
 
 def test_when_a_vendor_cannot_be_read_start_says_so_and_is_possible(on_a_terminal):
