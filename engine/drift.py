@@ -71,8 +71,8 @@ def look(ctx: PlanContext, plan: Plan) -> Look:
 def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
     """Record a look as a run of the checks, so that the onboarding goes degraded, or back.
 
-    False, with the findings remembered all the same, when it is not active, or its checks run right now and will say
-    it themselves. The look is an attempt like any other: a crash in the middle leaves a lease that ends.
+    False, with the findings remembered all the same, when it is not active or on a step graph that is not known here, or
+    its checks run right now and will say it themselves. The look is an attempt like any other: a crash in the middle leaves a lease that ends.
 
     :param seen: the onboarding as it was when the look began.
     :raises engine.commands.NotPossible: its spec is another one now; nothing was recorded.
@@ -84,7 +84,8 @@ def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
         if present.spec_digest != seen.spec_digest:
             msg = f"the spec of {seen.name} changed during the look; `onboard drift {seen.name}` looks again"
             raise NotPossible(msg)
-        begun = present.status in CAN_VERIFY and begin_verification(
+        is_ours = present.graph_version in shop.catalogue.known and present.status in CAN_VERIFY
+        begun = is_ours and begin_verification(
             connection, seen.id, trigger="drift", sends_message=False, at=now, grace_seconds=0
         )
         lease = begun and claim_step(

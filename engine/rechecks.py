@@ -16,6 +16,8 @@ from models.states import OnboardingState, StepState, VerificationState
 from models.tables import CheckBudget, Onboarding, Verification
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import Connection
 
     from engine.contract import AnySpec
@@ -51,11 +53,17 @@ def _put_off(connection: Connection, onboarding_id: int, due: datetime) -> None:
 
 
 def begin_due(
-    connection: Connection, settings: Settings | None, *, at: datetime, grace_seconds: float
+    connection: Connection,
+    settings: Settings | None,
+    *,
+    at: datetime,
+    grace_seconds: float,
+    versions: Collection[int] | None = None,
 ) -> list[tuple[int, str]]:
     """Begin the checks that are due; the onboardings whose verification is to be woken.
 
     :param settings: with the limits; None knows none.
+    :param versions: only onboardings on these step graphs; None for all.
     """
     statement = (
         select(Onboarding.c.id, Onboarding.c.name, Onboarding.c.spec)
@@ -67,6 +75,8 @@ def begin_due(
         .limit(BATCH)
         .with_for_update(skip_locked=True, key_share=True)
     )
+    if versions is not None:
+        statement = statement.where(Onboarding.c.graph_version.in_(list(versions)))
     begun = []
     for row in connection.execute(statement).all():
         try:

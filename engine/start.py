@@ -126,13 +126,14 @@ def mend(
     """Run steps again whose objects are otherwise than declared, and then the proof.
 
     :raises engine.commands.UnknownOnboarding: there is none of this name.
-    :raises NotPossible: it is cancelled, or being taken down.
+    :raises NotPossible: it is cancelled, or being taken down; or as :func:`engine.commands.come_to_present`.
     """
     row = find(connection, name)
     if row.status is OnboardingState.CANCELLED:
         raise NotPossible(f"{name} is cancelled; take it up again first: `onboard retry {name}`")
     if is_being_removed(connection, row.id):
         raise NotPossible(f"{name} is being taken down: nothing is mended there")
+    come_to_present(connection, catalogue, row, at=at)
     spec = spec_from_json(row.spec)
     return _apply_update(connection, catalogue, row, spec, set(), drifted=steps, at=at, grace_seconds=grace_seconds)[1]
 
@@ -296,10 +297,10 @@ def touched_steps(
 ) -> set[str]:
     """Steps that depend on what changed.
 
-    :param known: the digests of the steps' inputs as they were.
+    :param known: the digests of the steps' inputs as they were; a step that is new has none.
     """
     return {
         step.name
         for step in catalogue.steps
-        if digest(step.inputs(spec)) != known[step.name] or vendors_with_new_secrets & set(step.inputs(spec))
+        if digest(step.inputs(spec)) != known.get(step.name) or vendors_with_new_secrets & set(step.inputs(spec))
     }
