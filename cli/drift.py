@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.plan import Plan, PlanContext
 
 DRIFTED = 2
+ONLY_A_PERSON = "can be mended only by a person, as said above; nothing runs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,11 @@ def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> None:
     from tasks.steps import CATALOGUE
 
     plans = {result.name: result.plan for result in results if result.plan and result.plan.mends}
+    for result in results:
+        if result.name not in plans:
+            is_at_it = result.plan is not None and result.plan.runs
+            why = f"is not done with that yet; see `onboard explain {result.name}`" if is_at_it else ONLY_A_PERSON
+            click.echo(f"{result.name} {why}", err=True)
     if not plans:
         return
     if not is_silent:

@@ -166,7 +166,7 @@ def _look(loaded: Loaded, *, must_be_started: bool = False) -> dict[str, Plan | 
 
 
 def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> None:
-    """Show what would be done, and ask unless that is nothing.
+    """Show what would be done, and ask unless that sets nothing going.
 
     :raises Abort: the answer is no.
     """
@@ -183,7 +183,7 @@ def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> No
             print_plan(found)
         else:
             console.print(Text.assemble((name, "bold"), "  ", summary(found)))
-    count = sum(isinstance(found, str) or not found.is_nothing for found in plans.values())
+    count = sum(isinstance(found, str) or found.acts for found in plans.values())
     if asks and count:
         click.confirm(f"{verb.capitalize()} {'it' if count == 1 else f'these {count}'}?", abort=True)
 

@@ -64,6 +64,21 @@ class Planned:
         slow = [field.means for field in self.fields if field.means is not Means.API]
         return slow[0] if slow else Means.API
 
+    @property
+    def is_for_step(self) -> bool:
+        """Whether its step does anything about it when it runs: change it, or ask a person for what only it can ask.
+
+        Where a difference has a person's cure, all that the step could do is wait.
+        """
+        match self.action:
+            case Action.KEEP:
+                return False
+            case Action.CREATE:
+                return self.owned.means is Means.API or not self.owned.cure
+            case _ if any(field.means is Means.NEVER and field.cure for field in self.fields):
+                return False
+        return not self.fields or any(field.means is Means.API or not field.cure for field in self.fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -72,7 +87,7 @@ class Plan:
     :param steps: all of them, in order.
     :param done: the steps that have succeeded.
     :param runs: the steps that will run (again), in order.
-    :param mends: those of them that were done and whose objects are otherwise than declared.
+    :param mends: those of them that were done and can do something about what is otherwise than declared.
     """
 
     name: str
@@ -89,6 +104,11 @@ class Plan:
     @property
     def work(self) -> list[Planned]:
         return [one for one in self.planned if one.action is not Action.KEEP]
+
+    @property
+    def acts(self) -> bool:
+        """Whether ``start`` or ``update`` would set anything going."""
+        return not self.is_started or bool(self.spec_differences or self.mends)
 
     @property
     def is_nothing(self) -> bool:
@@ -183,7 +203,7 @@ def make_plan(ctx: PlanContext) -> Plan:
             continue
         planned += (_planned(step.name, owned, ctx.accepted) for owned in step.desired(ctx))
     differences = _spec_differences(ctx)
-    at_work = {one.step for one in planned if one.action is not Action.KEEP}
+    at_work = {one.step for one in planned if one.is_for_step}
     return Plan(
         name=ctx.name,
         channel=ctx.spec.channel,

@@ -10,12 +10,13 @@ import pytest
 
 import cli.looking
 import settings as settings_module
-from engine.desired import OwnedField, OwnedObject, Presence
+from engine.desired import Means, OwnedField, OwnedObject, Presence
 from engine.plan import Plan, _planned
 from engine.removal import Choice
 from tests.factories import spec_data
 from tests.unit.cli_world import make_world
 
+BY_HAND = "another, which a person set"
 AWAY = "Twilio cannot be reached"
 
 
@@ -29,7 +30,8 @@ def world(tmp_path, monkeypatch):
         actual = made.answers.get(ctx.name, "a")
         if actual == AWAY:
             return AWAY
-        field = OwnedField(name="status_callback", wanted="a", actual=actual)
+        by_hand = {"means": Means.HAND, "cure": "set it in the Console"} if actual == BY_HAND else {}
+        field = OwnedField(name="status_callback", wanted="a", actual=actual, **by_hand)
         owned = OwnedObject(
             kind="twilio_messaging_service",
             label="messaging service",
@@ -49,8 +51,8 @@ def world(tmp_path, monkeypatch):
             skipped={},
             steps=["registration"],
             done=frozenset(ctx.steps()),
-            runs=["registration", "verification"],
-            mends=["registration"] if one.fields else [],
+            runs=["registration", "verification"] if one.is_for_step or ctx.row is None else [],
+            mends=["registration"] if one.is_for_step else [],
         )
 
     monkeypatch.setattr(cli.looking, "plan_or_problem", planned)
@@ -250,6 +252,22 @@ def test_fix_shows_the_plan_and_runs_the_steps_again_when_it_may(world):
     output = world.onboard("drift", "acme", "--fix", "--yes", code=2)
     assert "Plan: 0 to create, 1 to change" in output
     assert world.sent == [("acme", "registration")]
+
+
+def test_what_only_a_person_mends_is_said_and_nothing_runs(on_a_terminal):
+    world = on_a_terminal
+    file = activated(world)
+    world.answers["acme"] = BY_HAND
+    world.asked.clear()
+    output = world.onboard("plan", "acme", code=2)
+    assert "change, by hand: nothing of ours runs for it" in output
+    assert "Nothing runs: a person mends this; `onboard drift acme` says how." in output
+    output = world.onboard("drift", "acme", "--fix", "--yes", code=2)
+    assert "set it in the Console" in output
+    assert "acme can be mended only by a person" in output
+    world.onboard("update", file)
+    world.onboard("update", file, "--yes")
+    assert (world.sent, world.asked) == ([], [])
 
 
 def test_an_accepted_difference_is_no_drift_any_more_and_says_whose_word_it_is(world):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,8 @@ from sqlalchemy import select
 from engine import drift, drift_memory
 from engine.commands import NotPossible, UnknownOnboarding
 from engine.contract import Finding
-from engine.desired import OwnedField, OwnedObject, Presence
-from engine.plan import Plan, PlanContext, _planned
+from engine.desired import Means, OwnedField, OwnedObject, Presence
+from engine.plan import Plan, PlanContext, _planned, make_plan
 from models.states import OnboardingState, VerificationState
 from models.tables import DriftFinding, Verification
 from tests.factories import spec_data
@@ -188,6 +189,22 @@ def test_what_drifted_stays_drift_while_its_step_runs_again_until_it_is_seen_to_
     assert rows(active)[key].gone_at is None
     assert look(active, "a", done=()) == []
     assert rows(active)[key].gone_at == active.time
+
+
+def test_what_only_a_person_mends_makes_no_step_run(active, monkeypatch):
+    changed = OwnedField(name="status", wanted="a", actual="b", means=Means.HAND, cure="set it in the Console")
+    owned = OwnedObject(
+        kind="twilio_account", label="account", subject="account", vendor="twilio", presence=Presence.THERE
+    )
+    fields = [changed]
+    monkeypatch.setattr(
+        active.steps[0], "desired", lambda _: [replace(owned, fields=tuple(fields), is_recorded=True)], raising=False
+    )
+    plan = make_plan(PlanContext(active.shop, active.onboarding()))
+    assert (plan.runs, plan.mends, plan.acts, plan.is_nothing) == ([], [], False, False)
+    fields.append(OwnedField(name="name", wanted="a", actual="b"))
+    plan = make_plan(PlanContext(active.shop, active.onboarding()))
+    assert (plan.runs, plan.mends, plan.acts) == (["registration", "verification"], ["registration"], True)
 
 
 def test_what_is_still_to_be_made_is_no_drift(world):
