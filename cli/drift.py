@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.batch import choose, many_options
-from cli.exits import FAILED, NOT_FOUND, USAGE, Exit
+from cli.exits import FAILED, NOT_FOUND, USAGE, Exit, TwoIsNews
 from cli.params import NAME, Future, Words, by_option, echo_json
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Result:
         return "unseen" if self.problem else "drifted" if self.found else "as declared"
 
 
-@click.command("drift")
+@click.command("drift", cls=TwoIsNews)
 @many_options
 @click.option("--fix", is_flag=True, help="Show the plan that mends it and, after a question, carry it out.")
 def drift_command(
@@ -66,8 +66,10 @@ def drift_command(
     onboarding becomes degraded by it, or active again. A test message is sent by `onboard verify --send` only.
 
     \b
-    Exit codes: (for cron and CI) 0 no drift, 1 one could not look,
-                2 drift found, also when --fix sets out to mend it.
+    Exit codes: (for cron and CI, not those of other commands) 0 no drift,
+                2 drift found, also when --fix sets out to mend it,
+                1 one could not look: also a wrong command line or name, and a
+                vendor or database that does not answer.
     Examples:   onboard drift --all --json
                 onboard drift acme-rcs --fix
     """
@@ -75,11 +77,8 @@ def drift_command(
 
     # To look needs no question; only --fix asks.
     over = {OnboardingState.CANCELLED, OnboardingState.REMOVED, OnboardingState.TEARING_DOWN}
-    try:
-        chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - over, verb="look at", yes=True)
-        results = _look_at(chosen, prints=not as_json, leaves_out=not names)
-    except Exit as error:
-        raise Exit(error.message, FAILED) from None
+    chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - over, verb="look at", yes=True)
+    results = _look_at(chosen, prints=not as_json, leaves_out=not names)
     if as_json:
         for result in results:
             echo_json(_json(result), on_one_line=True)

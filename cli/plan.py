@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.exits import FAILED, Exit
+from cli.exits import FAILED, TwoIsNews
 from cli.params import complete_names, echo_json, json_option
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHANGES = 2
 
 
-@click.command("plan")
+@click.command("plan", cls=TwoIsNews)
 @click.argument("targets", nargs=-1, required=True, metavar="FILE|NAME...", shell_complete=complete_names)
 @json_option("Print the plans as one JSON list.")
 def plan_command(targets: tuple[str, ...], as_json: bool) -> int:
@@ -30,25 +30,21 @@ def plan_command(targets: tuple[str, ...], as_json: bool) -> int:
 
     \b
     Exit codes (as `terraform plan -detailed-exitcode`, not those of other commands):
-                0 nothing to do, 2 something to do, 1 an error.
+                0 nothing to do, 2 something to do or to run to its end,
+                1 an error: also a wrong command line, file or name, and a
+                vendor or database that does not answer.
     Examples:   onboard plan acme-rcs.yaml
                 onboard plan acme-rcs --json
     """
     from cli.looking import looking, plan_or_problem
 
     plans: list[tuple[str, Plan | str]] = []
-    try:
-        with looking() as shop:
-            for ctx in _contexts(shop, targets):
-                found = plan_or_problem(ctx)
-                plans.append((ctx.name, found))
-                if not as_json:
-                    _print(ctx.name, found, is_first=len(plans) == 1)
-    except Exit as error:
-        raise Exit(error.message, FAILED) from None
-    except click.exceptions.Exit:
-        # The faults of a spec file are printed; their code elsewhere, 2, means something else here.
-        raise click.exceptions.Exit(FAILED) from None
+    with looking() as shop:
+        for ctx in _contexts(shop, targets):
+            found = plan_or_problem(ctx)
+            plans.append((ctx.name, found))
+            if not as_json:
+                _print(ctx.name, found, is_first=len(plans) == 1)
     if as_json:
         echo_json([_json(name, found) for name, found in plans])
     if any(isinstance(found, str) for _, found in plans):

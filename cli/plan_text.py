@@ -52,7 +52,7 @@ def print_plan(plan: Plan) -> None:
             console.print(Text(step, "bold"))
         for one in objects:
             _print_object(console, one, waits=step in plan.runs)
-    if plan.runs and not plan.is_nothing:
+    if plan.runs and (plan.acts or plan.work):
         _print_runs(console, plan)
     elif plan.work:
         print_hanging(
@@ -73,6 +73,9 @@ def summary(plan: Plan) -> Text:
         unread = len(plan.planned) - count
         more = f" {unread} cannot be read." if unread else ""
         return Text(f"Nothing to do: {count} objects are as declared.{more}", "green")
+    if not plan.acts and not plan.work:
+        more = f"Not done yet: {', '.join(plan.runs)}; `onboard explain {plan.name}` says why."
+        return Text(f"All objects are as declared. {more}", "bold")
     counted = [
         f"{count} to {action}"
         for action, count in plan.counts.items()

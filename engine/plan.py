@@ -112,7 +112,7 @@ class Plan:
 
     @property
     def is_nothing(self) -> bool:
-        return self.is_started and not self.work and not self.spec_differences
+        return self.is_started and not (self.work or self.spec_differences or self.runs)
 
     @property
     def counts(self) -> dict[Action, int]:

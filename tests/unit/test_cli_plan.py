@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import click
 import pytest
+from sqlalchemy.exc import OperationalError
 
 import cli.looking
 import settings as settings_module
@@ -23,7 +24,7 @@ AWAY = "Twilio cannot be reached"
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     made = make_world(tmp_path, monkeypatch)
-    made.answers, made.asked = {}, []
+    made.answers, made.asked, made.runs = {}, [], []
 
     def planned(ctx):
         """By the onboarding's name: why one cannot look, or the actual value of its one field."""
@@ -51,7 +52,7 @@ def world(tmp_path, monkeypatch):
             skipped={},
             steps=["registration"],
             done=frozenset(ctx.steps()),
-            runs=["registration", "verification"] if one.is_for_step or ctx.row is None else [],
+            runs=made.runs or (["registration", "verification"] if one.is_for_step or ctx.row is None else []),
             mends=["registration"] if one.is_for_step else [],
         )
 
@@ -114,6 +115,34 @@ def test_plan_answers_1_to_what_is_an_error_elsewhere_too(world):
     started(world, "ace")
     assert "did you mean 'ace'" in world.onboard("plan", "ase", code=1)
     assert "brand" in world.onboard("plan", world.write_spec("sms", "bad", brand=""), code=1)
+
+
+def test_plan_is_2_while_a_step_is_not_done_and_names_it(world):
+    started(world, "acme")
+    world.runs = ["verification"]
+    output = world.onboard("plan", "acme", code=2)
+    assert "Not done yet: verification; `onboard explain acme` says why." in output
+    assert "Nothing to do" not in output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plan",), ("plan", "acme", "--nonsense"), ("drift",), ("drift", "acme", "--all"), ("drift", "--where", "x")],
+)
+def test_a_wrong_command_line_is_1_for_cron_and_not_the_2_that_means_changes(world, words):
+    assert "Usage: onboard" in world.onboard(*words, code=1)
+
+
+@pytest.mark.parametrize("command", ["plan", "drift"])
+def test_a_broken_installation_is_1_for_cron_and_help_is_0(world, monkeypatch, command):
+    started(world, "acme")
+
+    def away(*_, **__):
+        raise OperationalError("SELECT 1", {}, OSError("connection refused"))
+
+    monkeypatch.setattr("engine.plan.find_row", away)
+    assert "the database does not answer" in world.onboard(command, "acme", code=1)
+    assert "database that does not answer" in world.onboard(command, "--help")
 
 
 # -- start and update -------------------------------------------------------------------------------------------------

@@ -80,11 +80,12 @@ def test_an_object_that_two_steps_touch_counts_once_and_by_the_heavier():
     assert (counts[Action.CREATE], counts[Action.CHANGE]) == (1, 0)
 
 
-def test_there_is_nothing_to_do_only_when_it_was_started_and_nothing_differs():
+def test_there_is_nothing_to_do_only_when_it_was_started_and_nothing_differs_or_runs():
     kept = _planned("webhook", thing(field(actual="a")), frozenset())
     assert plan_of(kept).is_nothing
     assert not plan_of(kept, is_started=False).is_nothing
     assert not plan_of(kept, spec_differences=["a: 1 -> 2"]).is_nothing
+    assert not plan_of(kept, runs=["verification"]).is_nothing
     assert not plan_of(_planned("webhook", thing(field()), frozenset())).is_nothing
 
 
