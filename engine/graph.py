@@ -89,7 +89,9 @@ def bring_rows(connection: Connection, catalogue: Catalogue, row: Row[Any], *, a
     added = [step for step in catalogue.steps if step.name not in known]
     removed = [name for name in known if name not in catalogue.by_name]
     if added:
-        rows = [{"onboarding_id": row.id, "name": step.name, **_fresh(digest(step.inputs(spec)))} for step in added]
+        goes_back = select(exists().where(Step.c.onboarding_id == row.id, Step.c.is_removal))
+        common = {"onboarding_id": row.id, "is_removal": connection.execute(goes_back).scalar_one()}
+        rows = [{"name": step.name, **common, **_fresh(digest(step.inputs(spec)))} for step in added]
         connection.execute(insert(Step), rows)
     for position, name in enumerate([*catalogue.names, *removed]):
         mine = (Step.c.onboarding_id == row.id) & (Step.c.name == name)
