@@ -227,8 +227,9 @@ def _refusal(connection: Connection, shop: Workshop, step: Row[Any], limit: Row[
     known = shop.catalogue.known
     use = use_of(connection, limit.vendor, limit.account, at=at, versions=known, worker=shop.worker, but=step.id)
     room = room_of(limit, at)
-    # Who was called up has its place; whoever comes anew stands behind all that wait.
-    has_place = step.held_since is not None and step.held_by == limit.vendor and step.not_before is None
+    # Who was called up has its place at both vendors, whichever of them called: behind the other's queue the two queues
+    # would send their steps to each other for ever. Whoever comes anew stands behind all that wait.
+    has_place = step.held_since is not None and step.not_before is None
     ahead = use.in_flight + (0 if has_place else use.called + use.waiting)
     until = at + timedelta(seconds=HELD_SECONDS)
     if ahead >= room:

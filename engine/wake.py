@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from engine import limit_queue
 from engine.claim import free_expired_lease
+from engine.limits import WAKEABLE
 from engine.rechecks import begin_due
 from engine.transitions import append_event, move_step
 from models.states import HELD, WAITING, StepState
@@ -72,8 +73,9 @@ def _due(
     statement = (
         select(Step.c.onboarding_id, Step.c.name.label("step"), Step.c.state, Step.c.is_removal, Onboarding.c.name)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        # What a vendor's limit holds back is called up (engine.limit_queue), not woken.
-        .where(Step.c.due_at <= at, Step.c.held_since.is_(None))
+        # What a vendor's limit holds back is called up (engine.limit_queue), not woken. In another state it is not held
+        # back any more: a worker of a version that knows no limits moved it and left the mark.
+        .where(Step.c.due_at <= at, or_(Step.c.held_since.is_(None), Step.c.state.not_in(list(WAKEABLE))))
         .where(Step.c.state.in_(list(states)), Onboarding.c.status.not_in(HELD))
         .order_by(Step.c.due_at)
         .limit(BATCH)

@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from engine import limits
 from engine.contract import Done
 from engine.limit_book import SILENT_CALLS, LimitBook, reset
 from engine.runner import GoOn, Stop, TryAgain, _record, run_step
 from models.states import StepState
-from models.tables import VendorLimit
+from models.tables import Step, VendorLimit
 from providers.errors import CallContext, HeldBack, Misconfigured, RateLimited, Retryable, WorkerStops
 from providers.limits import watched
 from settings import Settings
@@ -147,6 +147,26 @@ def test_a_lost_message_of_one_that_was_called_up_is_sent_again(world):
     assert world.tick() == []
     world.forward(seconds=61)
     assert world.tick() == [("three", "registration")]
+
+
+@pytest.mark.parametrize(
+    ("state", "find"),
+    [(StepState.WAITING_VENDOR, "tick"), (StepState.RUNNING, "sweep")],
+    ids=["waits", "its worker died"],
+)
+def test_what_a_worker_of_an_older_version_took_on_is_found_though_it_left_the_mark_of_a_hold(world, state, find):
+    for name in ("one", "two", "three"):
+        start(world, name)
+    world.claim("registration", "one")
+    world.claim("registration", "two")
+    assert world.run("registration", "three") == HELD
+    with world.db.begin() as connection:
+        mine = Step.c.onboarding_id == world.onboarding_id(connection, "three")
+        values = {"state": state, "not_before": None, "due_at": world.time + timedelta(seconds=20)}
+        connection.execute(update(Step).where(mine, Step.c.name == "registration").values(**values))
+    world.forward(seconds=20)
+    assert getattr(world, find)() == [("three", "registration")]
+    assert world.step("registration", "three").held_since is None
 
 
 def test_retry_and_cancel_end_a_hold(world):
