@@ -238,3 +238,42 @@ def test_new_onboardings_get_the_present_version(world):
             connection, world.catalogue, world.vault, spec, secrets, is_update=False, at=world.time, grace_seconds=60
         )
     assert world.onboarding("fresh").graph_version == 2
+
+
+@pytest.mark.parametrize("steps", [ADDED, (*SAME, "consent")], ids=["in the middle", "at the end"])
+@pytest.mark.parametrize("come_over", [take_over, lambda world: world.command("retry")], ids=["migrate", "retry"])
+def test_a_step_that_is_new_makes_nothing_for_an_onboarding_that_is_taken_down(world, steps, come_over):
+    world.start()
+    world.run_all()
+    world.command("begin", Choice())
+    world.run("verification")
+    change(world, *steps)
+    come_over(world)
+    for name in ("channel", "credential", "consent", "webhook", "registration"):
+        world.run(name)
+    assert world.status() is OnboardingState.REMOVED
+    assert sum(step.runs for step in world.steps) == 0
+    assert world.step("consent").reason == "skipped: nothing was made"
+
+
+def test_one_whose_removal_was_cancelled_is_built_up_with_the_step_that_is_new(world):
+    world.start()
+    world.run_all()
+    world.command("begin", Choice())
+    world.command("cancel")
+    change(world, *ADDED)
+    world.command("retry")
+    for name in ADDED:
+        world.run(name)
+    assert world.status() is OnboardingState.ACTIVE
+    assert [step.runs for step in world.steps] == [1, 0, 1, 1, 1, 1]
+
+
+def test_an_onboarding_of_an_older_graph_can_be_taken_down(world):
+    world.start()
+    world.run_all()
+    change(world, *ADDED)
+    world.command("begin", Choice())
+    for name in reversed(ADDED):
+        world.run(name)
+    assert world.status() is OnboardingState.REMOVED
