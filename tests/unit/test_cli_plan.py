@@ -199,9 +199,9 @@ def test_one_that_is_being_removed_is_not_updated_and_left_out_of_a_look_at_all(
     file = activated(world)
     remove(world, wholly=False)
     world.answers["acme"] = "b"
-    assert "refused: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
+    assert "not possible: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
     world.command("pause")
-    assert "refused: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
+    assert "not possible: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
     assert "acme is left out: it is being taken down" in world.onboard("drift", "--all")
 
 
