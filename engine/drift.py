@@ -72,7 +72,8 @@ def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
     """Record a look as a run of the checks, so that the onboarding goes degraded, or back.
 
     False, with the findings remembered all the same, when it is not active or on a step graph that is not known here, or
-    its checks run right now and will say it themselves. The look is an attempt like any other: a crash in the middle leaves a lease that ends.
+    its checks run right now and will say it themselves. The look is an attempt like any other: a crash in the middle
+    leaves a lease that ends.
 
     :param seen: the onboarding as it was when the look began.
     :raises engine.commands.NotPossible: its spec is another one now; nothing was recorded.
