@@ -85,7 +85,11 @@ def _owned(
     ctx: View, service: Service | None, fields: Iterable[OwnedField], *, is_recorded: bool, is_part: bool = False
 ) -> OwnedObject:
     name = marked_name(ctx) if is_ours(ctx) else adopted_sid(ctx)
-    cure = "" if is_ours(ctx) else "correct `twilio.messaging_service.sid`, then `onboard update FILE`"
+    cure = (
+        ""
+        if is_ours(ctx)
+        else "write the `sid` of one that is there under twilio.messaging_service, then `onboard update FILE`"
+    )
     return OwnedObject(
         kind=KIND,
         label=f"messaging service {name}",
@@ -147,8 +151,9 @@ def ensure(ctx: StepContext) -> str:
     service = find(ctx)
     if service is None and not is_ours(ctx):
         sid = adopted_sid(ctx)
-        reason = f"no messaging service {sid} in account {ctx.spec.twilio.account_sid}: correct `twilio.messaging_service.sid`"
-        raise Suspend(Failed(f"{reason}, then `onboard start FILE --update`"))
+        reason = f"no messaging service {sid} in account {ctx.spec.twilio.account_sid}"
+        cure = "write the `sid` of one that is there under twilio.messaging_service, then `onboard start FILE --update`"
+        raise Suspend(Failed(f"{reason}: {cure}"))
     name = marked_name(ctx)
     if service is None:
         _refuse_look_alike(ctx)

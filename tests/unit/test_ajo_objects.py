@@ -14,8 +14,9 @@ from engine.operator_tasks import answer_task
 from models.states import Provenance, ResourceState
 from models.tables import Resource
 from providers.errors import NotFound
-from tasks.steps import ajo_objects
+from tasks.steps import ajo_objects, credential
 from tasks.steps.ajo_objects import AjoObject
+from tests.unit.test_texts import Ctx
 
 KIND = kinds.CREDENTIAL
 
@@ -170,3 +171,17 @@ def test_an_accepted_difference_of_a_secret_is_never_sent_as_its_placeholder(ctx
     ctx.accepted = frozenset({"credential/token"})
     ajo_objects.ensure(ctx, wanted("second", url="https://b"))
     assert automation.sent[-1]["token"] == "second"
+
+
+def test_an_auth_token_is_new_to_ajo_once_it_has_changed_and_the_bridges_token_always():
+    def is_new(channel, **stored):
+        looking = Ctx(channel)
+        looking.find_secret = {name.replace("__", "."): value for name, value in stored.items()}.get
+        return credential.wanted_credential(looking).is_secret_new
+
+    as_given = f"secret {kinds.AUTH_TOKEN}"
+    assert not is_new("sms")
+    assert not is_new("sms", twilio__auth_token=as_given)
+    assert is_new("sms", twilio__auth_token="the one before")
+    assert is_new("sms", twilio__auth_token=as_given, twilio__auth_token__former="the one before")
+    assert is_new("rcs")

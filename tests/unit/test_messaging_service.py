@@ -117,6 +117,15 @@ def test_what_was_adopted_and_is_gone_is_followed_by_one_of_ours(world, twilio):
     assert ctx.resource(KIND).provenance is Provenance.CREATED
 
 
+def test_an_adopted_service_that_somebody_deleted_is_not_made_anew_and_another_may_be_named(world, twilio):
+    ctx = begin(world)
+    adopt_by_name(ctx)
+    del twilio.services[THEIRS]
+    with pytest.raises(Suspend, match=f"no messaging service {THEIRS}.*write the `sid` of one that is there"):
+        messaging_service.ensure(ctx)
+    assert messaging_service.ensure(update(world, ctx, sid=OTHER)) == OTHER
+
+
 @pytest.mark.parametrize("was", [Provenance.CREATED, Provenance.ADOPTED])
 def test_another_service_in_the_spec_is_refused_while_the_former_is_there(world, twilio, was):
     ctx = begin(world)
