@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from engine.commands import NotPossible
 from engine.contract import Catalogue, Failed, Wait
@@ -13,6 +14,7 @@ from engine.runner import GoOn, Stop
 from engine.start import start as start_onboarding
 from engine.take_over import take_over_all
 from models.states import OnboardingState, StepState
+from models.tables import Onboarding, VendorLimit
 from tests.factories import make_spec
 from tests.unit.engine_world import EngineWorld, ScriptedStep
 
@@ -169,3 +171,15 @@ def test_new_onboardings_get_the_present_version(world):
             connection, world.catalogue, world.vault, spec, secrets, is_update=False, at=world.time, grace_seconds=60
         )
     assert world.onboarding("fresh").graph_version == 2
+
+
+def test_one_that_a_version_without_limits_started_gets_the_account_that_it_counts_for(world):
+    world.start()
+    account = world.onboarding().twilio_account
+    with world.db.begin() as connection:
+        connection.execute(update(Onboarding).values(twilio_account=""))
+    world.run("registration")
+    take_over(world)
+    assert world.onboarding().twilio_account == account
+    with world.db.begin() as connection:
+        assert connection.execute(select(VendorLimit)).all() == []
