@@ -43,35 +43,45 @@ def call_up(
     :param versions: only to onboardings on these step graphs.
     :param beside: only at the accounts of this onboarding, which has just left room for one.
     """
-    waiting = (
-        select(Step.c.held_by, *ACCOUNT.values())
-        .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .where(is_held(versions))
-        .distinct()
-    )
-    keys = {(row.held_by, getattr(row, ACCOUNT[row.held_by].name)) for row in connection.execute(waiting).all()}
-    if beside is not None:
-        left = connection.execute(select(*ACCOUNT.values()).where(Onboarding.c.id == beside)).one()
-        keys &= {(vendor, getattr(left, column.name)) for vendor, column in ACCOUNT.items()}
+    keys = _keys(connection, versions) if beside is None else _keys_of(connection, beside)
     found: list[CalledUp] = []
     for vendor, account in sorted(keys):
         mine = (VendorLimit.c.vendor == vendor) & (VendorLimit.c.account == account)
         row = connection.execute(select(VendorLimit).where(mine).with_for_update()).one_or_none()
         if row is None or (row.cooldown_until is not None and row.cooldown_until > at):
             continue
-        use = use_of(connection, vendor, account, at=at, versions=versions)
+        use = use_of(connection, vendor, account, at=at, versions=versions, counts_waiting=False)
         free = room_of(row, at) - use.in_flight - use.called
         if beside is not None:
             # A worker that keeps threads for other accounts would only turn the others away again.
             free = min(free, 1)
-        if free > 0 and use.waiting:
-            queue = _queue(vendor, account, at, versions).limit(free)
+        if free > 0:
+            queue = _queue(vendor, account, at, versions, free)
             found += _call(connection, queue, at=at, grace_seconds=grace_seconds)
     return found
 
 
-def _queue(vendor: str, account: str, at: datetime, versions: Versions) -> Any:
-    """Brands take turns: who has the fewest steps there goes first. Within a brand, what is nearest to its end does."""
+def _keys(connection: Connection, versions: Versions) -> set[tuple[str, str]]:
+    """Vendors and accounts where anybody waits."""
+    waiting = (
+        select(Step.c.held_by, *ACCOUNT.values())
+        .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
+        .where(is_held(versions))
+        .distinct()
+    )
+    return {(row.held_by, getattr(row, ACCOUNT[row.held_by].name)) for row in connection.execute(waiting).all()}
+
+
+def _keys_of(connection: Connection, onboarding_id: int) -> set[tuple[str, str]]:
+    row = connection.execute(select(*ACCOUNT.values()).where(Onboarding.c.id == onboarding_id)).one()
+    return {(vendor, getattr(row, column.name)) for vendor, column in ACCOUNT.items()}
+
+
+def _queue(vendor: str, account: str, at: datetime, versions: Versions, free: int) -> Any:
+    """Brands take turns: who has the fewest steps there goes first. Within a brand, what is nearest to its end does.
+
+    As few columns as can be go through the sort: thousands may wait.
+    """
     at_it = (
         select(Onboarding.c.brand, func.count().label("share"))
         .select_from(Step)
@@ -82,13 +92,23 @@ def _queue(vendor: str, account: str, at: datetime, versions: Versions) -> Any:
     )
     nearest_first = (Step.c.position.desc(), Step.c.held_since, Step.c.id)
     place = func.row_number().over(partition_by=Onboarding.c.brand, order_by=nearest_first)
-    turn = place + func.coalesce(at_it.c.share, 0)
+    line = (
+        select(Step.c.id, Onboarding.c.brand, place.label("place"))
+        .select_from(Step)
+        .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
+        .where(is_held(versions), ~is_called(at), Step.c.held_by == vendor, ACCOUNT[vendor] == account)
+        .subquery()
+    )
+    turn = line.c.place + func.coalesce(at_it.c.share, 0)
     return (
         select(Step.c.id, Step.c.onboarding_id, Step.c.name.label("step"), Step.c.is_removal, Onboarding.c.name)
+        .select_from(line)
+        .join(Step, Step.c.id == line.c.id)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
-        .outerjoin(at_it, at_it.c.brand == Onboarding.c.brand)
-        .where(is_held(versions), ~is_called(at), Step.c.held_by == vendor, ACCOUNT[vendor] == account)
+        .outerjoin(at_it, at_it.c.brand == line.c.brand)
+        .where(line.c.place <= free)
         .order_by(turn, Step.c.held_since)
+        .limit(free)
     )
 
 

@@ -137,21 +137,23 @@ def use_of(
     versions: Versions = None,
     worker: str = "",
     but: int | None = None,
+    counts_waiting: bool = True,
 ) -> Use:
     """:param versions: those that wait are counted only if they run on these step graphs; others nobody here goes on with.
 
     :param but: a step that is not counted among those that wait.
+    :param counts_waiting: False leaves out those that wait, and they may be thousands.
     """
     row = connection.execute(
-        _count(vendor, None if versions is None else tuple(sorted(versions))),
+        _count(vendor, None if versions is None else tuple(sorted(versions)), counts_waiting),
         {"account": account, "at": at, "worker": worker, "but": but or 0},
     ).one()
     return Use(int(row.in_flight), int(row.of_worker), int(row.called), int(row.held) - int(row.called))
 
 
 # Made once: putting a statement together takes longer than running it.
-@lru_cache(maxsize=8)
-def _count(vendor: str, versions: tuple[int, ...] | None) -> Select[Any]:
+@lru_cache(maxsize=16)
+def _count(vendor: str, versions: tuple[int, ...] | None, counts_waiting: bool) -> Select[Any]:
     account, at = bindparam("account", type_=String()), bindparam("at", type_=UtcDateTime())
     is_mine = case((Attempt.c.worker == bindparam("worker"), 1), else_=0)
     running = (
@@ -168,6 +170,7 @@ def _count(vendor: str, versions: tuple[int, ...] | None) -> Select[Any]:
         .select_from(Step)
         .join(Onboarding, Onboarding.c.id == Step.c.onboarding_id)
         .where(is_held(versions), Step.c.held_by == vendor, ACCOUNT[vendor] == account, Step.c.id != bindparam("but"))
+        .where(true() if counts_waiting else is_called(at))
         .subquery()
     )
     return select(running, held).select_from(running.join(held, true()))

@@ -50,9 +50,11 @@ Step = Table(
     Index(
         "ix_step_due_at", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")
     ),
+    # Who was called up is counted after each step that ends; those that wait, with `not_before`, may be thousands.
     Index(
-        "ix_step_held_since",
-        "held_since",
+        "ix_step_held",
+        "held_by",
+        "not_before",
         sqlite_where=text("held_since IS NOT NULL"),
         postgresql_where=text("held_since IS NOT NULL"),
     ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from engine import drift
 from engine.adopt import Found, adopt
@@ -20,7 +20,7 @@ from engine.start import mend, touched_steps
 from engine.start import start as start_onboarding
 from engine.take_over import take_over_all
 from models.states import OnboardingState, StepState
-from models.tables import Onboarding
+from models.tables import Onboarding, VendorLimit
 from tests.factories import make_spec
 from tests.unit.engine_world import EngineWorld, ScriptedStep
 
@@ -277,3 +277,15 @@ def test_an_onboarding_of_an_older_graph_can_be_taken_down(world):
     for name in reversed(ADDED):
         world.run(name)
     assert world.status() is OnboardingState.REMOVED
+
+
+def test_one_that_a_version_without_limits_started_gets_the_account_that_it_counts_for(world):
+    world.start()
+    account = world.onboarding().twilio_account
+    with world.db.begin() as connection:
+        connection.execute(update(Onboarding).values(twilio_account=""))
+    world.run("registration")
+    take_over(world)
+    assert world.onboarding().twilio_account == account
+    with world.db.begin() as connection:
+        assert connection.execute(select(VendorLimit)).all() == []

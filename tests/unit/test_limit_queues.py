@@ -9,12 +9,15 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
+from sqlalchemy import insert, select
 
 from engine import limits, wake
 from engine.claim import claim_step
 from engine.contract import Done
 from engine.limit_book import LimitBook
-from engine.runner import conclude
+from engine.runner import GoOn, conclude
+from models.states import StepState
+from models.tables import Onboarding, Step
 from settings import Settings
 from tests.unit.engine_world import STEPS, EngineWorld
 
@@ -91,3 +94,41 @@ def test_two_full_vendors_run_empty_and_neither_gets_too_much(twilio, adobe, onb
         book.rest(key, adobe, reason="answers 429", asked=10, is_unwell=False)
     assert crowd.run() == onboardings
     assert crowd.most == {"Twilio": twilio, "Adobe": adobe}
+
+
+def hold_back_many(world, name, number):
+    """As if so many more onboardings like the first waited for its Twilio account."""
+    like = world.onboarding("acme-0")._asdict()
+    step = world.step("registration", "acme-0")._asdict() | {"held_since": world.time, "held_by": "Twilio"}
+    step |= {"state": StepState.READY, "not_before": world.time, "due_at": world.time}
+    for row in (like, step):
+        del row["id"]
+    with world.db.begin() as connection:
+        names = [f"{name}-{n}" for n in range(number)]
+        connection.execute(insert(Onboarding), [like | {"name": name, "endpoint_token": name} for name in names])
+        ids = connection.execute(select(Onboarding.c.id).where(Onboarding.c.name.in_(names))).scalars().all()
+        connection.execute(insert(Step), [step | {"onboarding_id": one} for one in ids])
+
+
+def work_of_calling_up(world):
+    """In hundreds of instructions of the database's machine."""
+    with world.db.begin() as connection:
+        done = Counter()
+        raw = connection.connection.driver_connection
+        raw.set_progress_handler(lambda: done.update(["done"]), 100)
+        one = world.onboarding_id(connection, "acme-0")
+        assert wake.call_up(connection, at=world.time, grace_seconds=60, versions={1}, beside=one) == []
+        raw.set_progress_handler(None, 0)
+    return done["done"]
+
+
+def test_at_a_full_account_those_that_wait_are_not_read_to_find_that_none_has_room():
+    crowd = Crowd(twilio=1, adobe=1, onboardings=1)
+    world = crowd.world
+    assert world.run("registration", "acme-0") == GoOn()
+    # The webhook speaks to both vendors.
+    hold_back_many(world, "few", 1)
+    assert world.claim("webhook", "acme-0")
+    few = work_of_calling_up(world)
+    hold_back_many(world, "many", 1000)
+    assert work_of_calling_up(world) <= few + 5
