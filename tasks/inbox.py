@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -13,7 +14,8 @@ from engine.arrivals import apply_arrived
 from engine.wake import WakeUp
 from models.db import reader
 from models.tables import Onboarding
-from providers.errors import OnboardingError, Retryable
+from providers.errors import OnboardingError, Retryable, WorkerStops
+from providers.writes import checked
 from settings import LONGEST_CALL
 from tasks import names
 from tasks.celery import BROKER_ERRORS, app
@@ -57,6 +59,8 @@ def forward_due(shop: Workshop, onboarding_id: int) -> tuple[list[WakeUp], bool]
     # Whatever came before it, the first of them has time for its call.
     lease_seconds = shop.settings.lease_seconds + LONGEST_POST * shop.settings.http_timeout_seconds
     for _ in range(LOOKS_PER_TASK):
+        if shop.stops.is_set():
+            break
         with shop.db.begin() as connection:
             applied = apply_arrived(
                 connection, onboarding_id, at=shop.now(), grace_seconds=shop.settings.wake_grace_seconds
@@ -83,15 +87,19 @@ def _name_of(shop: Workshop, onboarding_id: int) -> str:
 
 
 def _forward_all(shop: Workshop, rows: Sequence[Row[Any]], destinations: Destinations) -> bool:
-    """Post what was taken together. True when that makes the webhook step ready."""
+    """Post what was taken together, until this worker shall begin no more calls. True when that makes the webhook step ready."""
     is_ready, unwell, untried = False, set(), []
     longest_call = timedelta(seconds=LONGEST_POST * shop.settings.http_timeout_seconds)
     for row in rows:
         # Its circuit may be open now; and nobody else may take an event before our call for it has ended.
-        if row.kind in unwell or shop.now() + longest_call > row.forward_due_at:
+        if shop.stops.is_set() or row.kind in unwell or shop.now() + longest_call > row.forward_due_at:
             untried.append(row)
             continue
-        error, wakes = _forward_one(shop, row, destinations)
+        try:
+            error, wakes = _forward_one(shop, row, destinations)
+        except WorkerStops:
+            untried.append(row)
+            continue
         is_ready |= wakes
         if error is not None:
             unwell.add(row.kind)
@@ -102,11 +110,17 @@ def _forward_all(shop: Workshop, rows: Sequence[Row[Any]], destinations: Destina
 
 
 def _forward_one(shop: Workshop, row: Row[Any], destinations: Destinations) -> tuple[str | None, bool]:
-    """Post one event and record what came of it: the error, and whether the webhook step is ready now."""
+    """Post one event and record what came of it: the error, and whether the webhook step is ready now.
+
+    :raises WorkerStops: it was not posted: this worker was asked to end.
+    """
     error: str | None = None
     is_final, asked = False, None
     try:
-        post_to_ajo(shop, row, destinations)
+        with checked(partial(_go_on, shop)):
+            post_to_ajo(shop, row, destinations)
+    except WorkerStops:
+        raise
     except Retryable as failure:
         error, asked = failure.message, failure.after
     except OnboardingError as failure:
@@ -130,6 +144,12 @@ def _forward_one(shop: Workshop, row: Row[Any], destinations: Destinations) -> t
             grace_seconds=shop.settings.wake_grace_seconds,
         )
     return error, wakes
+
+
+def _go_on(shop: Workshop) -> None:
+    """Between a token and the event that it is for, too: together they may take longer than a worker is waited for."""
+    if shop.stops.is_set():
+        raise WorkerStops("this worker was asked to stop; another one goes on")
 
 
 def send_forwards(due: Iterable[tuple[int, str]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import settings as settings_module
 from cli.stack.child import Program
-from settings import PREFIX, Settings, child_environment
+from settings import LONGEST_CALL, PREFIX, Settings, child_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ OUTSIDE_STAGE = 1
 WORKER_STAGE = 2
 BEAT_STAGE = 3
 
-# A worker finishes the calls it is in; the longest takes twice ONBOARD_HTTP_TIMEOUT_SECONDS.
+# On top of the call that a worker is in.
 WORKER_STOP_MARGIN = 5.0
 
 
@@ -67,7 +67,7 @@ def base_url(host: str, port: int) -> str:
 
 def worker(name: str, settings: Settings, environment: Mapping[str, str]) -> Program:
     command = python_command("cli.main", "worker", "--name", name)
-    stop_seconds = settings.stop_seconds + 2 * settings.http_timeout_seconds + WORKER_STOP_MARGIN
+    stop_seconds = settings.stop_seconds + LONGEST_CALL * settings.http_timeout_seconds + WORKER_STOP_MARGIN
     return Program(name, command, environment, WORKER_STAGE, stop_seconds)
 
 
