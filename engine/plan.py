@@ -304,7 +304,7 @@ def _runs(ctx: PlanContext, steps: Mapping[str, Row[Any]], drifted: set[str], is
 
 def _planned(step: str, owned: OwnedObject, accepted: frozenset[str]) -> Planned:
     differing = changes(owned, accepted)
-    ignored = [owned.key(field.name) for field in owned.fields if field.differs and owned.key(field.name) in accepted]
+    ignored = [owned.key(field.name) for field in owned.fields if field.differs and field not in differing]
     fields = tuple(differing)
     match owned.presence:
         case Presence.UNWANTED:
