@@ -47,7 +47,7 @@ STEP_MOVES_BY_HAND: dict[StepState, frozenset[StepState]] = {
     for state in (S.PENDING, S.READY, S.RETRYING, S.WAITING_VENDOR, S.WAITING_PERSON, S.FAILED)
 }
 
-# A step that is no longer one of the steps, whatever it came to; only `engine.graph` closes one.
+# A step that is no longer one of the steps, or not yet one of a removal's; only `engine.graph` closes one.
 STEP_MOVES_CLOSING: dict[StepState, frozenset[StepState]] = {
     state: frozenset({S.SKIPPED}) for state in StepState if state is not S.RUNNING
 }

@@ -3,6 +3,7 @@ under a worker that may still be in a call, and what it waits for can always be 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,18 +16,19 @@ from cli.words import sentence
 from engine import kinds
 from engine.claim import Lease, LeaseLost, release
 from engine.commands import NotPossible
-from engine.contract import Done, Failed, Wait
+from engine.contract import Catalogue, Done, Failed, Wait
 from engine.explain import explain
 from engine.queries import find_onboardings
 from engine.reading import EngineSource
-from engine.removal import Choice
+from engine.removal import Choice, keep_word
 from engine.runner import _Again, _record
-from engine.transitions import ONBOARDING_MOVES, STEP_MOVES, STEP_MOVES_BY_HAND, derive_status
+from engine.take_over import take_over_all
+from engine.transitions import ONBOARDING_MOVES, STEP_MOVES, STEP_MOVES_BY_HAND, STEP_MOVES_CLOSING, derive_status
 from models.states import DONE, HELD, UNDER_WAY, OnboardingState, StepState
 from models.tables import Event, Onboarding, Step
 from providers.errors import Retryable
 from tests.factories import spec_data
-from tests.unit.engine_world import STEPS, EngineWorld
+from tests.unit.engine_world import STEPS, EngineWorld, ScriptedStep
 
 O = OnboardingState  # noqa: E741
 S = StepState
@@ -39,6 +41,13 @@ OUTCOMES = (
     _Again(Retryable("Twilio is slow")),
 )
 steps = st.sampled_from(STEPS)
+choices = st.sampled_from(
+    (Choice(), Choice(), Choice(adopted=True), Choice(keep=(keep_word(kinds.MESSAGING_SERVICE),)))
+)
+# Of a later release.
+MORE_STEPS = (*STEPS[:2], "consent", *STEPS[2:])
+# What takes a step off the worker that is at it.
+TAKEN_OFF = (("retry",), ("cancel", "retry"), ("begin",), ("begin", "cancel", "retry"), ("begin", "cancel", "begin"))
 
 
 class Control(RuleBasedStateMachine):
@@ -69,9 +78,19 @@ class Control(RuleBasedStateMachine):
     def retry_from(self, step: str) -> None:
         self.ask("retry", from_step=step)
 
+    @rule(choice=choices)
+    def take_down(self, choice: Choice) -> None:
+        self.ask("begin", choice)
+
+    @precondition(lambda self: self.world.catalogue.version == 1)
     @rule()
-    def take_down(self) -> None:
-        self.ask("begin", Choice())
+    def migrate(self) -> None:
+        """A release brings one more step; where a worker is at it just now, it has to wait."""
+        world = self.world
+        new = Catalogue(tuple(ScriptedStep(name, world.script) for name in MORE_STEPS), version=2)  # type: ignore[arg-type]
+        if take_over_all(world.db, new, at=world.time, grace_seconds=60).done:
+            world.catalogue, world.shop = new, replace(world.shop, catalogue=new)
+            self.path["consent"] = S.PENDING
 
     @rule(step=steps)
     def skip(self, step: str) -> None:
@@ -102,7 +121,7 @@ class Control(RuleBasedStateMachine):
     @rule()
     def claim(self) -> None:
         """Whatever is free: a chain's message may arrive for any step."""
-        for step in STEPS:
+        for step in self.world.catalogue.names:
             lease = self.world.claim(step)
             if lease is not None:
                 busy = [end for _, end in self.at_work if end > self.world.time]
@@ -112,16 +131,28 @@ class Control(RuleBasedStateMachine):
                 return
 
     @precondition(lambda self: self.at_work)
-    @rule(outcome=st.sampled_from((*OUTCOMES, Done(), Done())))
-    def record(self, outcome: Any) -> None:
-        """The worker that is at it for the longest ends its call."""
-        lease, _ = self.at_work.pop(0)
+    @rule(outcome=st.sampled_from((*OUTCOMES, Done(), Done())), which=st.sampled_from((0, -1)))
+    def record(self, outcome: Any, which: int = 0) -> None:
+        """The worker that is at it for the longest, or the last, ends its call."""
+        lease, _ = self.at_work.pop(which)
         try:
             with self.world.db.begin() as connection:
                 _record(connection, self.world.shop, lease, outcome)
         except LeaseLost:
             with self.world.db.begin() as connection:
                 release(connection, lease, at=self.world.time)
+
+    @precondition(lambda self: self.at_work)
+    @rule(verbs=st.sampled_from(TAKEN_OFF))
+    def oversleep(self, verbs: tuple[str, ...]) -> None:
+        """A worker sleeps past its lease, the next one is at its step, and a person takes that off it; then the first wakes."""
+        self.time_passes(20)
+        self.claim()
+        for verb in verbs:
+            from_step = self.at_work[-1][0].step if verbs == ("retry",) else None
+            self.ask(verb, *([Choice()] if verb == "begin" else []), **({"from_step": from_step} if from_step else {}))
+        self.record(Done())
+        self.claim()
 
     @rule(minutes=st.sampled_from((0, 1, 20, 60 * 24 * 3)))
     def time_passes(self, minutes: int) -> None:
@@ -157,6 +188,8 @@ class Control(RuleBasedStateMachine):
         key = event.step or ""
         if subject == "step" and word in set(StepState):
             moves: Any = STEP_MOVES_BY_HAND if "by" in event.details else STEP_MOVES
+            # A step that is new to what is taken down.
+            moves = STEP_MOVES_CLOSING if event.text == "skipped: nothing was made" else moves
         elif subject == "onboarding" and word in set(OnboardingState):
             moves = ONBOARDING_MOVES
         else:
@@ -174,7 +207,7 @@ class Control(RuleBasedStateMachine):
 
 
 Control.TestCase.settings = settings(
-    max_examples=20,
+    max_examples=18,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,
