@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 
 from engine import limits
 from engine.contract import Done
 from engine.limit_book import SILENT_CALLS, LimitBook, reset
 from engine.runner import GoOn, Stop, TryAgain, _record, run_step
 from models.states import StepState
-from models.tables import Step, VendorLimit
+from models.tables import Onboarding, Step, VendorLimit
 from providers.errors import CallContext, HeldBack, Misconfigured, RateLimited, Retryable, WorkerStops
 from providers.limits import watched
 from settings import Settings
@@ -201,6 +201,25 @@ def test_who_is_held_back_at_an_account_without_a_row_is_called_up(world):
     with world.db.begin() as connection:
         connection.execute(delete(VendorLimit))
     assert world.tick() == [("one", "registration")]
+
+
+def test_checks_begin_before_any_account_is_locked(world):
+    for name in ("one", "two", "three", "active"):
+        start(world, name)
+    world.run_all("active")
+    world.claim("registration", "one")
+    world.claim("registration", "two")
+    world.run("registration", "three")
+    world.forward(seconds=200)
+    with world.db.begin() as connection:
+        mine = update(Onboarding).where(Onboarding.c.name == "active")
+        connection.execute(mine.values(next_verification_at=world.time))
+    statements = []
+    event.listen(world.db, "before_cursor_execute", lambda *found: statements.append(found[2]))
+    found = world.tick()
+    assert found == [("active", "verification"), ("three", "registration")]
+    checks = next(n for n, said in enumerate(statements) if "INSERT INTO verification" in said)
+    assert not any("vendor_limit" in said for said in statements[:checks])
 
 
 # -- pauses -----------------------------------------------------------------------------------------------------
