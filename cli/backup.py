@@ -24,7 +24,7 @@ def backup_command(file: Path) -> None:
     For SQLite; a PostgreSQL database has pg_dump. The broker needs no backup.
     Stored secrets are in it, encrypted: the key that reads them is not.
     """
-    from models.copies import copy_out
+    from models.copies import NotACopy, copy_out
     from settings import get_settings
 
     settings = get_settings()
@@ -40,6 +40,9 @@ def backup_command(file: Path) -> None:
     except OSError as error:
         msg = f"{file}: {error.strerror}"
         raise Exit(msg, FAILED) from None
+    except NotACopy as error:
+        msg = f"{database}: {error}; bring it back with `onboard restore FILE`"
+        raise Exit(msg, FAILED) from None
     click.echo(f"{file} holds the database as it is now ({file.stat().st_size / 1024**2:.1f} MB).")
     click.echo(f"Keep the key beside it, in a safer place: {_where_the_key_is(settings)}.")
 
@@ -50,14 +53,13 @@ def backup_command(file: Path) -> None:
 def restore_command(file: Path, yes: bool) -> None:
     """Bring the database back to what FILE holds, which `onboard backup` wrote.
 
-    Stop everything first. What the database holds now is kept beside it. What was
+    Stop everything first, also workers and gateways that you started by themselves.
+    What the database holds now is kept beside it. What was
     made at the vendors since carries our mark: it is found and taken over when its
     steps run again.
     """
-    from cli.stack.lock import is_held
-    from models.copies import NotACopy, check_copy, copy_in, copy_out
-    from models.db import make_engine
-    from models.migrations import upgrade
+    from cli.stack.lock import InstanceLock, is_held
+    from models.copies import NotACopy, check_copy
     from settings import get_settings
 
     settings = get_settings()
@@ -73,18 +75,36 @@ def restore_command(file: Path, yes: bool) -> None:
     _refuse_unreadable_secrets(settings, file)
     if not yes:
         click.confirm(f"Replace {database} by {file}?", abort=True)
-    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kept = _free_name(database)
-    if database.exists():
-        copy_out(database, kept)
-    copy_in(file, database)
-    engine = make_engine(settings.resolved_database_url)
-    upgrade(engine)
-    engine.dispose()
+    # No `up` may begin meanwhile.
+    lock = InstanceLock(settings.home)
+    lock.take()
+    try:
+        kept = _replace(database, file, settings.resolved_database_url)
+    except OSError as error:
+        msg = f"{error.filename}: {error.strerror}; nothing was changed"
+        raise Exit(msg, FAILED) from None
+    finally:
+        lock.free()
     click.echo(f"{database} is as {file} has it.")
-    if kept.exists():
+    if kept is not None:
         click.echo(f"What was there before: {kept}")
     click.echo("Next: `onboard up`; `onboard start` with the files started since; then `onboard verify --all`.")
+
+
+def _replace(database: Path, file: Path, url: str) -> Path | None:
+    """Where what was there before is kept; None when there was nothing."""
+    from models.copies import copy_in, set_aside
+    from models.db import make_engine
+    from models.migrations import upgrade
+
+    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = _free_name(database)
+    was_there = set_aside(database, kept)
+    copy_in(file, database)
+    engine = make_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    return kept if was_there else None
 
 
 def _database(settings: Settings) -> Path:

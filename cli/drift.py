@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.batch import MOST_SHOWN_WHOLE, choose, echo_total, many_options
-from cli.exits import FAILED, NOT_FOUND, USAGE, Exit
+from cli.exits import FAILED, NOT_FOUND, USAGE, Exit, TwoIsNews
 from cli.params import NAME, Future, Words, by_option, echo_json
 
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from engine.context import Workshop
     from engine.contract import Finding
-    from engine.plan import Plan
+    from engine.plan import Plan, PlanContext
 
 DRIFTED = 2
+ONLY_A_PERSON = "can be mended only by a person, as said above; nothing runs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Result:
         return "unseen" if self.problem else "drifted" if self.found else "as declared"
 
 
-@click.command("drift")
+@click.command("drift", cls=TwoIsNews)
 @many_options
 @click.option("--fix", is_flag=True, help="Show the plan that mends it and, after a question, carry it out.")
 def drift_command(
@@ -64,19 +66,18 @@ def drift_command(
     onboarding becomes degraded by it, or active again. A test message is sent by `onboard verify --send` only.
 
     \b
-    Exit codes: (for cron and CI) 0 no drift, 1 one could not look,
-                2 drift found, also when --fix sets out to mend it.
+    Exit codes: (for cron and CI, not those of other commands) 0 no drift,
+                2 drift found, also when --fix sets out to mend it,
+                1 one could not look: also a wrong command line or name, and a
+                vendor or database that does not answer.
     Examples:   onboard drift --all --json
                 onboard drift acme-rcs --fix
     """
     from models.states import OVER, OnboardingState
 
     # To look needs no question; only --fix asks.
-    try:
-        chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="look at", yes=True)
-        results = _look_at(chosen, prints=not as_json)
-    except Exit as error:
-        raise Exit(error.message, FAILED) from None
+    chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="look at", yes=True)
+    results = _look_at(chosen, prints=not as_json, leaves_out=not names)
     if as_json:
         for result in results:
             echo_json(_json(result), on_one_line=True)
@@ -88,38 +89,55 @@ def drift_command(
     return DRIFTED if any(result.found for result in results) else 0
 
 
-def _look_at(names: Sequence[str], *, prints: bool) -> list[Result]:
-    """Each by itself: one that cannot be seen keeps no other from it."""
+def _look_at(names: Sequence[str], *, prints: bool, leaves_out: bool) -> list[Result]:
+    """Each by itself: one that cannot be seen keeps no other from it.
+
+    :param leaves_out: those that are being taken down, also where that is paused.
+    """
     from dataclasses import replace
 
-    from cli.looking import context_of, looking, plan_or_problem
+    from cli.looking import context_of, looking, require_known
     from cli.state import open_writable
-    from engine import drift
 
     results = []
     with looking() as shop, open_writable() as db:
-        contexts = [context_of(shop, name) for name in names]
+        require_known(shop, names)
         memory = replace(shop, db=db)
-        for ctx in contexts:
-            assert ctx.onboarding_id is not None  # noqa: S101  it was found by its name
-            plan = plan_or_problem(ctx)
-            if isinstance(plan, str):
-                result = Result(ctx.name, problem=plan)
-            else:
-                look = drift.look(ctx, plan)
-                drift.settle(memory, ctx.onboarding_id, look.found)
-                result = Result(
-                    ctx.name,
-                    found=look.found,
-                    known=look.known,
-                    since=drift.since(ctx),
-                    accepted=drift.acceptances(ctx),
-                    plan=plan,
-                )
+        for name in names:
+            # Read only now: looking at those before took its time, and an update may have ended meanwhile.
+            ctx = context_of(shop, name)
+            if leaves_out and ctx.is_being_removed:
+                click.echo(f"{name} is left out: it is being taken down.", err=True)
+                continue
+            result = _look(memory, ctx)
             results.append(result)
             if prints:
                 _print(result)
     return results
+
+
+def _look(memory: Workshop, ctx: PlanContext) -> Result:
+    from cli.looking import plan_or_problem
+    from engine import drift
+    from engine.commands import NotPossible
+
+    assert ctx.row is not None  # noqa: S101  it was found by its name
+    plan = plan_or_problem(ctx)
+    if isinstance(plan, str):
+        return Result(ctx.name, problem=plan)
+    look = drift.look(ctx, plan)
+    try:
+        drift.settle(memory, ctx.row, look.found)
+    except NotPossible as error:
+        return Result(ctx.name, problem=str(error))
+    return Result(
+        ctx.name,
+        found=look.found,
+        known=look.known,
+        since=drift.since(ctx),
+        accepted=drift.acceptances(ctx),
+        plan=plan,
+    )
 
 
 def _print(result: Result) -> None:
@@ -180,6 +198,11 @@ def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> int:
     from tasks.steps import CATALOGUE
 
     plans = {result.name: result.plan for result in results if result.plan and result.plan.mends}
+    for result in results:
+        if result.name not in plans:
+            is_at_it = result.plan is not None and result.plan.runs
+            why = f"is not done with that yet; see `onboard explain {result.name}`" if is_at_it else ONLY_A_PERSON
+            click.echo(f"{result.name} {why}", err=True)
     if not plans:
         return 0
     if not is_silent:

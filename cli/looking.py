@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from engine.context import Workshop
     from engine.plan import Plan, PlanContext
@@ -52,17 +52,32 @@ def looking() -> Iterator[Workshop]:
         db.dispose()
 
 
+def require_known(shop: Workshop, names: Sequence[str]) -> None:
+    """:raises Exit: there is no onboarding of one of these names."""
+    from cli.state import reading, unknown_name
+    from engine.plan import find_row
+
+    strange = [name for name in names if find_row(shop, name) is None]
+    if strange:
+        with reading() as fetch:
+            raise unknown_name(fetch, strange)
+
+
 def context_of(
     shop: Workshop, name: str, spec: AnySpec | None = None, secrets: Mapping[str, str] | None = None
 ) -> PlanContext:
-    """:raises Exit: there is neither a spec nor an onboarding of this name."""
-    from cli.state import reading, unknown_name
-    from engine.plan import PlanContext, find_row
+    """A removed onboarding counts as not started where there is a spec: ``start`` begins anew under its name.
 
+    :raises Exit: there is neither a spec nor an onboarding of this name.
+    """
+    from engine.plan import PlanContext, find_row
+    from models.states import OnboardingState
+
+    if spec is None:
+        require_known(shop, [name])
     row = find_row(shop, name)
-    if row is None and spec is None:
-        with reading() as fetch:
-            raise unknown_name(fetch, [name])
+    if row is not None and spec is not None and row.status is OnboardingState.REMOVED:
+        row = None
     return PlanContext(shop, row, spec, secrets)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.batch import MOST_SHOWN_WHOLE, choose, echo_total, where_options
-from cli.exits import FAILED, Exit
+from cli.exits import FAILED, TwoIsNews
 from cli.params import complete_names, echo_json, json_option
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CHANGES = 2
 
 
-@click.command("plan")
+@click.command("plan", cls=TwoIsNews)
 @click.argument("targets", nargs=-1, metavar="[FILE|NAME]...", shell_complete=complete_names)
 @where_options
 @json_option("Print the plans as one JSON list.")
@@ -32,7 +32,9 @@ def plan_command(targets: tuple[str, ...], *, is_all: bool, where: Sequence[tupl
 
     \b
     Exit codes (as `terraform plan -detailed-exitcode`, not those of other commands):
-                0 nothing to do, 2 something to do, 1 an error.
+                0 nothing to do, 2 something to do or to run to its end,
+                1 an error: also a wrong command line, file or name, and a
+                vendor or database that does not answer.
     Examples:   onboard plan acme-rcs.yaml
                 onboard plan --where sandbox=prod --json
     """
@@ -40,20 +42,14 @@ def plan_command(targets: tuple[str, ...], *, is_all: bool, where: Sequence[tupl
     from models.states import OVER, OnboardingState
 
     plans: list[tuple[str, Plan | str]] = []
-    try:
-        # To look needs no question.
-        chosen = choose(targets, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="plan", yes=True)
-        with looking() as shop:
-            for ctx in _contexts(shop, chosen):
-                found = plan_or_problem(ctx)
-                plans.append((ctx.name, found))
-                if not as_json:
-                    _print(ctx.name, found, is_first=len(plans) == 1, is_whole=len(chosen) <= MOST_SHOWN_WHOLE)
-    except Exit as error:
-        raise Exit(error.message, FAILED) from None
-    except click.exceptions.Exit:
-        # The faults of a spec file are printed; their code elsewhere, 2, means something else here.
-        raise click.exceptions.Exit(FAILED) from None
+    # To look needs no question.
+    chosen = choose(targets, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="plan", yes=True)
+    with looking() as shop:
+        for ctx in _contexts(shop, chosen):
+            found = plan_or_problem(ctx)
+            plans.append((ctx.name, found))
+            if not as_json:
+                _print(ctx.name, found, is_first=len(plans) == 1, is_whole=len(chosen) <= MOST_SHOWN_WHOLE)
     if as_json:
         echo_json([_json(name, found) for name, found in plans])
     else:

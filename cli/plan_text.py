@@ -31,6 +31,7 @@ MEANS = {
     Means.HAND: "by hand: we will wait",
     Means.NEVER: "by hand: it is never changed in place",
 }
+ONLY_BY_HAND = "by hand: nothing of ours runs for it"
 UNHURRIED = "by hand: the checks warn until then"
 LONGEST_VALUE = 60
 ALWAYS_COUNTED = (Action.CREATE, Action.CHANGE, Action.DELETE)
@@ -50,9 +51,13 @@ def print_plan(plan: Plan) -> None:
         if objects:
             console.print(Text(step, "bold"))
         for one in objects:
-            _print_object(console, one)
-    if plan.runs and not plan.is_nothing:
+            _print_object(console, one, waits=step in plan.runs)
+    if plan.runs and (plan.acts or plan.work):
         _print_runs(console, plan)
+    elif plan.work:
+        print_hanging(
+            console, Text("Nothing runs: "), Text(f"a person mends this; `onboard drift {plan.name}` says how.")
+        )
     console.print(summary(plan))
 
 
@@ -72,6 +77,9 @@ def summary(plan: Plan) -> Text:
         unread = len(plan.planned) - count
         more = f" {unread} cannot be read." if unread else ""
         return Text(f"Nothing to do: {count} objects are as declared.{more}", "green")
+    if not plan.acts and not plan.work:
+        more = f"Not done yet: {', '.join(plan.runs)}; `onboard explain {plan.name}` says why."
+        return Text(f"All objects are as declared. {more}", "bold")
     counted = [
         f"{count} to {action}"
         for action, count in plan.counts.items()
@@ -84,18 +92,19 @@ def _order(counted: str) -> int:
     return [f"to {action}" for action in (*SIGNS,)].index(counted.partition(" ")[2])
 
 
-def _print_object(console: Console, one: Planned) -> None:
+def _print_object(console: Console, one: Planned, *, waits: bool) -> None:
     sign, style = SIGNS[one.action]
+    means = MEANS[one.means] if waits or one.means is not Means.HAND else ONLY_BY_HAND
     words = {Action.KEEP: "already there", Action.ADOPT: "adopt, already there"}.get(one.action)
     if one.owned.presence is Presence.UNREADABLE and one.action is Action.KEEP:
         words = one.owned.note
     elif one.owned.presence is Presence.ABSENT and one.owned.is_part:
-        words = f"set when it is made, {MEANS[one.means]}"
+        words = f"set when it is made, {means}"
     elif words is None:
         is_unhurried = one.means is Means.HAND and all(field.severity == "warning" for field in one.fields)
-        words = f"{one.action}, {UNHURRIED if is_unhurried and one.fields else MEANS[one.means]}"
+        words = f"{one.action}, {UNHURRIED if is_unhurried and one.fields else means}"
     elif one.action is Action.ADOPT and one.fields:
-        words += f", but different: {MEANS[one.means]}"
+        words += f", but different: {means}"
     if one.action is Action.KEEP:
         print_hanging(console, Text(f"  {sign} ", style), Text(f"{one.owned.label}: {words}", style))
     else:

@@ -152,7 +152,7 @@ def _tell(reports: Sequence[Report], *, as_json: bool) -> int:
 
 
 def _look(loaded: Loaded, *, must_be_started: bool = False) -> dict[str, Plan | str]:
-    """The plan of each file, or why one cannot look.
+    """The plan of each file, or why one cannot look; none of what is being taken down, where only secrets can change.
 
     :raises Exit: one was never started.
     """
@@ -166,11 +166,11 @@ def _look(loaded: Loaded, *, must_be_started: bool = False) -> dict[str, Plan | 
         strange = [ctx.name for ctx in contexts if ctx.row is None]
         if strange and must_be_started:
             raise Exit(f"{', '.join(strange)}: not started yet; `onboard start FILE` does that.", USAGE)
-        return {ctx.name: plan_or_problem(ctx) for ctx in contexts}
+        return {ctx.name: plan_or_problem(ctx) for ctx in contexts if not ctx.is_being_removed}
 
 
 def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> None:
-    """Show what would be done, and ask unless that is nothing.
+    """Show what would be done, and ask unless that sets nothing going.
 
     :raises Abort: the answer is no.
     """
@@ -183,7 +183,7 @@ def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> No
             print_plan(found)
         else:
             print_line(found)
-    count = sum(isinstance(found, str) or not found.is_nothing for found in plans.values())
+    count = sum(isinstance(found, str) or found.acts for found in plans.values())
     if asks and count:
         click.confirm(f"{verb.capitalize()} {'it' if count == 1 else f'these {count}'}?", abort=True)
 

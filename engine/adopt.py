@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 
 from engine import verifications
 from engine.commands import NotPossible
-from engine.contract import Catalogue, Done, Failed, Finding, Suspend
+from engine.contract import Done, Failed, Finding, Suspend
 from engine.runner import run_step
 from engine.start import start
 from engine.transitions import append_event, move_step, settle_onboarding
@@ -84,7 +84,8 @@ def adopt(shop: Workshop, spec: AnySpec, secret_values: Mapping[str, str], look:
     last = shop.catalogue.names[-1]
     check = _FirstLook(last, look.missing)
     # With what the steps look at, and instead of the proof: no message is sent.
-    looking = replace(shop, catalogue=Catalogue((*shop.catalogue.steps[:-1], check)))  # type: ignore[arg-type]
+    steps = (*shop.catalogue.steps[:-1], check)
+    looking = replace(shop, catalogue=replace(shop.catalogue, steps=steps))  # type: ignore[arg-type]
     run_step(looking, onboarding_id, last)
     with shop.db.begin() as connection:
         status = connection.execute(select(Onboarding.c.status).where(Onboarding.c.id == onboarding_id)).scalar_one()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import exists, func, insert, or_, select, update
 
 from engine.transitions import append_event, lock_onboarding, move_step
 from models.states import HELD, StepState
@@ -85,21 +85,25 @@ def hold(connection: Connection, lease: Lease, *, at: datetime, lease_seconds: f
         raise LeaseLost(lease.step)
 
 
-def release(connection: Connection, onboarding_id: int, name: str, *, at: datetime) -> bool:
+def release(connection: Connection, lease: Lease, *, at: datetime) -> bool:
     """The worker whose lease was taken away by a person has ended its call: no step need wait for it any longer.
 
-    True when the step itself is ready and was only waiting for that; an earlier one is left to the sweep.
+    True when the step itself is ready and was only waiting for that; an earlier one is left to the sweep. If another worker
+    has begun a step since, it is that one's call that is waited for, and nothing changes.
     """
-    lock_onboarding(connection, onboarding_id)
+    lock_onboarding(connection, lease.onboarding_id)
+    ours = select(Attempt.c.id).where(Attempt.c.step_id == lease.step_id, Attempt.c.number == lease.attempt)
+    last = select(func.max(Attempt.c.id)).join(Step).where(Step.c.onboarding_id == lease.onboarding_id)
     held_back = update(Step).where(
-        Step.c.onboarding_id == onboarding_id,
+        Step.c.onboarding_id == lease.onboarding_id,
         Step.c.state == StepState.READY,
         Step.c.not_before.isnot(None),
         # Not by a vendor's limit, which this worker knows nothing of.
         Step.c.held_since.is_(None),
+        ours.scalar_subquery() == last.scalar_subquery(),
     )
     freed = connection.execute(held_back.values(not_before=None, due_at=at).returning(Step.c.name)).scalars().all()
-    return name in freed
+    return lease.step in freed
 
 
 def free_expired_lease(connection: Connection, onboarding_id: int, name: str, *, at: datetime) -> bool:

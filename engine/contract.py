@@ -74,6 +74,7 @@ class Finding:
     """One difference between what is declared and what is there.
 
     :param key: ``SUBJECT/FIELD`` of a difference at a vendor; empty where it is about something else (a message).
+    :param difference: a fingerprint of what is wanted and what is there; empty where nothing is compared.
     """
 
     subject: str
@@ -81,6 +82,7 @@ class Finding:
     cure: str
     severity: str = "error"
     key: str = ""
+    difference: str = ""
 
     def as_json(self) -> dict[str, str]:
         return {"severity": self.severity, "subject": self.subject, "problem": self.problem, "cure": self.cure}

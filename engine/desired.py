@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.contract import Finding
+from engine.digest import digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -74,6 +75,11 @@ class OwnedField:
     def differs(self) -> bool:
         return self.actual is not UNSEEN and bool(self.actual != self.wanted)
 
+    @property
+    def difference(self) -> str:
+        """A fingerprint of what is wanted and what is there."""
+        return digest([self.wanted, self.actual])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedObject:
@@ -118,8 +124,24 @@ def presence_of(found: object) -> Presence:
 
 
 def changes(owned: OwnedObject, accepted: Collection[str]) -> list[OwnedField]:
-    """The fields that are otherwise and that nobody accepted (``onboard accept-drift``)."""
-    return [field for field in owned.fields if field.differs and owned.key(field.name) not in accepted]
+    """The fields that are otherwise and that nobody accepted (``onboard accept-drift``).
+
+    :param accepted: see :func:`acceptance`.
+    """
+    return [field for field in owned.fields if field.differs and not _is_accepted(owned, field, accepted)]
+
+
+def acceptance(key: str, difference: str | None) -> set[str]:
+    """The entries of ``SUBJECT/FIELD`` among what is accepted: alone it stands for whatever differs, else for one difference."""
+    return {key, f"{key} {difference}"} if difference else {key}
+
+
+def _is_accepted(owned: OwnedObject, field: OwnedField, accepted: Collection[str]) -> bool:
+    key = owned.key(field.name)
+    if key not in accepted:
+        return False
+    narrowed = any(one.startswith(f"{key} ") for one in accepted)
+    return not narrowed or f"{key} {field.difference}" in accepted
 
 
 def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str]) -> list[Finding]:
@@ -140,7 +162,8 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
                 continue
             problem = f"{field.name} is {shown(field.actual)}, wanted {shown(field.wanted)}"
             key = owned.key(field.name)
-            found.append(Finding(owned.label, problem, field.cure or mends, field.severity, key=key))
+            cure = field.cure or mends
+            found.append(Finding(owned.label, problem, cure, field.severity, key=key, difference=field.difference))
     return found
 
 

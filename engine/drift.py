@@ -20,7 +20,7 @@ from engine.upsert import upsert
 from models.tables import AcceptedDrift, DriftFinding, Onboarding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
@@ -51,37 +51,54 @@ class Look:
 
 
 def look(ctx: PlanContext, plan: Plan) -> Look:
-    """The differences at what is done: what is still to be made is no drift."""
-    objects = [one.owned for one in plan.planned if one.step in plan.done]
-    found = findings(objects, ctx.name, ctx.accepted)
+    """The differences at what is done: what is still to be made is no drift.
+
+    What drifted stays drift while its step runs again or waits for a person, until it is seen to be gone.
+    """
+    done = [one.owned for one in plan.planned if one.step in plan.done]
+    undone = [one.owned for one in plan.planned if one.step not in plan.done]
+    drifted = set(since(ctx))
+
+    def differences(accepted: Collection[str]) -> list[Finding]:
+        again = [one for one in findings(undone, ctx.name, accepted) if one.key in drifted]
+        return [*findings(done, ctx.name, accepted), *again]
+
+    found = differences(ctx.accepted)
     seen = {finding.key for finding in found}
-    known = [finding for finding in findings(objects, ctx.name, ()) if finding.key not in seen]
-    return Look(found, known)
+    return Look(found, [finding for finding in differences(()) if finding.key not in seen])
 
 
-def settle(shop: Workshop, onboarding_id: int, found: Sequence[Finding]) -> bool:
+def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
     """Record a look as a run of the checks, so that the onboarding goes degraded, or back.
 
-    False, with the findings remembered all the same, when it is not active, or its checks run right now and will say
-    it themselves. The look is an attempt like any other: a crash in the middle leaves a lease that ends.
+    False, with the findings remembered all the same, when it is not active or on a step graph that is not known here, or
+    its checks run right now and will say it themselves. The look is an attempt like any other: a crash in the middle
+    leaves a lease that ends.
+
+    :param seen: the onboarding as it was when the look began.
+    :raises engine.commands.NotPossible: its spec is another one now; nothing was recorded.
     """
     with shop.db.begin() as connection:
-        lock_onboarding(connection, onboarding_id)
+        lock_onboarding(connection, seen.id)
         now = shop.now()
-        status = connection.execute(select(Onboarding.c.status).where(Onboarding.c.id == onboarding_id)).scalar_one()
-        begun = status in CAN_VERIFY and begin_verification(
-            connection, onboarding_id, trigger="drift", sends_message=False, at=now, grace_seconds=0
+        present = connection.execute(select(Onboarding).where(Onboarding.c.id == seen.id)).one()
+        if present.spec_digest != seen.spec_digest:
+            msg = f"the spec of {seen.name} changed during the look; `onboard drift {seen.name}` looks again"
+            raise NotPossible(msg)
+        is_ours = present.graph_version in shop.catalogue.known and present.status in CAN_VERIFY
+        begun = is_ours and begin_verification(
+            connection, seen.id, trigger="drift", sends_message=False, at=now, grace_seconds=0
         )
         lease = begun and claim_step(
             connection,
-            onboarding_id,
+            seen.id,
             "verification",
             worker=shop.worker,
             at=now,
             lease_seconds=shop.settings.lease_seconds,
         )
         if not lease:
-            drift_memory.record(connection, onboarding_id, found, at=now)
+            drift_memory.record(connection, seen.id, found, at=now)
             return False
     ctx = StepContext(shop, lease)
     run = verifications.open_run(ctx)
@@ -94,7 +111,7 @@ def settle(shop: Workshop, onboarding_id: int, found: Sequence[Finding]) -> bool
 def accept(
     connection: Connection, name: str, key: str, *, reason: str, until: datetime, actor: str, at: datetime
 ) -> None:
-    """Leave a difference as it is until a day: it is neither reported nor mended.
+    """Leave a difference as it was last seen until a day: it is neither reported nor mended. Another one at its place is.
 
     :raises engine.commands.UnknownOnboarding: there is none of this name.
     :raises NeverSeen: it would hide nothing; most likely a misspelling.
@@ -106,11 +123,11 @@ def accept(
             f"{name}: what is gone cannot be left gone, since the channel needs it; take it out of the spec, or mend it"
         )
         raise NotPossible(msg)
-    known = select(DriftFinding.c.key).where(DriftFinding.c.onboarding_id == row.id).order_by(DriftFinding.c.key)
-    keys = list(connection.execute(known).scalars())
-    if key not in keys:
-        raise NeverSeen(keys)
-    values = {"reason": reason, "accepted_by": actor, "accepted_at": at, "until": until}
+    known = select(DriftFinding).where(DriftFinding.c.onboarding_id == row.id).order_by(DriftFinding.c.key)
+    seen = {found.key: found.difference for found in connection.execute(known)}
+    if key not in seen:
+        raise NeverSeen(list(seen))
+    values = {"difference": seen[key], "reason": reason, "accepted_by": actor, "accepted_at": at, "until": until}
     upsert(connection, AcceptedDrift, key={"onboarding_id": row.id, "key": key}, values=values)
     text = f"{actor} accepted {key} until {until:%Y-%m-%d %H:%M}: {reason}"
     append_event(connection, row.id, "drift:accepted", text, at=at, details={"actor": actor, "key": key})

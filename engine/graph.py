@@ -72,6 +72,8 @@ def how_to_go_on(catalogue: Catalogue, version: int) -> str:
 def bring_rows(connection: Connection, catalogue: Catalogue, row: Row[Any], *, at: datetime) -> set[str] | None:
     """Give the onboarding the rows of the present graph: new steps are added, removed ones are closed, all are in order.
 
+    Of one that is taken down, or was, new steps are closed too: they never made anything.
+
     :param row: the onboarding, locked.
     :return: the steps that were added; None when a worker is at one of its steps, or when a newer version made it: then
         nothing was changed.
@@ -88,13 +90,19 @@ def bring_rows(connection: Connection, catalogue: Catalogue, row: Row[Any], *, a
     spec = spec_from_json(row.spec)
     added = [step for step in catalogue.steps if step.name not in known]
     removed = [name for name in known if name not in catalogue.by_name]
+    closed = dict.fromkeys(removed, f"skipped: no longer one of the steps (step graph {catalogue.version})")
     if added:
-        rows = [{"onboarding_id": row.id, "name": step.name, **_fresh(digest(step.inputs(spec)))} for step in added]
+        goes_back = select(exists().where(Step.c.onboarding_id == row.id, Step.c.is_removal))
+        is_removal = connection.execute(goes_back).scalar_one()
+        fresh = {"onboarding_id": row.id, "is_removal": is_removal}
+        rows = [{**fresh, "name": step.name, **_fresh(digest(step.inputs(spec)))} for step in added]
         connection.execute(insert(Step), rows)
+        if is_removal:
+            closed |= dict.fromkeys([step.name for step in added], "skipped: nothing was made")
     for position, name in enumerate([*catalogue.names, *removed]):
         mine = (Step.c.onboarding_id == row.id) & (Step.c.name == name)
         connection.execute(update(Step).where(mine).values(position=position))
-    for name in removed:
+    for name, reason in closed.items():
         move_step(
             connection,
             onboarding_id=row.id,
@@ -102,7 +110,7 @@ def bring_rows(connection: Connection, catalogue: Catalogue, row: Row[Any], *, a
             sources=[state for state in StepState if state is not StepState.RUNNING],
             target=StepState.SKIPPED,
             at=at,
-            reason=f"skipped: no longer one of the steps (step graph {catalogue.version})",
+            reason=reason,
             closes=True,
             settles=False,
             finished_at=at,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Row, select
 
+from engine.desired import acceptance
 from models.db import reader
 from models.tables import AcceptedDrift, OperatorTask, Resource
 
@@ -32,6 +33,7 @@ class View(Protocol):
 
     @property
     def accepted(self) -> frozenset[str]: ...
+    def read(self, statement: Any) -> Sequence[Row[Any]]: ...
     def secret(self, name: str) -> str: ...
     def find_secret(self, name: str) -> str | None: ...
     def resource(self, kind: str) -> Row[Any] | None: ...
@@ -67,11 +69,12 @@ class Memory:
 
     @cached_property
     def accepted(self) -> frozenset[str]:
-        """``SUBJECT/FIELD`` of the differences that a person accepted and that have not expired."""
+        """The differences that a person accepted and that have not expired, as :func:`engine.desired.acceptance` has them."""
         if self.onboarding_id is None:
             return frozenset()
-        mine = select(AcceptedDrift.c.key).where(AcceptedDrift.c.onboarding_id == self.onboarding_id)
-        return frozenset(row.key for row in self.read(mine.where(AcceptedDrift.c.until > self.now())))
+        mine = select(AcceptedDrift).where(AcceptedDrift.c.onboarding_id == self.onboarding_id)
+        rows = self.read(mine.where(AcceptedDrift.c.until > self.now()))
+        return frozenset(entry for row in rows for entry in acceptance(row.key, row.difference))
 
     def _one(self, table: Any, condition: Any) -> Row[Any] | None:
         if self.onboarding_id is None:

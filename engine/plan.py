@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine import kinds
+from engine.commands import NotPossible
 from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes
 from engine.memory import Memory
 from engine.start import make_mark, refuse_other_identity, spec_differences, touched_steps
 from models.spec.onboarding import spec_from_json, spec_to_json
-from models.states import DONE, StepState
+from models.states import DONE, OnboardingState, StepState
 from models.tables import Onboarding, Step
 from providers.errors import NeedsPerson
 
@@ -63,6 +64,21 @@ class Planned:
         slow = [field.means for field in self.fields if field.means is not Means.API]
         return slow[0] if slow else Means.API
 
+    @property
+    def is_for_step(self) -> bool:
+        """Whether its step does anything about it when it runs: change it, or ask a person for what only it can ask.
+
+        Where a difference has a person's cure, all that the step could do is wait.
+        """
+        match self.action:
+            case Action.KEEP:
+                return False
+            case Action.CREATE:
+                return self.owned.means is Means.API or not self.owned.cure
+            case _ if any(field.means is Means.NEVER and field.cure for field in self.fields):
+                return False
+        return not self.fields or any(field.means is Means.API or not field.cure for field in self.fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -71,7 +87,7 @@ class Plan:
     :param steps: all of them, in order.
     :param done: the steps that have succeeded.
     :param runs: the steps that will run (again), in order.
-    :param mends: those of them that were done and whose objects are otherwise than declared.
+    :param mends: those of them that were done and can do something about what is otherwise than declared.
     """
 
     name: str
@@ -90,8 +106,13 @@ class Plan:
         return [one for one in self.planned if one.action is not Action.KEEP]
 
     @property
+    def acts(self) -> bool:
+        """Whether ``start`` or ``update`` would set anything going."""
+        return not self.is_started or bool(self.spec_differences or self.mends)
+
+    @property
     def is_nothing(self) -> bool:
-        return self.is_started and not self.work and not self.spec_differences
+        return self.is_started and not (self.work or self.spec_differences or self.runs)
 
     @property
     def counts(self) -> dict[Action, int]:
@@ -146,6 +167,11 @@ class PlanContext(Memory):
         mine = select(Step).where(Step.c.onboarding_id == self.onboarding_id).order_by(Step.c.position)
         return {row.name: row for row in self.read(mine)}
 
+    @property
+    def is_being_removed(self) -> bool:
+        """As :func:`engine.commands.is_being_removed`."""
+        return any(step.is_removal for step in self.steps().values())
+
 
 def find_row(shop: Workshop, name: str) -> Row[Any] | None:
     """The onboarding of this name; None when there is none."""
@@ -156,11 +182,13 @@ def find_row(shop: Workshop, name: str) -> Row[Any] | None:
 def make_plan(ctx: PlanContext) -> Plan:
     """Read both vendors and say what a run of all steps would do.
 
-    :raises engine.commands.NotPossible: the file's is another onboarding than the one that was started under its name.
+    :raises engine.commands.NotPossible: the file's is another onboarding than the one that was started under its name, or
+        that one is removed, or on its way to be.
     :raises providers.errors.OnboardingError: a vendor cannot be read.
     :raises providers.errors.Misconfigured: this installation is set up wrong.
     """
     if ctx.row is not None:
+        _refuse_removal(ctx)
         refuse_other_identity(ctx.name, ctx.row.spec, spec_to_json(ctx.spec))
     planned: list[Planned] = []
     skipped: dict[str, str] = {}
@@ -175,7 +203,7 @@ def make_plan(ctx: PlanContext) -> Plan:
             continue
         planned += (_planned(step.name, owned, ctx.accepted) for owned in step.desired(ctx))
     differences = _spec_differences(ctx)
-    at_work = {one.step for one in planned if one.action is not Action.KEEP}
+    at_work = {one.step for one in planned if one.is_for_step}
     return Plan(
         name=ctx.name,
         channel=ctx.spec.channel,
@@ -188,6 +216,22 @@ def make_plan(ctx: PlanContext) -> Plan:
         runs=_runs(ctx, steps, at_work, bool(differences)),
         mends=[name for name, row in steps.items() if name in at_work and row.state in DONE],
     )
+
+
+def _refuse_removal(ctx: PlanContext) -> None:
+    """A removal's steps have succeeded when nothing is there: read as built, all of it would be missing."""
+    assert ctx.row is not None  # noqa: S101  the caller asked
+    name = ctx.name
+    if ctx.row.status is OnboardingState.REMOVED:
+        raise NotPossible(f"{name} is removed; `onboard plan FILE` shows what starting it anew would do")
+    if not ctx.is_being_removed:
+        return
+    if ctx.row.status is OnboardingState.CANCELLED:
+        again = f"`onboard retry {name}`"
+    else:
+        again = f"`onboard cancel {name}`, then `onboard retry {name}`"
+    msg = f"{name} is being taken down; `onboard explain {name}` says how far it is. To build it up again: {again}"
+    raise NotPossible(msg)
 
 
 def as_json(plan: Plan) -> dict[str, Any]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 
 from engine.notices import is_quiet, quiet_until
 from engine.transitions import append_event, move_step
-from engine.upsert import upsert
+from engine.upsert import insert_all_new
 from models.spec.onboarding import spec_from_json
 from models.states import OnboardingState, StepState, VerificationState
-from models.tables import CheckBudget, Onboarding, Verification
+from models.tables import CheckBudget, Event, Onboarding, Verification
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from sqlalchemy import Connection
 
     from engine.contract import AnySpec
@@ -28,6 +31,7 @@ HOUR = timedelta(hours=1)
 # The fractional parts of its multiples fill an interval evenly, however many there are (a Weyl sequence): neighbours
 # in number, which were started together, are far from each other.
 GOLDEN = 0.6180339887498949
+PUT_OFF = "verification:put_off"
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -51,11 +55,17 @@ def _put_off(connection: Connection, onboarding_id: int, due: datetime) -> None:
 
 
 def begin_due(
-    connection: Connection, settings: Settings | None, *, at: datetime, grace_seconds: float
+    connection: Connection,
+    settings: Settings | None,
+    *,
+    at: datetime,
+    grace_seconds: float,
+    versions: Collection[int] | None = None,
 ) -> list[tuple[int, str]]:
     """Begin the checks that are due; the onboardings whose verification is to be woken.
 
     :param settings: with the limits; None knows none.
+    :param versions: only onboardings on these step graphs; None for all.
     """
     statement = (
         select(Onboarding.c.id, Onboarding.c.name, Onboarding.c.spec)
@@ -67,58 +77,100 @@ def begin_due(
         .limit(BATCH)
         .with_for_update(skip_locked=True, key_share=True)
     )
+    if versions is not None:
+        statement = statement.where(Onboarding.c.graph_version.in_(list(versions)))
     begun = []
-    for row in connection.execute(statement).all():
-        try:
-            spec = spec_from_json(row.spec)
-        except ValueError:
-            # A newer version may refuse what an older one stored: that is no reason to check nobody else.
-            log.exception("the stored spec of %s cannot be read; its checks are put off by a day", row.name)
-            schedule_verification(connection, row.id, timedelta(days=1), at=at)
-            continue
+    rows = connection.execute(statement).all()
+    found = [(row, spec) for row in rows if (spec := _read_spec(connection, row.id, row.name, row.spec, at=at))]
+    budget = _take_budget(connection, {account for _, spec in found for account in _accounts(spec)}, settings, at=at)
+    for row, spec in found:
         sends = spec.verification.send_on_schedule
         if settings is not None:
             if sends and is_quiet(settings, at):
                 # No phone shall buzz at night; the check comes with its message in the morning.
                 _put_off(connection, row.id, _within_the_hour_after(quiet_until(settings, at), row.id))
                 continue
-            if not _has_room(connection, settings, spec, at=at):
-                _put_off(connection, row.id, _within_the_hour_after(_hour_of(at) + HOUR, row.id))
+            if not all(budget[account] for account in _accounts(spec)):
+                due = _within_the_hour_after(_hour_of(at) + HOUR, row.id)
+                _put_off(connection, row.id, due)
+                _say_put_off(connection, row.id, settings, due, at=at)
                 continue
+            for account in _accounts(spec):
+                budget[account] -= 1
             sends = sends and _may_send(connection, settings, row.id, spec, at=at)
         if begin_verification(
             connection, row.id, trigger="schedule", sends_message=sends, at=at, grace_seconds=grace_seconds
         ):
             begun.append((row.id, row.name))
         schedule_verification(connection, row.id, spec.verification.every, at=at)
+    _store_budget(connection, budget, settings, at=at)
     return begun
 
 
+def _read_spec(
+    connection: Connection, onboarding_id: int, name: str, stored: dict[str, Any], *, at: datetime
+) -> AnySpec | None:
+    try:
+        return spec_from_json(stored)
+    except ValueError:
+        # A newer version may refuse what an older one stored: that is no reason to check nobody else.
+        log.exception("the stored spec of %s cannot be read; its checks are put off by a day", name)
+        schedule_verification(connection, onboarding_id, timedelta(days=1), at=at)
+        return None
+
+
 def _within_the_hour_after(moment: datetime, onboarding_id: int) -> datetime:
-    """What is put off together does not come back in the same second."""
-    return moment + (onboarding_id * GOLDEN) % 1 * HOUR
+    """What is put off together does not come back in the same second, nor each time in the same order.
+
+    Else those that come back first would take the budget of every hour.
+    """
+    drawn = hashlib.blake2b(f"{onboarding_id} {moment.timestamp()}".encode(), digest_size=4).digest()
+    return moment + int.from_bytes(drawn) / 2**32 * HOUR
 
 
 def _hour_of(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _has_room(connection: Connection, settings: Settings, spec: AnySpec, *, at: datetime) -> bool:
-    """Whether both the Twilio account and the Adobe organisation bear one more check in this hour; counts it if so.
+def _accounts(spec: AnySpec) -> tuple[str, str]:
+    """Twilio's account and Adobe's organisation; each must bear one more check."""
+    return spec.twilio.account_sid, spec.ajo.organization_id
 
-    Two ticks at once may count one too few: it is a budget, not a fence.
-    """
-    hour = _hour_of(at)
-    accounts = (spec.twilio.account_sid, spec.ajo.organization_id)
-    connection.execute(delete(CheckBudget).where(CheckBudget.c.account.in_(accounts), CheckBudget.c.hour < hour))
-    rows = select(CheckBudget.c.account, CheckBudget.c.checks)
-    counts = {row.account: row.checks for row in connection.execute(rows.where(CheckBudget.c.account.in_(accounts)))}
-    if max(counts.values(), default=0) >= settings.checks_per_account_hour:
-        return False
-    for account in accounts:
-        values = {"hour": hour, "checks": counts.get(account, 0) + 1}
-        upsert(connection, CheckBudget, key={"account": account}, values=values)
-    return True
+
+def _take_budget(
+    connection: Connection, accounts: Collection[str], settings: Settings | None, *, at: datetime
+) -> dict[str, int]:
+    """How many more checks each account bears in this hour. Its rows are locked, in one order for all who do so."""
+    if settings is None or not accounts:
+        return {}
+    hour, most = _hour_of(at), settings.checks_per_account_hour
+    rows = [{"account": account, "hour": hour, "checks": 0} for account in sorted(accounts)]
+    insert_all_new(connection, CheckBudget, rows)
+    mine = select(CheckBudget).where(CheckBudget.c.account.in_(accounts)).order_by(CheckBudget.c.account)
+    locked = connection.execute(mine.with_for_update()).all()
+    return {row.account: max(most - row.checks, 0) if row.hour == hour else most for row in locked}
+
+
+def _store_budget(
+    connection: Connection, budget: Mapping[str, int], settings: Settings | None, *, at: datetime
+) -> None:
+    for account, left in budget.items():
+        assert settings is not None  # noqa: S101  without limits there is no budget
+        values = {"hour": _hour_of(at), "checks": settings.checks_per_account_hour - left}
+        connection.execute(update(CheckBudget).where(CheckBudget.c.account == account).values(**values))
+
+
+def _say_put_off(
+    connection: Connection, onboarding_id: int, settings: Settings, due: datetime, *, at: datetime
+) -> None:
+    """Once until it is checked, however often it is put off meanwhile."""
+    checked = select(func.max(Verification.c.requested_at)).where(Verification.c.onboarding_id == onboarding_id)
+    since = connection.execute(checked).scalar_one() or EPOCH
+    told = exists().where(Event.c.onboarding_id == onboarding_id, Event.c.kind == PUT_OFF, Event.c.at >= since)
+    if not connection.execute(select(told)).scalar_one():
+        limit = f"ONBOARD_CHECKS_PER_ACCOUNT_HOUR is {settings.checks_per_account_hour}"
+        text = f"the check is put off to {due:%H:%M} UTC, or later if that hour is full too: {limit}"
+        append_event(connection, onboarding_id, PUT_OFF, text, at=at)
 
 
 def _may_send(connection: Connection, settings: Settings, onboarding_id: int, spec: AnySpec, *, at: datetime) -> bool:

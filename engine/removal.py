@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, func, select, update
 
+from engine import kinds
 from models.states import ForwardState, OnboardingState, Provenance, ResourceState
 from models.tables import Onboarding, OperatorTask, Resource, WebhookEvent
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engine.context import StepContext
+    from engine.memory import View
 
 # A row of a table, as steps see it without knowing the database library.
 Record = Row[Any]
@@ -103,8 +105,8 @@ def resources_of(ctx: StepContext, kinds: Sequence[str]) -> list[Row[Any]]:
     return [found[kind] for kind in kinds if kind in found]
 
 
-def other_users(ctx: StepContext, row: Row[Any]) -> list[Row[Any]]:
-    """Other onboardings (name, spec) that have this very object recorded and are not removed themselves."""
+def other_users(ctx: View, row: Row[Any]) -> list[Row[Any]]:
+    """Other onboardings (id, name, spec) that have this very object recorded and are not removed themselves."""
     if row.external_id is None:
         return []
     same = [
@@ -119,8 +121,25 @@ def other_users(ctx: StepContext, row: Row[Any]) -> list[Row[Any]]:
         place = (Onboarding.c.organization_id, Onboarding.c.sandbox)
         mine = ctx.read(select(*place).where(Onboarding.c.id == row.onboarding_id))[0]
         same += [place[0] == mine.organization_id, place[1] == mine.sandbox]
-    found = select(Onboarding.c.name, Onboarding.c.spec).join(Resource, Resource.c.onboarding_id == Onboarding.c.id)
+    who = (Onboarding.c.id, Onboarding.c.name, Onboarding.c.spec)
+    found = select(*who).join(Resource, Resource.c.onboarding_id == Onboarding.c.id)
     return list(ctx.read(found.where(*same).order_by(Onboarding.c.name)))
+
+
+def numbers_of_others(ctx: View, row: Row[Any]) -> set[str]:
+    """The numbers that other onboardings with this messaging service declare."""
+    return {number for user in other_users(ctx, row) for number in user.spec["twilio"]["numbers"]}
+
+
+def senders_of_others(ctx: View, row: Row[Any]) -> set[str]:
+    """The SIDs of the RCS senders of other onboardings with this messaging service."""
+    theirs = (
+        Resource.c.onboarding_id.in_([user.id for user in other_users(ctx, row)]),
+        Resource.c.kind == kinds.RCS_SENDER,
+        Resource.c.state != ResourceState.GONE,
+        Resource.c.external_id.isnot(None),
+    )
+    return {sender.external_id for sender in ctx.read(select(Resource.c.external_id).where(*theirs))}
 
 
 def decide(ctx: StepContext, row: Row[Any], choice: Choice) -> tuple[Fate, str]:

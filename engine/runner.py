@@ -86,7 +86,7 @@ def run_step(shop: Workshop, onboarding_id: int, name: str) -> Next:
     except LeaseLost:
         log.warning("step %s of onboarding %s was taken over while it ran", name, onboarding_id)
         with shop.db.begin() as connection:
-            return TryAgain(0) if release(connection, onboarding_id, name, at=shop.now()) else Stop()
+            return TryAgain(0) if release(connection, lease, at=shop.now()) else Stop()
 
 
 def conclude(shop: Workshop, lease: Lease, outcome: Outcome | _Again) -> Next:

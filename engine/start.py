@@ -78,7 +78,8 @@ def start(
         return _create(connection, catalogue, vault, spec, secret_values, at=at, grace_seconds=grace_seconds)
     changed_secrets = [name for name, value in secret_values.items() if vault.read(connection, row.id, name) != value]
     differences = spec_differences(row.spec, stored) + [f"{name}: another secret" for name in changed_secrets]
-    if row.status is OnboardingState.TEARING_DOWN and not is_update:
+    is_going = row.status is not OnboardingState.CANCELLED and is_being_removed(connection, row.id)
+    if is_going and not (is_update and differences):
         msg = f"{spec.name} is being taken down; once it is removed, this begins anew. To build it up again instead: "
         raise NotPossible(msg + f"`onboard cancel {spec.name}`, then `onboard retry {spec.name}`")
     if not differences and not drifted:
@@ -125,13 +126,14 @@ def mend(
     """Run steps again whose objects are otherwise than declared, and then the proof.
 
     :raises engine.commands.UnknownOnboarding: there is none of this name.
-    :raises NotPossible: it is cancelled, or being taken down.
+    :raises NotPossible: it is cancelled, or being taken down; or as :func:`engine.commands.come_to_present`.
     """
     row = find(connection, name)
     if row.status is OnboardingState.CANCELLED:
         raise NotPossible(f"{name} is cancelled; take it up again first: `onboard retry {name}`")
     if is_being_removed(connection, row.id):
         raise NotPossible(f"{name} is being taken down: nothing is mended there")
+    come_to_present(connection, catalogue, row, at=at)
     spec = spec_from_json(row.spec)
     return _apply_update(connection, catalogue, row, spec, set(), drifted=steps, at=at, grace_seconds=grace_seconds)[1]
 
@@ -295,10 +297,10 @@ def touched_steps(
 ) -> set[str]:
     """Steps that depend on what changed.
 
-    :param known: the digests of the steps' inputs as they were.
+    :param known: the digests of the steps' inputs as they were; a step that is new has none.
     """
     return {
         step.name
         for step in catalogue.steps
-        if digest(step.inputs(spec)) != known[step.name] or vendors_with_new_secrets & set(step.inputs(spec))
+        if digest(step.inputs(spec)) != known.get(step.name) or vendors_with_new_secrets & set(step.inputs(spec))
     }

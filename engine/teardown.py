@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from engine.claim import Lease
-from engine.commands import NotPossible, find, is_being_removed, reopen
+from engine.commands import NotPossible, come_to_present, find, is_being_removed, reopen
 from engine.context import StepContext
 from engine.removal import Choice, Removal, keep_word, read_choice
 from engine.transitions import append_event, move_onboarding
@@ -90,7 +90,8 @@ def begin(
     A worker in the middle of a step ends its call first, as for ``retry``.
 
     :raises engine.commands.UnknownOnboarding: there is none of this name.
-    :raises NotPossible: it is down already, or on its way without anything new to say.
+    :raises NotPossible: it is down already, or on its way without anything new to say; or a newer version made it, or a
+        worker of an older one is at it.
     """
     row = find(connection, name)
     if row.status is O.REMOVED:
@@ -100,6 +101,7 @@ def begin(
     if is_on_its_way and row.status is not O.CANCELLED and chosen == read_choice(row.teardown):
         raise NotPossible(f"{name} is being taken down already; see `onboard explain {name}`")
     _require_recorded(connection, row, choice)
+    come_to_present(connection, catalogue, row, at=at)
     text = f"{actor} asked to take it down" + _words(choice)
     details = {"actor": actor, **chosen.as_json()}
     append_event(connection, row.id, "onboarding:teardown", text, at=at, details=details)

@@ -114,7 +114,7 @@ def tick(
         )
         if is_claimed:
             wakeups.append(WakeUp(row.onboarding_id, row.name, row.step, row.is_removal))
-    begun = begin_due(connection, settings, at=at, grace_seconds=grace_seconds)
+    begun = begin_due(connection, settings, at=at, grace_seconds=grace_seconds, versions=versions)
     wakeups += [WakeUp(onboarding_id, name, "verification") for onboarding_id, name in begun]
     # Last: its locks on accounts keep every claim there waiting, and hundreds of checks may begin. Claims too lock the
     # onboarding first.

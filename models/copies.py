@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ def copy_out(database: Path, target: Path) -> None:
 
     :raises FileExistsError: ``target`` is there already.
     :raises OSError: it cannot be written; nothing is left of it.
+    :raises NotACopy: the database is damaged.
     """
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
@@ -42,9 +44,27 @@ def copy_in(copy: Path, database: Path) -> None:
     """Replace what the database holds by the copy, as one transaction of SQLite: an interrupted one changes nothing.
 
     :raises NotACopy: see :func:`check_copy`.
+    :raises OSError: it cannot be written.
     """
     check_copy(copy)
     _copy(copy, database)
+
+
+def set_aside(database: Path, kept: Path) -> bool:
+    """Keep what the database holds beside it. One that cannot be read any more is moved, with its log, and makes way.
+
+    :return: False when there was none.
+    """
+    if not database.exists():
+        return False
+    try:
+        copy_out(database, kept)
+    except NotACopy:
+        for ending in ("", "-wal", "-shm"):
+            part = database.with_name(database.name + ending)
+            if part.exists():
+                part.rename(kept.with_name(kept.name + ending))
+    return True
 
 
 def check_copy(copy: Path) -> None:
@@ -80,6 +100,17 @@ def open_copy(copy: Path) -> Engine:
 
 
 def _copy(source: Path, target: Path) -> None:
+    try:
+        _copy_pages(source, target)
+    except sqlite3.OperationalError as error:
+        # A full disk, a lock that nobody lets go.
+        raise OSError(errno.EIO, str(error), str(target)) from None
+    except sqlite3.DatabaseError as error:
+        msg = f"it is no readable SQLite database ({error})"
+        raise NotACopy(msg) from None
+
+
+def _copy_pages(source: Path, target: Path) -> None:
     with (
         contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as here,
         contextlib.closing(sqlite3.connect(target, timeout=BUSY_SECONDS)) as there,

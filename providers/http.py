@@ -143,7 +143,7 @@ class Http:
         outcome: object = "no answer"
         ids = request_id
         try:
-            response = self._exchange(method, url, **content)
+            response = self._exchange(method, url, extensions={"trace": _ask_again} if is_write else {}, **content)
             outcome = response.status_code
             theirs = request_id_of(response.headers, request_id)
             ids = request_id if theirs == request_id else f"{request_id}, theirs {theirs}"
@@ -182,8 +182,9 @@ class Http:
     def _exchange(self, method: str, url: str, **options: Any) -> httpx.Response:
         """The whole answer, within the size limit.
 
-        However slowly its body drips, it is over in three times the timeout (``settings.LONGEST_CALL``): a drop that comes
-        before twice of it is waited for once more.
+        However slowly its body drips, it is over three times the timeout (``settings.LONGEST_CALL``) after the request was
+        written: a drop that comes before twice of it is waited for once more. Before that, each address of the host's name
+        may take the timeout for connecting; and headers that drip are waited for.
         """
         client = self._client or thread_client()
         deadline = time.monotonic() + 2 * self.timeout_seconds
@@ -227,6 +228,12 @@ class Http:
             )
             raise Retryable(msg, ambiguous=is_write, context=context)
         return body
+
+
+def _ask_again(event: str, _info: object) -> None:
+    """httpcore's trace: once more, now that the connection stands. A host of many addresses that do not answer takes long."""
+    if event.endswith(".send_request_headers.started"):
+        check_write()
 
 
 def new_request_id() -> str:

@@ -14,7 +14,9 @@ _check: ContextVar[Callable[[], None] | None] = ContextVar("check_before_writes"
 
 @contextmanager
 def checked(check: Callable[[], None]) -> Iterator[None]:
-    """Within, ``check`` is asked right before each such call of this thread; what it raises keeps the call from being made."""
+    """Within, ``check`` is asked before each such call of this thread, and again right before its first byte is written; what
+    it raises keeps the call from being made.
+    """
     token = _check.set(check)
     try:
         yield

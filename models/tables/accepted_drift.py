@@ -13,6 +13,8 @@ AcceptedDrift = Table(
     Column("onboarding_id", BigId, ForeignKey("onboarding.id", ondelete="CASCADE"), nullable=False),
     # As in drift_finding.
     Column("key", String(120), nullable=False),
+    # Of what was wanted and what was there. None, from before it was kept, stands for whatever differs.
+    Column("difference", String(64)),
     Column("reason", Text, nullable=False),
     Column("accepted_by", String(200), nullable=False),
     Column("accepted_at", UtcDateTime, nullable=False),

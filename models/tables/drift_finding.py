@@ -17,6 +17,8 @@ DriftFinding = Table(
     Column("subject", String(200), nullable=False),
     Column("problem", Text, nullable=False),
     Column("cure", Text, nullable=False),
+    # A fingerprint of what is wanted and what is there.
+    Column("difference", String(64)),
     # When the same difference comes back after it was gone, this begins anew.
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("last_seen_at", UtcDateTime, nullable=False),

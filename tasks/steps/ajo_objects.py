@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from engine.contract import Suspend
 from engine.desired import (
-    OTHER_SECRET,
     SECRET,
     UNSEEN,
     Means,
@@ -19,9 +18,9 @@ from engine.desired import (
     presence_of,
     subject_of,
 )
-from engine.digest import digest
 from models.states import OperatorTaskState, Provenance, ResourceState
 from providers.errors import NotFound
+from tasks.steps import ajo_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,9 +41,11 @@ class AjoObject:
     :param body: what the automation driver sends.
     :param secrets: leaves of the body, as ``auth.token``, that AJO never shows: whether they are as they were is told by
         what we sent last.
+    :param is_secret_new: what AJO had before onboard came cannot hold them: onboard made them, or they have changed since.
     :param read_only: fields that AJO changes no more once the object is Active, and what a person does about it.
     :param title: like ``place``, ``instructions`` and the labels an id of :mod:`engine.texts`; ``%(name)s`` is the name.
     :param place: where a person clicks; ``fields`` what they enter, ``bring_back`` what they copy out.
+    :param edit_place: where a person changes one that is there.
     """
 
     kind: str
@@ -56,7 +57,9 @@ class AjoObject:
     fields: Sequence[Mapping[str, str]]
     instructions: Sequence[str] = ()
     bring_back: Sequence[str] = ()
+    edit_place: str = ""
     secrets: frozenset[str] = frozenset()
+    is_secret_new: bool = False
     read_only: Mapping[str, str] = field(default_factory=dict)
     cost: str = ""
 
@@ -89,42 +92,71 @@ def ensure(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
 def _ensure_by_automation(ctx: StepContext, wanted: AjoObject) -> dict[str, Any]:
     automation = ctx.vendors.ajo.automation
     found = _find(ctx, wanted)
-    is_ours = _is_ours(ctx.resource(wanted.kind))
+    # Whether AJO has the secrets as they are now, by our own call or by a person's hand.
+    is_entered = found is None
     if found is None:
         ctx.intend(wanted.kind, vendor="ajo", name=wanted.name)
-        is_ours = True
         found = automation.create(wanted.collection, wanted.body)
-    differing = changes(_described(ctx, wanted, found), ctx.accepted)
-    what = "; ".join(f"{one.name} is {one.actual!r}, wanted {one.wanted!r}" for one in differing)
-    if not is_ours and differing:
-        raise Suspend(
-            ctx.person_wait(
-                f"AJO has {wanted.collection.replace('-', ' ')[:-1]} {wanted.name!r} that onboard did not make and that "
-                f"differs ({what}): bring both in line or choose another name in the spec; "
-                "then `onboard start FILE --update`",
-                topic="look-alike",
-            )
-        )
-    frozen = next((one for one in differing if one.means is Means.NEVER), None)
-    if frozen is not None:
-        raise Suspend(ctx.person_wait(f"AJO does not change {wanted.name} ({what}): {frozen.cure}", topic="read-only"))
-    if differing:
-        # What was accepted as it is stays as it is.
-        kept = _kept(ctx, wanted, found)
-        found = automation.update(wanted.collection, found["id"], _with_leaves(wanted.body, kept))
+    known = ctx.resource(wanted.kind)
+    is_ours = _is_ours(known, found)
+    owned = _described(ctx, wanted, found)
+    differing = changes(owned, ctx.accepted)
+    if not is_ours:
+        is_entered = _require_in_line(ctx, wanted, differing)
+    else:
+        frozen = next((one for one in differing if one.means is Means.NEVER), None)
+        if frozen is not None:
+            reason = f"AJO does not change {wanted.name} ({_words(differing)}): {frozen.cure}"
+            raise Suspend(ctx.person_wait(reason, topic="read-only"))
+        # A crash may have come between making it and recording with what secret.
+        is_unknown = not is_entered and any(one.actual is UNSEEN for one in owned.fields if one.name in wanted.secrets)
+        if differing or is_unknown:
+            # What was accepted as it is stays as it is.
+            kept = _kept(ctx, wanted, found)
+            found = automation.update(wanted.collection, found["id"], _with_leaves(wanted.body, kept))
+            is_entered = True
+    fingerprints = ajo_secrets.fingerprints(wanted) if is_entered else ajo_secrets.kept(known, wanted, owned)
     ctx.record(
         wanted.kind,
         vendor="ajo",
         name=wanted.name,
         external_id=found["id"],
         provenance=Provenance.CREATED if is_ours else Provenance.ADOPTED,
-        details={"secrets": _fingerprints(wanted), **({"url": found["url"]} if "url" in found else {})},
+        details={"secrets": fingerprints, **({"url": found["url"]} if "url" in found else {})},
     )
     return found
 
 
-def _is_ours(known: Record | None) -> bool:
-    return known is not None and (known.state is ResourceState.INTENDED or known.provenance is Provenance.CREATED)
+def _require_in_line(ctx: StepContext, wanted: AjoObject, differing: Sequence[OwnedField]) -> bool:
+    """Of an object that others made: whether a person has entered its secrets as they are now.
+
+    :raises Suspend: it differs, or nobody has entered them yet.
+    """
+    shown = [one for one in differing if one.name not in wanted.secrets]
+    if shown:
+        raise Suspend(
+            ctx.person_wait(
+                f"AJO has {wanted.collection.replace('-', ' ')[:-1]} {wanted.name!r} that onboard did not make and that "
+                f"differs ({_words(shown)}): bring both in line or choose another name in the spec; "
+                "then `onboard start FILE --update`",
+                topic="look-alike",
+            )
+        )
+    if differing:
+        ajo_secrets.ask(ctx, wanted)
+    return bool(differing)
+
+
+def _words(differing: Sequence[OwnedField]) -> str:
+    return "; ".join(f"{one.name} is {one.actual!r}, wanted {one.wanted!r}" for one in differing)
+
+
+def _is_ours(known: Record | None, found: Mapping[str, Any] | None) -> bool:
+    """Whether we made it: told by its id, and by its name only while we were about to make it."""
+    if known is None or found is None or known.state is ResourceState.GONE:
+        return False
+    is_made = known.provenance is Provenance.CREATED and known.external_id == found["id"]
+    return is_made or known.state is ResourceState.INTENDED
 
 
 def _find(ctx: View, wanted: AjoObject) -> dict[str, Any] | None:
@@ -132,38 +164,22 @@ def _find(ctx: View, wanted: AjoObject) -> dict[str, Any] | None:
     automation = ctx.vendors.ajo.automation
     known = ctx.resource(wanted.kind)
     found = automation.find(wanted.collection, wanted.name)
-    if found is not None or known is None or not _is_ours(known) or known.external_id is None:
+    if known is None or known.provenance is not Provenance.CREATED or known.state is ResourceState.GONE:
+        return found
+    if known.external_id is None or (found is not None and found["id"] == known.external_id):
         return found
     try:
         return automation.fetch(wanted.collection, known.external_id)
     except NotFound:
-        return None
-
-
-def _fingerprints(wanted: AjoObject) -> dict[str, str]:
-    """Of the secrets as we sent them, salted by the object's name so that equal ones do not show."""
-    flat = leaves(wanted.body)
-    return {name: digest([wanted.name, flat[name]]) for name in sorted(wanted.secrets)}
-
-
-def _secrets_sent(known: Record | None, wanted: AjoObject) -> dict[str, Any]:
-    """Whether each secret is the one that we sent last; unseen when we sent none."""
-    details = known.details if known is not None else {}
-    now = _fingerprints(wanted)
-    if "secrets" in details:
-        sent = details["secrets"]
-        return {
-            name: UNSEEN if name not in sent else SECRET if sent[name] == now[name] else OTHER_SECRET for name in now
-        }
-    # Earlier versions kept one fingerprint of the whole.
-    whole = details.get("digest")
-    seen = UNSEEN if whole is None else SECRET if whole == digest(dict(wanted.body)) else OTHER_SECRET
-    return dict.fromkeys(now, seen)
+        return found
 
 
 def _kept(ctx: StepContext, wanted: AjoObject, found: Mapping[str, Any]) -> dict[str, Any]:
     owned = _described(ctx, wanted, found)
-    return {one.name: one.actual for one in owned.fields if one.differs and owned.key(one.name) in ctx.accepted}
+    mended = changes(owned, ctx.accepted)
+    # A secret that AJO does not show cannot be sent as it was.
+    kept = (one for one in owned.fields if one.differs and one not in mended and one.name not in wanted.secrets)
+    return {one.name: one.actual for one in kept}
 
 
 def _with_leaves(body: Mapping[str, Any], kept: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -186,18 +202,19 @@ def _described(ctx: View, wanted: AjoObject, found: Mapping[str, Any] | None) ->
     known = ctx.resource(wanted.kind)
     actual = leaves(found or {})
     is_active = str(actual.get("status")).lower() == "active"
-    secrets = _secrets_sent(known, wanted)
+    is_foreign = found is not None and not _is_ours(known, found)
+    secrets = ajo_secrets.owned(known, wanted, found, is_foreign=is_foreign)
     fields = []
     for name, value in leaves(wanted.body).items():
         if name in wanted.secrets:
-            fields.append(OwnedField(name=name, wanted=SECRET, actual=secrets[name]))
+            fields.append(secrets[name])
             continue
         shown, frozen = actual.get(name, UNSEEN), wanted.read_only.get(name, "")
         if is_active and frozen:
             fields.append(
                 OwnedField(name=name, wanted=value, actual=shown, means=Means.NEVER, cure=frozen, cost=frozen)
             )
-        elif found is not None and not _is_ours(known):
+        elif is_foreign:
             fields.append(
                 OwnedField(name=name, wanted=value, actual=shown, means=Means.HAND, cure=IN_LINE, cost=IN_LINE)
             )
@@ -215,7 +232,7 @@ def _described(ctx: View, wanted: AjoObject, found: Mapping[str, Any] | None) ->
         presence=presence_of(found),
         fields=tuple(fields),
         external_id=found["id"] if found else None,
-        is_recorded=known is not None and known.external_id is not None,
+        is_recorded=known is not None and found is not None and known.external_id == found["id"],
         cost=wanted.cost,
         seen=found,
     )

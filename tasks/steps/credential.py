@@ -16,6 +16,7 @@ from providers.ajo.templates import OUTBOUND_TEMPLATE
 from providers.errors import Misconfigured
 from tasks.steps import ajo_objects, api_key, rotating
 from tasks.steps.ajo_objects import AjoObject
+from tasks.steps.removal import in_ajo
 from tasks.steps.removal.steps import CredentialRemoval
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ def _custom_credential(ctx: View, spec: RcsSpec) -> AjoObject:
         place=PLACE,
         instructions=INSTRUCTIONS,
         fields=fields,
+        edit_place=in_ajo.BY_HAND[kinds.CREDENTIAL].place,
         secrets=frozenset(f"auth.{name}" for name in SECRETS_OF_AUTH if name in auth),
+        is_secret_new=True,
     )
 
 
@@ -213,5 +216,13 @@ def _twilio_credential(ctx: View) -> AjoObject:
         place=PLACE,
         instructions=INSTRUCTIONS,
         fields=fields,
+        edit_place=in_ajo.BY_HAND[kinds.CREDENTIAL].place,
         secrets=frozenset({"auth_token"}),
+        is_secret_new=_is_token_new(ctx),
     )
+
+
+def _is_token_new(ctx: View) -> bool:
+    """Whether the auth token has changed since onboard knows it, or would by the file that is looked at."""
+    stored = ctx.find_secret(kinds.AUTH_TOKEN)
+    return ctx.find_secret(kinds.FORMER_AUTH_TOKEN) is not None or stored not in (None, ctx.secret(kinds.AUTH_TOKEN))

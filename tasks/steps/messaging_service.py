@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from engine import kinds
 from engine.contract import Failed, Suspend
 from engine.desired import OwnedField, OwnedObject, changes, presence_of, subject_of
-from engine.removal import remember_added
+from engine.removal import numbers_of_others, remember_added, senders_of_others
 from models.spec.onboarding import RcsSpec
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from engine.context import StepContext
     from engine.memory import View
+    from engine.removal import Record
     from providers.twilio.types import PoolNumber, PoolSender, Service
 
 KIND = kinds.MESSAGING_SERVICE
@@ -29,11 +30,11 @@ def marked_name(ctx: View) -> str:
 
 
 def adopted_sid(ctx: View) -> str | None:
-    """Of the service that the spec names, or that ``onboard adopt`` found by this very name; None where it is ours."""
+    """Of the service that the spec names, or that was adopted, whatever its name is now; None where it is ours."""
     declared = ctx.spec.twilio.messaging_service
     known = ctx.resource(KIND)
     if declared.sid is None and known is not None and known.provenance is Provenance.ADOPTED:
-        return known.external_id if known.name == declared.friendly_name else None
+        return None if known.state is ResourceState.GONE else known.external_id
     return declared.sid
 
 
@@ -77,14 +78,18 @@ def desired(ctx: View, service: Service | None, senders: Sequence[str] | None) -
     note = (
         f"Twilio has one of this name that onboard did not make ({alike.sid}): a person is asked first" if alike else ""
     )
-    return replace(owned, note=note)
+    return replace(owned, note=_another(ctx) or note)
 
 
 def _owned(
     ctx: View, service: Service | None, fields: Iterable[OwnedField], *, is_recorded: bool, is_part: bool = False
 ) -> OwnedObject:
     name = marked_name(ctx) if is_ours(ctx) else adopted_sid(ctx)
-    cure = "" if is_ours(ctx) else "correct `twilio.messaging_service.sid`, then `onboard update FILE`"
+    cure = (
+        ""
+        if is_ours(ctx)
+        else "write the `sid` of one that is there under twilio.messaging_service, then `onboard update FILE`"
+    )
     return OwnedObject(
         kind=KIND,
         label=f"messaging service {name}",
@@ -111,27 +116,44 @@ def name_field(ctx: View, service: Service | None) -> OwnedField | None:
 
 
 def numbers_field(ctx: View, pool: Sequence[PoolNumber]) -> OwnedField:
-    return _pool_field(ctx, "numbers", ctx.spec.twilio.numbers, [number.phone_number for number in pool])
+    actual = [number.phone_number for number in pool]
+    return _pool_field(ctx, "numbers", ctx.spec.twilio.numbers, actual, numbers_of_others)
 
 
 def senders_field(ctx: View, wanted: Sequence[str], pool: Sequence[PoolSender]) -> OwnedField:
-    return _pool_field(ctx, "senders", wanted, [sender.sid for sender in pool])
+    return _pool_field(ctx, "senders", wanted, [sender.sid for sender in pool], senders_of_others)
 
 
-def _pool_field(ctx: View, name: str, wanted: Sequence[str], actual: Sequence[str]) -> OwnedField:
-    """What is in the pool beyond the spec may send in the brand's name, but nothing is broken by it."""
-    seen = sorted(one for one in actual if is_ours(ctx) or one in wanted)
+def _pool_field(
+    ctx: View, name: str, wanted: Sequence[str], actual: Sequence[str], of_others: Callable[[View, Record], set[str]]
+) -> OwnedField:
+    """What is in the pool beyond the spec may send in the brand's name, but nothing is broken by it.
+
+    :param of_others: what other onboardings that use the service have in it: theirs to say.
+    """
+    more = {one for one in actual if one not in wanted} if is_ours(ctx) else set()
+    known = ctx.resource(KIND)
+    if more and known is not None:
+        more -= of_others(ctx, known)
+    seen = sorted(one for one in actual if one in wanted or one in more)
     is_missing = not set(wanted) <= set(seen)
     return OwnedField(name=name, wanted=sorted(set(wanted)), actual=seen, severity="error" if is_missing else "warning")
 
 
 def ensure(ctx: StepContext) -> str:
-    """The SID of the declared service, or of ours, created if need be."""
+    """The SID of the declared service, or of ours, created if need be.
+
+    :raises Suspend: there is none of the declared SID, or the spec names another than the one that is in use.
+    """
+    another = _another(ctx)
+    if another:
+        raise Suspend(Failed(another))
     service = find(ctx)
     if service is None and not is_ours(ctx):
         sid = adopted_sid(ctx)
-        reason = f"no messaging service {sid} in account {ctx.spec.twilio.account_sid}: correct `twilio.messaging_service.sid`"
-        raise Suspend(Failed(f"{reason}, then `onboard start FILE --update`"))
+        reason = f"no messaging service {sid} in account {ctx.spec.twilio.account_sid}"
+        cure = "write the `sid` of one that is there under twilio.messaging_service, then `onboard start FILE --update`"
+        raise Suspend(Failed(f"{reason}: {cure}"))
     name = marked_name(ctx)
     if service is None:
         _refuse_look_alike(ctx)
@@ -145,6 +167,22 @@ def ensure(ctx: StepContext) -> str:
     ctx.record(KIND, vendor="twilio", name=shown, external_id=service.sid, provenance=provenance)
     ctx.check("service.ready", is_met=True, detail=service.sid)
     return service.sid
+
+
+def _another(ctx: View) -> str:
+    """Why the spec's SID is refused: one row remembers one service, and the former would never be given back."""
+    declared, known = ctx.spec.twilio.messaging_service.sid, ctx.resource(KIND)
+    if declared is None or known is None or known.external_id in (None, declared) or known.state is ResourceState.GONE:
+        return ""
+    try:
+        former = ctx.vendors.twilio.fetch_service(known.external_id)
+    except NotFound:
+        return ""
+    return (
+        f"the spec names messaging service {declared}, but {ctx.name} uses {former.friendly_name} ({former.sid}), which would "
+        "keep onboard's callbacks and numbers: put twilio.messaging_service back as it was, then "
+        f"`onboard start FILE --update`; or give the former back first: `onboard teardown {ctx.name}`, then `onboard start FILE`"
+    )
 
 
 def _look_alike(ctx: View) -> Service | None:
@@ -171,7 +209,7 @@ def _refuse_look_alike(ctx: StepContext) -> None:
 
 
 def ensure_numbers(ctx: StepContext, service_sid: str, sids: dict[str, str]) -> None:
-    """The pool holds the declared numbers; one that we made holds no others.
+    """The pool holds the declared numbers; one that we made holds no others but those of other onboardings that use it.
 
     :param sids: of the declared numbers, by phone number.
     """

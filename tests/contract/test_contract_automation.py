@@ -611,6 +611,9 @@ class Notes:
     def secret(self, name: str) -> str:
         return self.secrets[name]
 
+    def find_secret(self, name: str) -> str | None:
+        return self.secrets.get(name)
+
     def resource(self, kind: str) -> Any:
         return self.resources.get(kind)
 

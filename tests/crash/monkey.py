@@ -40,6 +40,7 @@ class Monkey:
         self._workers = [process for process in stack.processes if process.log.stem.startswith("w")]
         self._named = {process.log.stem: process for process in stack.processes}
         self._over = threading.Event()
+        self.deeds_left = {"anything"}
         self._thread = threading.Thread(target=self._run, name="monkey")
         self._error: Exception | None = None
 
@@ -70,14 +71,16 @@ class Monkey:
         ]
         if self._postgres is not None:
             deeds.append(("postgres restarted", self._crash_database))
+        self.deeds_left = {what for what, _ in deeds}
         try:
             while True:
-                # Each once before any comes twice, so that a short run meets all of them.
+                # Each once before any comes twice.
                 for what, deed in self._random.sample(deeds, len(deeds)):
                     if self._over.wait(self._random.uniform(0.5, 2)):
                         return
                     deed()
                     self.done[what] += 1
+                    self.deeds_left.discard(what)
         except Exception as error:  # the test has to hear of it
             self._error = error
 

@@ -168,24 +168,24 @@ def test_a_call_whose_end_is_unclear_is_made_again_only_after_a_look(ajo, rule):
     assert len(ajo.sent) == 1
 
 
-def test_twilios_limit_is_passed_on_and_holds_for_workers_and_the_bridge_alike(ajo):
+def test_twilios_limit_is_passed_on_and_holds_for_workers_and_the_bridge_alike(own):
     def calls():
-        return ajo.house.simulator.ledger["calls"]
+        return own.house.simulator.ledger["calls"]
 
-    fault(ajo, action="status", status=429, code=20429, retry_after=2)
-    busy = ajo.send()
+    fault(own, action="status", status=429, code=20429, retry_after=2)
+    busy = own.send()
     assert (busy.status_code, busy.headers["Retry-After"]) == (429, "2")
     before = calls()
-    assert ajo.send(reference="r-2").status_code == 429
+    assert own.send(reference="r-2").status_code == 429
     assert calls() == before
-    ajo.send_until_taken()
-    assert len(ajo.sent) == 1
+    own.send_until_taken()
+    assert len(own.sent) == 1
 
-    (learned,) = ajo.house.read(select(VendorLimit).where(VendorLimit.c.vendor == "Twilio"))
-    limit = LimitBook(ajo.house.db, now).limit(learned.vendor, learned.account, learned.ceiling)
+    (learned,) = own.house.read(select(VendorLimit).where(VendorLimit.c.vendor == "Twilio"))
+    limit = LimitBook(own.house.db, now).limit(learned.vendor, learned.account, learned.ceiling)
     limit.failed(RateLimited("429", after=30, context=CallContext("Twilio", "a worker's call")))
     numbers = iter(range(3, 99))
-    eventually(lambda: ajo.send(reference=f"r-{next(numbers)}").status_code == 429, within=5, what="the bridge knows")
+    eventually(lambda: own.send(reference=f"r-{next(numbers)}").status_code == 429, within=5, what="the bridge knows")
 
 
 def test_a_refused_message_gets_twilios_code_and_is_not_asked_again(ajo):

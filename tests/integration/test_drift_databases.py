@@ -26,14 +26,13 @@ def test_drift_and_its_limits_on_both_databases(database_url, tmp_path):
     try:
         world.start()
         world.run_all()
-        onboarding_id = world.onboarding().id
-        assert drift.settle(world.shop, onboarding_id, [FINDING])
+        assert drift.settle(world.shop, world.onboarding(), [FINDING])
         assert world.status() is OnboardingState.DEGRADED
         how = {"reason": "r", "until": world.time + timedelta(days=1), "actor": "jo", "at": world.time}
         with world.db.begin() as connection:
             drift.accept(connection, "acme", FINDING.key, **how)
-        assert Memory(world.shop, onboarding_id).accepted == {FINDING.key}
-        assert drift.settle(world.shop, onboarding_id, [])
+        assert Memory(world.shop, world.onboarding().id).accepted == {FINDING.key}
+        assert drift.settle(world.shop, world.onboarding(), [])
         assert world.status() is OnboardingState.ACTIVE
         with world.db.begin() as connection:
             connection.execute(update(Onboarding).values(next_verification_at=world.time))

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 import settings as settings_module
-from cli.exits import NOT_SET_UP, USAGE
+from cli.exits import FAILED, NOT_SET_UP, USAGE
 from cli.stack.lock import InstanceLock
 from tests.unit.cli_world import make_world
 
@@ -93,6 +93,18 @@ def test_nothing_is_restored_under_a_running_installation(world, copy):
     finally:
         lock.free()
     assert names(world) == {"acme", "later"}
+
+
+def test_a_damaged_database_is_set_aside_and_the_copy_takes_its_place(world, copy, tmp_path):
+    world.db.dispose()
+    world.path.write_bytes(b"not a database" * 500)
+    assert "no readable SQLite database" in world.onboard("backup", str(tmp_path / "no"), code=FAILED)
+    assert not (tmp_path / "no").exists()
+    said = world.onboard("restore", str(copy), "--yes")
+    assert names(world) == {"acme"}
+    kept = world.home / "onboard.before-restore-1.sqlite3"
+    assert str(kept) in said
+    assert kept.read_bytes().startswith(b"not a database")
 
 
 def test_postgresql_has_its_own_tools(world, monkeypatch, tmp_path):

@@ -7,28 +7,32 @@ from types import SimpleNamespace
 
 import click
 import pytest
+from sqlalchemy.exc import OperationalError
 
 import cli.looking
 import settings as settings_module
-from engine.desired import OwnedField, OwnedObject, Presence
+from engine.desired import Means, OwnedField, OwnedObject, Presence
 from engine.plan import Plan, _planned
+from engine.removal import Choice
 from tests.factories import spec_data
 from tests.unit.cli_world import make_world
 
+BY_HAND = "another, which a person set"
 AWAY = "Twilio cannot be reached"
 
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     made = make_world(tmp_path, monkeypatch)
-    made.answers, made.asked = {}, []
+    made.answers, made.asked, made.runs = {}, [], []
 
     def planned(ctx):
         """By the onboarding's name: why one cannot look, or the actual value of its one field."""
         actual = made.answers.get(ctx.name, "a")
         if actual == AWAY:
             return AWAY
-        field = OwnedField(name="status_callback", wanted="a", actual=actual)
+        by_hand = {"means": Means.HAND, "cure": "set it in the Console"} if actual == BY_HAND else {}
+        field = OwnedField(name="status_callback", wanted="a", actual=actual, **by_hand)
         owned = OwnedObject(
             kind="twilio_messaging_service",
             label="messaging service",
@@ -48,8 +52,8 @@ def world(tmp_path, monkeypatch):
             skipped={},
             steps=["registration"],
             done=frozenset(ctx.steps()),
-            runs=["registration", "verification"],
-            mends=["registration"] if one.fields else [],
+            runs=made.runs or (["registration", "verification"] if one.is_for_step or ctx.row is None else []),
+            mends=["registration"] if one.is_for_step else [],
         )
 
     monkeypatch.setattr(cli.looking, "plan_or_problem", planned)
@@ -124,6 +128,34 @@ def test_plan_answers_1_to_what_is_an_error_elsewhere_too(world):
     assert "brand" in world.onboard("plan", world.write_spec("sms", "bad", brand=""), code=1)
 
 
+def test_plan_is_2_while_a_step_is_not_done_and_names_it(world):
+    started(world, "acme")
+    world.runs = ["verification"]
+    output = world.onboard("plan", "acme", code=2)
+    assert "Not done yet: verification; `onboard explain acme` says why." in output
+    assert "Nothing to do" not in output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plan",), ("plan", "acme", "--nonsense"), ("drift",), ("drift", "acme", "--all"), ("drift", "--where", "x")],
+)
+def test_a_wrong_command_line_is_1_for_cron_and_not_the_2_that_means_changes(world, words):
+    assert "Usage: onboard" in world.onboard(*words, code=1)
+
+
+@pytest.mark.parametrize("command", ["plan", "drift"])
+def test_a_broken_installation_is_1_for_cron_and_help_is_0(world, monkeypatch, command):
+    started(world, "acme")
+
+    def away(*_, **__):
+        raise OperationalError("SELECT 1", {}, OSError("connection refused"))
+
+    monkeypatch.setattr("engine.plan.find_row", away)
+    assert "the database does not answer" in world.onboard(command, "acme", code=1)
+    assert "database that does not answer" in world.onboard(command, "--help")
+
+
 # -- start and update -------------------------------------------------------------------------------------------------
 def test_on_a_terminal_start_shows_the_plan_and_asks(on_a_terminal):
     world = on_a_terminal
@@ -144,6 +176,33 @@ def test_on_a_terminal_what_was_started_already_is_no_question(on_a_terminal):
     changed = world.write_spec(verification=spec_data("sms")["verification"] | {"message": "Other words"})
     assert "To apply it: onboard update" in world.onboard("start", changed, code=2)
     assert world.asked == []
+
+
+def remove(world, *, wholly=True):
+    world.command("begin", Choice())
+    for step in ("verification", "channel", "credential", "webhook", "registration")[: 5 if wholly else 1]:
+        world.run(step)
+
+
+def test_a_removed_one_counts_as_not_started(on_a_terminal):
+    world = on_a_terminal
+    file = activated(world)
+    remove(world)
+    assert "acme  SMS, not started yet" in world.onboard("plan", file, code=2)
+    assert "not started yet" in world.onboard("update", file, "--yes", code=2)
+    world.asked.clear()
+    assert "acme  started" in world.onboard("start", file)
+    assert world.asked == ["Start it?"]
+
+
+def test_one_that_is_being_removed_is_not_updated_and_left_out_of_a_look_at_all(world):
+    file = activated(world)
+    remove(world, wholly=False)
+    world.answers["acme"] = "b"
+    assert "not possible: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
+    world.command("pause")
+    assert "not possible: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
+    assert "acme is left out: it is being taken down" in world.onboard("drift", "--all")
 
 
 def test_when_a_vendor_cannot_be_read_start_says_so_and_is_possible(on_a_terminal):
@@ -207,6 +266,25 @@ def test_drift_is_0_without_2_with_and_1_when_one_could_not_look(world):
     assert world.json("show", "acme")["status"] == "active"
 
 
+def test_each_is_looked_at_by_its_spec_of_that_moment(world, monkeypatch):
+    activated(world, "ace")
+    activated(world, "bee")
+    whole, words = cli.looking.plan_or_problem, []
+
+    def slow(ctx):
+        """While the first is looked at, the second is updated."""
+        words.append(ctx.spec.verification.message)
+        if len(words) == 1:
+            changed = spec_data("sms", "bee")["verification"] | {"message": "Other words"}
+            world.start("bee", is_update=True, verification=changed)
+            world.run("verification", "bee")
+        return whole(ctx)
+
+    monkeypatch.setattr(cli.looking, "plan_or_problem", slow)
+    assert "bee  as declared" in world.onboard("drift", "ace", "bee")
+    assert words[1] == "Other words"
+
+
 def test_fix_shows_the_plan_and_runs_the_steps_again_when_it_may(world):
     activated(world)
     world.answers["acme"] = "b"
@@ -214,6 +292,22 @@ def test_fix_shows_the_plan_and_runs_the_steps_again_when_it_may(world):
     output = world.onboard("drift", "acme", "--fix", "--yes", code=2)
     assert "Plan: 0 to create, 1 to change" in output
     assert world.sent == [("acme", "registration")]
+
+
+def test_what_only_a_person_mends_is_said_and_nothing_runs(on_a_terminal):
+    world = on_a_terminal
+    file = activated(world)
+    world.answers["acme"] = BY_HAND
+    world.asked.clear()
+    output = world.onboard("plan", "acme", code=2)
+    assert "change, by hand: nothing of ours runs for it" in output
+    assert "Nothing runs: a person mends this; `onboard drift acme` says how." in output
+    output = world.onboard("drift", "acme", "--fix", "--yes", code=2)
+    assert "set it in the Console" in output
+    assert "acme can be mended only by a person" in output
+    world.onboard("update", file)
+    world.onboard("update", file, "--yes")
+    assert (world.sent, world.asked) == ([], [])
 
 
 def test_an_accepted_difference_is_no_drift_any_more_and_says_whose_word_it_is(world):

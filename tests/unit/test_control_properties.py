@@ -121,7 +121,7 @@ class Control(RuleBasedStateMachine):
                 _record(connection, self.world.shop, lease, outcome)
         except LeaseLost:
             with self.world.db.begin() as connection:
-                release(connection, lease.onboarding_id, lease.step, at=self.world.time)
+                release(connection, lease, at=self.world.time)
 
     @rule(minutes=st.sampled_from((0, 1, 20, 60 * 24 * 3)))
     def time_passes(self, minutes: int) -> None:

@@ -4,7 +4,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes, findings, leaves, shown
+from engine.desired import (
+    UNSEEN,
+    Later,
+    Means,
+    OwnedField,
+    OwnedObject,
+    Presence,
+    acceptance,
+    changes,
+    findings,
+    leaves,
+    shown,
+)
 from engine.plan import Action, Plan, _planned, as_json
 
 
@@ -64,6 +76,16 @@ def test_what_is_accepted_is_no_change_no_finding_and_is_said():
     assert _planned("webhook", owned, frozenset({"thing/url"})).accepted == ("thing/url",)
 
 
+def test_an_acceptance_counts_while_what_is_wanted_and_what_is_there_are_as_they_were():
+    owned = thing(field(), field("url.more"))
+    (found, _) = findings([owned], "acme", ())
+    accepted = acceptance("thing/url", found.difference)
+    assert [one.name for one in changes(owned, accepted)] == ["url.more"]
+    for other in (field(actual="c"), field(wanted="c")):
+        assert [one.key for one in findings([thing(other)], "acme", accepted)] == ["thing/url"]
+    assert changes(thing(field(actual="c")), acceptance("thing/url", None)) == []
+
+
 def test_what_is_gone_is_one_finding_of_its_owner_and_what_was_only_entered_none():
     gone = thing(field(), presence=Presence.ABSENT)
     part = thing(field(), presence=Presence.ABSENT, is_part=True)
@@ -80,12 +102,40 @@ def test_an_object_that_two_steps_touch_counts_once_and_by_the_heavier():
     assert (counts[Action.CREATE], counts[Action.CHANGE]) == (1, 0)
 
 
-def test_there_is_nothing_to_do_only_when_it_was_started_and_nothing_differs():
+def test_there_is_nothing_to_do_only_when_it_was_started_and_nothing_differs_or_runs():
     kept = _planned("webhook", thing(field(actual="a")), frozenset())
     assert plan_of(kept).is_nothing
     assert not plan_of(kept, is_started=False).is_nothing
     assert not plan_of(kept, spec_differences=["a: 1 -> 2"]).is_nothing
+    assert not plan_of(kept, runs=["verification"]).is_nothing
     assert not plan_of(_planned("webhook", thing(field()), frozenset())).is_nothing
+
+
+BY_HAND = {"means": Means.HAND, "cure": "set it in the Console"}
+FROZEN = {"means": Means.NEVER, "cure": "it is read-only"}
+
+
+@pytest.mark.parametrize(
+    ("owned", "expected"),
+    [
+        (thing(field(actual="a")), False),
+        (thing(field()), True),
+        (thing(field(**BY_HAND)), False),
+        (thing(field(**FROZEN)), False),
+        (thing(field(), field("other", **BY_HAND)), True),
+        (thing(field(), field("other", **FROZEN)), False),  # its step waits before it changes the rest
+        (thing(field(means=Means.NEVER)), True),  # onboard replaces it
+        (thing(field(means=Means.HAND, is_entered=True), presence=Presence.UNREADABLE), True),  # the step asks
+        (thing(field(), presence=Presence.ABSENT), True),
+        (thing(field(), presence=Presence.ABSENT, means=Means.HAND), True),
+        (thing(field(), presence=Presence.ABSENT, means=Means.HAND, cure="buy it"), False),
+        (thing(field(actual="a"), is_recorded=False), True),
+        (thing(field(**BY_HAND), is_recorded=False), False),
+        (thing(presence=Presence.UNWANTED), True),
+    ],
+)
+def test_a_step_runs_only_for_what_it_can_do_something_about(owned, expected):
+    assert _planned("webhook", owned, frozenset()).is_for_step is expected
 
 
 def test_the_plan_for_programs_has_old_new_means_and_cost():

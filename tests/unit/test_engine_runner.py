@@ -6,6 +6,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from engine import kinds
 from engine.contract import Done, Failed, Suspend, Wait
 from engine.retry import FAILURES_BEFORE_GIVING_UP, LONGEST_BROKER_DELAY_SECONDS, next_delay
 from engine.runner import GoOn, Stop, TryAgain
@@ -220,6 +221,29 @@ def test_a_worker_that_lost_its_lease_cannot_even_write_on_the_way(world):
     world.start()
     world.run("registration")
     assert "test:written" not in world.events()
+
+
+@pytest.mark.parametrize("theirs", ["registration", "webhook"])
+def test_who_overslept_its_lease_frees_nothing_that_waits_for_the_call_of_another(world, theirs):
+    """One sleeps past its lease, another is in its call, and a person takes the step off that one too: the first wakes."""
+
+    def sleep(_ctx):
+        world.forward(seconds=world.settings.lease_seconds + 1)
+        world.sweep()
+        if theirs == "webhook":
+            world.command("skip", "registration", by="Jo", reason="not wanted", evidence=None)
+        assert world.claim(theirs) is not None
+        world.command("retry", from_step="registration")
+        return Done()
+
+    world.script["registration"] = [sleep]
+    world.start()
+    world.record_resources(kinds.MESSAGING_SERVICE)
+    assert world.run("registration") == Stop()
+    assert world.step("registration").not_before is not None
+    assert world.claim("registration") is None
+    world.forward(seconds=world.settings.lease_seconds + 1)
+    assert world.claim("registration") is not None
 
 
 def calling_vendor(world, sleeps):

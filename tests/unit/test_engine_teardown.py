@@ -12,6 +12,7 @@ from engine import kinds
 from engine.commands import NotPossible
 from engine.contract import Done, Failed, Wait
 from engine.explain import explain
+from engine.plan import PlanContext, make_plan
 from engine.queries import find_onboardings
 from engine.reading import EngineSource
 from engine.removal import Choice, keep_word
@@ -180,6 +181,29 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(active):
     for verb in ("retry", "cancel", "pause", "resume"):
         with pytest.raises(NotPossible):
             active.command(verb)
+
+
+def test_what_is_being_removed_or_is_removed_is_not_read_as_built(active):
+    def plan():
+        return make_plan(PlanContext(active.shop, active.onboarding()))
+
+    assert plan().is_started
+    take_down(active)
+    active.run("verification")
+    with pytest.raises(NotPossible, match=r"being taken down; .* `onboard cancel acme`, then"):
+        plan()
+    active.command("pause")
+    with pytest.raises(NotPossible, match="being taken down"):
+        plan()
+    with pytest.raises(NotPossible, match="being taken down"):
+        active.start(is_update=True)
+    active.command("cancel")
+    with pytest.raises(NotPossible, match=r"again: `onboard retry acme`"):
+        plan()
+    take_down(active)
+    run_back(active)
+    with pytest.raises(NotPossible, match="is removed"):
+        plan()
 
 
 def test_a_changed_secret_wakes_a_removal_that_could_not_sign_in(active):

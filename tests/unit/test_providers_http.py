@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpcore
 import httpx
 import pytest
 
@@ -14,6 +15,7 @@ from providers.answers import LONGEST_RETRY_AFTER_SECONDS, read_answer, retry_af
 from providers.connections import thread_client, tls_context
 from providers.errors import CallContext, Misconfigured, NeedsPerson, RateLimited, Refused, Retryable
 from providers.http import Http, ReadOnly
+from providers.writes import checked
 from tests.unit.providers_world import Vendor, http, refuse
 
 
@@ -54,6 +56,57 @@ def test_a_request_that_never_left_is_never_ambiguous(failure, method):
     with pytest.raises(Retryable, match="Vendor cannot be reached") as caught:
         ask(Vendor(failure("no way")), method)
     assert not caught.value.ambiguous
+
+
+class Wire(httpcore.MockBackend):
+    """A network on which a connection stands at once; it keeps what is written."""
+
+    def __init__(self):
+        super().__init__([b"HTTP/1.1 204 No Content\r\n\r\n"])
+        self.log = []
+
+    def connect_tcp(self, *args, **options):
+        self.log.append("connected")
+        stream = super().connect_tcp(*args, **options)
+        stream.write = self.write
+        return stream
+
+    def write(self, data, timeout=None):
+        method, _, rest = data.partition(b" ")
+        self.log += [method.decode()] if rest else []
+
+
+def over(wire):
+    transport = httpx.HTTPTransport()
+    transport._pool = httpcore.ConnectionPool(network_backend=wire)
+    return Http(
+        "Vendor", "http://127.0.0.1:1", timeout_seconds=2, classify=refuse, client=httpx.Client(transport=transport)
+    )
+
+
+def test_a_write_is_asked_about_once_more_when_the_connection_stands():
+    """Connecting may have outlasted the lease."""
+    wire = Wire()
+    with checked(lambda: wire.log.append("asked")):
+        over(wire).request("POST", "/things", operation="make a thing")
+        assert wire.log == ["asked", "connected", "asked", "POST"]
+        wire.log.clear()
+        over(wire).request("GET", "/things", operation="read things")
+        assert wire.log == ["connected", "GET"]
+
+
+def test_what_forbids_a_write_on_a_connection_that_stands_is_raised_as_it_is():
+    class Forbidden(Exception):
+        pass
+
+    def forbid():
+        if wire.log:
+            raise Forbidden
+
+    wire = Wire()
+    with checked(forbid), pytest.raises(Forbidden):
+        over(wire).request("POST", "/things", operation="make a thing")
+    assert wire.log == ["connected"]
 
 
 @pytest.mark.parametrize(("said", "shown"), [("no such host", "no such host"), ("", "ConnectError")])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
-from engine import wake
-from models.tables import Onboarding, Verification
+from engine import rechecks, wake
+from models.tables import CheckBudget, Onboarding, Verification
 from settings import Settings
 from tests.factories import spec_data
 
@@ -54,8 +55,41 @@ def test_an_account_bears_so_many_checks_an_hour_and_the_rest_is_spread_over_the
     for name in begun:
         finish(world, name)
     assert due(world, checks_per_account_hour=4) == []
+    late = next(name for name in names if name not in begun)
+    assert world.events(late).count("verification:put_off") == 1
     world.forward(hours=1)
     assert len(due(world, checks_per_account_hour=4)) == 4
+
+
+def test_what_is_put_off_comes_back_in_another_order_each_hour(world):
+    hours = [world.time + timedelta(hours=number) for number in range(60)]
+    first = {min(range(6), key=lambda one: rechecks._within_the_hour_after(hour, one)) for hour in hours}
+    assert first == set(range(6))
+
+
+def test_the_budgets_of_all_accounts_are_taken_at_once_and_in_one_order(world):
+    """Else two ticks could wait for each other (PostgreSQL)."""
+    accounts = ["AC" + digit * 32 for digit in "c1f0"]
+    for number, account in enumerate(accounts):
+        name = f"brand-{number}"
+        world.start(name, twilio=spec_data("sms", name)["twilio"] | {"account_sid": account})
+        world.run_all(name)
+    locking = []
+
+    def note(_connection, _cursor, statement, parameters, *_):
+        if "check_budget" in statement and not statement.startswith("UPDATE"):
+            locking.append(parameters)
+
+    event.listen(world.db, "before_cursor_execute", note)
+    assert len(due(world)) == 4
+    inserted, locked = locking
+    taken = [account for account, _, _ in json.loads(inserted[0])]
+    assert taken == sorted(taken)
+    assert set(accounts) < set(taken) == set(locked)
+    with world.db.begin() as connection:
+        checks = dict(connection.execute(select(CheckBudget.c.account, CheckBudget.c.checks)).all())
+    assert [checks[account] for account in accounts] == [1] * 4
+    assert sorted(checks.values()) == [1, 1, 1, 1, 4]
 
 
 def test_a_check_with_a_message_waits_for_the_end_of_the_quiet_hours_and_one_without_does_not(world):

@@ -14,6 +14,7 @@ from cli.stack.broker import find_server, parse_version, write_private
 from cli.stack.lock import InstanceLock, is_held
 from cli.stack.signals import StopRequested, StopSignals
 from cli.stack.stack import running_stack
+from settings import LONGEST_CALL
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +106,11 @@ def test_the_demo_takes_no_setting_from_its_environment(monkeypatch):
     environment = programs.make_environment(overrides, inherits_settings=False)
     assert (settings.database_url, settings.log_level, settings.tick_seconds) == (None, "INFO", 0.5)
     assert {name for name in environment if name.startswith("ONBOARD_")} == {"ONBOARD_HOME", "ONBOARD_TICK_SECONDS"}
+
+
+def test_a_worker_is_given_the_time_of_its_longest_call_before_it_is_killed():
+    settings = programs.make_settings({"stop_seconds": "7", "http_timeout_seconds": "20"}, inherits_settings=False)
+    assert programs.worker("worker", settings, {}).stop_seconds > 7 + LONGEST_CALL * 20
 
 
 def test_up_hands_its_settings_on_to_its_processes(monkeypatch):

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from engine.texts import BRING_BACK, DOMAIN, LANGUAGES, LOCALE, PAGE, fill, language_of, words
 from models.spec.ajo import SignIn
 from settings import Settings
-from tasks.steps import channel, credential, webhook
+from tasks.steps import ajo_secrets, channel, credential, webhook
 from tasks.steps.removal import in_ajo, sender
 from tests.factories import make_spec, spec_data
 
@@ -35,6 +35,9 @@ class Ctx:
 
     def secret(self, name):
         return f"secret {name}"
+
+    def find_secret(self, name):
+        return None
 
 
 def all_objects():
@@ -69,6 +72,7 @@ def all_texts():
     for by_hand in in_ajo.BY_HAND.values():
         texts |= {by_hand.title, by_hand.place, *by_hand.instructions}
     texts |= {sender.TITLE, sender.TITLE_CALLBACKS, sender.PLACE, *sender.INSTRUCTIONS, *sender.INSTRUCTIONS_CALLBACKS}
+    texts |= {ajo_secrets.TITLE, *ajo_secrets.INSTRUCTIONS}
     return texts | {in_ajo.TITLE_URL, "another address than onboard's", *sender.CALLBACKS.values()}
 
 
