@@ -48,10 +48,12 @@ def call_up(
     for vendor, account in sorted(keys):
         mine = (VendorLimit.c.vendor == vendor) & (VendorLimit.c.account == account)
         row = connection.execute(select(VendorLimit).where(mine).with_for_update()).one_or_none()
-        if row is None or (row.cooldown_until is not None and row.cooldown_until > at):
+        if row is not None and row.cooldown_until is not None and row.cooldown_until > at:
             continue
         use = use_of(connection, vendor, account, at=at, versions=versions, counts_waiting=False)
-        free = room_of(row, at) - use.in_flight - use.called
+        # An account that has no row, because nobody could write it: the first that comes makes it.
+        room = 1 if row is None else room_of(row, at)
+        free = room - use.in_flight - use.called
         if beside is not None:
             # A worker that keeps threads for other accounts would only turn the others away again.
             free = min(free, 1)

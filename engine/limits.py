@@ -41,7 +41,7 @@ KIND = {TWILIO: "account", ADOBE: "organisation"}
 ONLY = {"registration": TWILIO, "channel": ADOBE}
 
 EARLY = timedelta(seconds=EARLY_SECONDS)
-# A step that nobody called up looks for room by itself.
+# So long a step that found no room looks for none, whatever message comes for it, unless it was called up.
 HELD_SECONDS = 30.0
 LATELY = timedelta(hours=1)
 # An account that asked for fewer calls is tried with one more step each time that this is over.

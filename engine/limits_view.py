@@ -17,7 +17,8 @@ _LIMITS = "SELECT * FROM vendor_limit ORDER BY vendor DESC, account"
 _STEPS = (
     "SELECT o.twilio_account, o.organization_id, s.name, s.held_by, count(*) AS n, min(s.held_since) AS held_since"
     " FROM step s JOIN onboarding o ON o.id = s.onboarding_id"
-    " WHERE (s.state = 'running' AND s.due_at > :at) OR s.held_since IS NOT NULL"
+    " WHERE (s.state = 'running' AND s.due_at > :at) OR (s.held_since IS NOT NULL AND s.state IN ('ready', 'retrying')"
+    " AND o.status NOT IN ('paused', 'cancelled', 'removed'))"
     " GROUP BY o.twilio_account, o.organization_id, s.name, s.held_by"
 )
 

@@ -114,9 +114,11 @@ def tick(
         )
         if is_claimed:
             wakeups.append(WakeUp(row.onboarding_id, row.name, row.step, row.is_removal))
-    wakeups += call_up(connection, at=at, grace_seconds=grace_seconds, versions=versions)
     begun = begin_due(connection, settings, at=at, grace_seconds=grace_seconds, versions=versions)
-    return wakeups + [WakeUp(onboarding_id, name, "verification") for onboarding_id, name in begun]
+    wakeups += [WakeUp(onboarding_id, name, "verification") for onboarding_id, name in begun]
+    # Last: its locks on accounts keep every claim there waiting, and hundreds of checks may begin. Claims too lock the
+    # onboarding first.
+    return wakeups + call_up(connection, at=at, grace_seconds=grace_seconds, versions=versions)
 
 
 def call_up(

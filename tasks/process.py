@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from functools import lru_cache, partial
 
@@ -37,7 +38,9 @@ def workshop() -> Workshop:
         catalogue=CATALOGUE,
         make_vendors=partial(make_vendors, book=book),
         now=now,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
+        # The last part tells it from the one before: a container that starts anew has the same name and process number,
+        # and the leases of its killed predecessor are no threads of its own.
+        worker=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
         threads=_threads,
         stops=book.stops,
     )

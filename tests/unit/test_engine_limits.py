@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, event, select, update
 
 from engine import limits
 from engine.contract import Done
 from engine.limit_book import SILENT_CALLS, LimitBook, reset
 from engine.runner import GoOn, Stop, TryAgain, _record, run_step
 from models.states import StepState
-from models.tables import Step, VendorLimit
+from models.tables import Onboarding, Step, VendorLimit
 from providers.errors import CallContext, HeldBack, Misconfigured, RateLimited, Retryable, WorkerStops
 from providers.limits import watched
 from settings import Settings
@@ -169,7 +169,7 @@ def test_what_a_worker_of_an_older_version_took_on_is_found_though_it_left_the_m
     assert world.step("registration", "three").held_since is None
 
 
-def test_retry_and_cancel_end_a_hold(world):
+def test_cancel_ends_a_hold(world):
     for name in ("one", "two", "three"):
         start(world, name)
     world.claim("registration", "one")
@@ -178,6 +178,48 @@ def test_retry_and_cancel_end_a_hold(world):
     world.command("cancel", name="three")
     assert world.step("registration", "three").held_since is None
     assert world.tick() == []
+
+
+def test_a_retry_leaves_a_step_that_is_held_back_in_the_queue(world):
+    for name in ("one", "two", "three"):
+        start(world, name)
+    world.claim("registration", "one")
+    world.claim("registration", "two")
+    world.run("registration", "three")
+    world.command("retry", name="three", from_step="registration")
+    assert world.step("registration", "three").held_since is not None
+    assert world.run("registration", "three") == Stop()
+    world.forward(seconds=200)
+    assert world.tick() == [("three", "registration")]
+
+
+def test_who_is_held_back_at_an_account_without_a_row_is_called_up(world):
+    start(world, "one")
+    limit = book_of(world).limit("Twilio", "AC" + "a" * 32, 2)
+    world.script["registration"] = [lambda _ctx: call(limit, RateLimited("429", after=20, context=CALL))]
+    world.run("registration", "one")
+    with world.db.begin() as connection:
+        connection.execute(delete(VendorLimit))
+    assert world.tick() == [("one", "registration")]
+
+
+def test_checks_begin_before_any_account_is_locked(world):
+    for name in ("one", "two", "three", "active"):
+        start(world, name)
+    world.run_all("active")
+    world.claim("registration", "one")
+    world.claim("registration", "two")
+    world.run("registration", "three")
+    world.forward(seconds=200)
+    with world.db.begin() as connection:
+        mine = update(Onboarding).where(Onboarding.c.name == "active")
+        connection.execute(mine.values(next_verification_at=world.time))
+    statements = []
+    event.listen(world.db, "before_cursor_execute", lambda *found: statements.append(found[2]))
+    found = world.tick()
+    assert found == [("active", "verification"), ("three", "registration")]
+    checks = next(n for n, said in enumerate(statements) if "INSERT INTO verification" in said)
+    assert not any("vendor_limit" in said for said in statements[:checks])
 
 
 # -- pauses -----------------------------------------------------------------------------------------------------

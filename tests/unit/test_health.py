@@ -99,6 +99,9 @@ def test_limits_show_who_rests_why_and_until_when_and_what_is_held_back(world):
     assert "held back: Twilio account" in world.onboard("show", "acme")
     assert "goes on by itself; `onboard limits` shows all" in world.onboard("explain", "acme")
     assert "held back: Twilio account" in world.onboard("list")
+    world.onboard("pause", "acme")
+    (twilio,) = json.loads(world.onboard("limits", "--json"))
+    assert (twilio["held_back"], twilio["held_since"]) == (0, None)
 
 
 def test_a_reset_is_for_accounts_that_are_known(world):
