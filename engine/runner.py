@@ -52,7 +52,7 @@ class TryAgain:
 class Stop:
     """The chain ends here; the database knows how it goes on.
 
-    :param is_held: the step did not begin: its vendor's limit had no room.
+    :param is_held: its vendor has no room or rests, so nobody is to be called up in its place.
     """
 
     is_held: bool = False
@@ -221,7 +221,8 @@ def _record_held(
     limits.note_held(connection, lease.onboarding_id, error.vendor, now)
     columns = limits.held_columns(error.vendor, error.until, error.message, since=now)
     _move(connection, lease, StepState.READY, now, note=error.message, error=error, **columns)
-    return Stop()
+    # Only this process may know of the pause as yet: whoever were called up now would be the next to be held back.
+    return Stop(is_held=True)
 
 
 def _record_retry(connection: Connection, shop: Workshop, lease: Lease, error: Retryable, now: datetime) -> Next:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from engine.commands import find, reopen
 from engine.graph import bring_rows
-from engine.transitions import settle_onboarding
+from engine.transitions import lock_onboarding, settle_onboarding
 from models.db import reader
 from models.states import DONE, OnboardingState, StepState
-from models.tables import Onboarding, Step
+from models.tables import Onboarding, Step, VendorLimit
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,6 +41,7 @@ class TakenOver:
 
 def take_over_all(engine: Engine, catalogue: Catalogue, *, at: datetime, grace_seconds: float) -> TakenOver:
     """Safe to repeat, and from several machines at once."""
+    _fill_accounts(engine)
     result = TakenOver()
     others = select(Onboarding.c.name).where(Onboarding.c.graph_version != catalogue.version).order_by(Onboarding.c.id)
     with reader(engine).begin() as connection:
@@ -49,6 +50,22 @@ def take_over_all(engine: Engine, catalogue: Catalogue, *, at: datetime, grace_s
         with engine.begin() as connection:
             _take_over(connection, catalogue, name, result, at=at, grace_seconds=grace_seconds)
     return result
+
+
+def _fill_accounts(engine: Engine) -> None:
+    """Whose limits the calls of an onboarding count against; a version that knew no limits leaves it empty."""
+    empty = Onboarding.c.twilio_account == ""
+    with reader(engine).begin() as connection:
+        rows = connection.execute(select(Onboarding.c.id, Onboarding.c.spec).where(empty)).all()
+    for row in rows:
+        account = row.spec["twilio"]["account_sid"]
+        with engine.begin() as connection:
+            lock_onboarding(connection, row.id)
+            mine = update(Onboarding).where(Onboarding.c.id == row.id, empty)
+            connection.execute(mine.values(twilio_account=account))
+    if rows:
+        with engine.begin() as connection:
+            connection.execute(delete(VendorLimit).where(VendorLimit.c.account == ""))
 
 
 def _take_over(
