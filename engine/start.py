@@ -89,6 +89,7 @@ def start(
         return Started(spec.name, "differs", differences)
     if row.status is OnboardingState.CANCELLED:
         raise NotPossible(f"{spec.name} is cancelled; take it up again first: `onboard retry {spec.name}`")
+    come_to_present(connection, catalogue, row, at=at)
     if is_being_removed(connection, row.id):
         if len(differences) > len(changed_secrets):
             raise NotPossible(f"{spec.name} is being taken down: only its secrets can still change")
@@ -99,7 +100,6 @@ def start(
             else reopen(connection, catalogue, row, set(), at=at, grace_seconds=grace_seconds)
         )
         return Started(spec.name, "updated", differences, [wakeup.step for wakeup in wakeups], wakeups)
-    come_to_present(connection, catalogue, row, at=at)
     _write_secrets(connection, vault, row.id, secret_values, changed_secrets, at=at)
     reruns, wakeups = _apply_update(
         connection,
