@@ -24,7 +24,8 @@ from tests.integration.services import Simulator, eventually
 from tests.integration.stack import Stack
 from tests.integration.test_spine_failures import expected_objects
 
-ONBOARDINGS = int(os.environ.get("ONBOARD_CHAOS_ONBOARDINGS", "12"))
+LONG = os.environ.get("ONBOARD_CHAOS_ONBOARDINGS")
+ONBOARDINGS = int(LONG or "9")
 SEED = int(os.environ.get("ONBOARD_CHAOS_SEED", "1"))
 CHANNELS = ("rcs", "sms", "mms")
 
@@ -81,9 +82,9 @@ def test_chaos_loses_nothing_makes_nothing_twice_and_leaves_nothing_stuck(stack,
     stack.onboard("start", *files)
     with Monkey(SEED, stack, redis, postgres) as monkey:
         eventually(
-            lambda: count_active(stack) >= 0.9 * ONBOARDINGS and not monkey.deeds_left,
+            lambda: count_active(stack) >= 0.9 * ONBOARDINGS and len(monkey.done) >= (monkey.kinds if LONG else 3),
             within=60 + 3 * ONBOARDINGS,
-            what="nine of ten are active, and each bad thing was done once",
+            what="nine of ten are active, and bad things were done: in the long run each of them",
             every=1,
         )
     stack.wait_for("active", within=120)
