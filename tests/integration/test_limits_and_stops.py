@@ -99,7 +99,7 @@ def test_a_worker_that_is_asked_to_stop_gives_its_step_to_another_at_once(build)
     workers = {worker.child.pid: worker for worker in stack.up(workers=2)}
     stack.onboard("start", stack.write_spec("rcs", "acme"))
     ((name,),) = eventually(lambda: stack.read(select(Attempt.c.worker)), within=20, what="a worker is at it")
-    first = workers[int(name.partition(":")[2])]
+    first = workers[int(name.split(":")[1])]
     first.child.send_signal(signal.SIGTERM)
     assert first.child.wait(timeout=15) == 0
     # Its lease would last two minutes, its message a minute.
