@@ -2,7 +2,7 @@
 
 The suite runs a short one. The long one, of which the documents speak::
 
-    ONBOARD_CHAOS_ONBOARDINGS=300 ONBOARD_CHAOS_SEED=1 pytest -n 0 -s tests/crash/test_crash_chaos.py
+    ONBOARD_CHAOS_ONBOARDINGS=300 ONBOARD_CHAOS_SEED=1 pytest -m slow -n 0 -s tests/crash/test_crash_chaos.py
 """
 
 from __future__ import annotations

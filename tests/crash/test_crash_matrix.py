@@ -1,7 +1,7 @@
 """A process dies at each instant of an onboarding that leaves something behind; another goes on, and all ends right.
 
 The cells of one column share a run: processes die one after the other at each of its points, so far as a step bears it. The
-suite takes RCS on SQLite and MMS on PostgreSQL; ``ONBOARD_CRASH_MATRIX=all pytest tests/crash/test_crash_matrix.py`` all
+suite takes RCS on SQLite and MMS on PostgreSQL; ``ONBOARD_CRASH_MATRIX=all pytest -m slow tests/crash/test_crash_matrix.py`` all
 channels on both, and ``ONBOARD_CRASH_MATRIX=each`` besides gives every cell a run of its own and takes every commit.
 """
 

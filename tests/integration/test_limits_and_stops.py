@@ -19,6 +19,8 @@ from tests.integration.stack import Stack
 
 STUCK = "AC" + "b" * 32
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def build(tmp_path, simulator, redis):

@@ -27,6 +27,8 @@ from tests.integration.house import House
 SENDS = int(os.environ.get("ONBOARD_ROTATION_SENDS", "300"))
 PUT_CREDENTIAL = "PUT /automation/credentials/{id}"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def house(tmp_path, simulator, monkeypatch):
