@@ -188,7 +188,12 @@ def test_a_worker_leaves_a_connection_that_swallows_all_by_itself_and_one_that_s
     worker.child.send_signal(signal.SIGSTOP)
     try:
         eventually(lambda: fetch(ready)["work"] == "stalled", within=20, what="the stall is told")
-        found = {line["subject"]: line for line in json.loads(stack.onboard("doctor", "--json", code=5))}
+
+        def told():
+            found = {line["subject"]: line for line in json.loads(stack.onboard("doctor", "--json", code=5))}
+            return found if "queues" in found else None
+
+        found = eventually(told, within=20, what="doctor has looked at the queues")
         assert "steps: nothing consumed for" in found["queues"]["found"]
         assert "is a worker running for it?" in found["queues"]["cure"]
         assert found["beat"]["level"] == "ok"
