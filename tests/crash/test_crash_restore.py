@@ -12,7 +12,7 @@ from tests.integration.test_spine_failures import expected_objects
 
 @pytest.fixture
 def simulator(tmp_path):
-    process = Simulator(tmp_path, review=12)
+    process = Simulator(tmp_path, review=6)
     yield process
     process.stop()
 
