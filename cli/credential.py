@@ -8,7 +8,7 @@ import click
 
 from cli.batch import choose, many_options
 from cli.control import command_each, timing
-from cli.exits import FAILED, NOT_FOUND, USAGE, Exit
+from cli.exits import FAILED, USAGE, Exit
 from cli.params import NAME, by_option, echo_json, json_option
 
 if TYPE_CHECKING:
@@ -110,28 +110,23 @@ def rotate_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any
 @credential_command.command("finish")
 @NAME
 @by_option()
-def finish_command(name: str, *, by: str) -> None:
+def finish_command(name: str, *, by: str) -> int:
     """End AJO's old token after a rotation, on your word that AJO has the new one.
 
     Not needed where AJO sends: the first message that comes with the new token ends the
     old one. What AJO sends with the old one afterwards is refused (401).
     """
-    from cli.state import open_writable
     from engine import rotation
     from engine.clock import now
-    from engine.commands import NotPossible, UnknownOnboarding
     from engine.vault import Vault, load_keys
     from settings import get_settings
 
-    with open_writable() as db:
-        try:
-            with db.begin() as connection:
-                rotation.finish(connection, Vault(load_keys(get_settings())), name, actor=by, at=now())
-        except UnknownOnboarding:
-            raise Exit(f"there is no onboarding {name!r}", NOT_FOUND) from None
-        except NotPossible as error:
-            raise Exit(str(error), USAGE) from None
-    click.echo(f"{name}: AJO's old token opens nothing any more.")
+    vault = Vault(load_keys(get_settings()))
+    return command_each(
+        [name],
+        lambda connection, name: rotation.finish(connection, vault, name, actor=by, at=now()),
+        "AJO's old token opens nothing any more.",
+    )
 
 
 def _is_rotating(ctx: PlanContext) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.exits import FAILED, USAGE, Exit
-from cli.params import json_option
+from cli.params import echo_json, json_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ def expand_command(template: Path, table: Path, folder: Path, force: bool, as_js
         made = expand(template, read_table(table))
     except SpecErrors as errors:
         if as_json:
-            _echo({"ok": False, "specs": [], "unused_columns": [], "faults": faults_json(errors.faults)})
+            echo_json({"ok": False, "specs": [], "unused_columns": [], "faults": faults_json(errors.faults)})
         else:
             from cli.faults import print_faults, print_summary
 
@@ -66,7 +66,7 @@ def expand_command(template: Path, table: Path, folder: Path, force: bool, as_js
     head = f"# Made by `onboard expand` from {template.name} and {table.name}: change these and expand again.\n"
     _write_all({folder / f"{spec.name}.yaml": head + yaml_text(data) for spec, data in made.specs}, may_overwrite=force)
     if as_json:
-        _echo({"ok": True, "specs": _specs_json(made, folder), "unused_columns": made.unused, "faults": []})
+        echo_json({"ok": True, "specs": _specs_json(made, folder), "unused_columns": made.unused, "faults": []})
     else:
         count = len(made.specs)
         click.echo(f"Wrote {count} {'spec' if count == 1 else 'specs'}. To begin: onboard start {folder / '*.yaml'}")
@@ -108,9 +108,3 @@ def _specs_json(made: Expansion, folder: Path) -> list[dict[str, str]]:
         {"file": str(folder / f"{spec.name}.yaml"), "name": spec.name, "channel": spec.channel}
         for spec, _ in made.specs
     ]
-
-
-def _echo(result: dict[str, Any]) -> None:
-    import json
-
-    click.echo(json.dumps(result, indent=2, ensure_ascii=False))

@@ -40,6 +40,18 @@ def complete_keys(ctx: click.Context, _param: click.Parameter, incomplete: str) 
     return [key for key in keys if key.startswith(incomplete)]
 
 
+def _read_moment(text: str, *, into: int) -> datetime:
+    """A duration from now into the past (-1) or the future (1), or a date or time in ISO 8601.
+
+    :raises ValueError, OverflowError: it is none.
+    """
+    match = re.fullmatch(r"(\d+)\s*(s|min|m|h|d)", text)
+    if match:
+        return datetime.now(UTC) + into * timedelta(**{UNITS[match[2]]: int(match[1])})
+    # Without a zone it is this machine's.
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
 class Moment(click.ParamType[datetime]):
     """A moment in the past: ``2h``, ``30min``, ``7d`` ago, or a date or time in ISO 8601."""
 
@@ -48,12 +60,8 @@ class Moment(click.ParamType[datetime]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
-        match = re.fullmatch(r"(\d+)\s*(s|min|m|h|d)", value)
         try:
-            if match:
-                return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
-            # Without a zone it is this machine's.
-            return datetime.fromisoformat(value).astimezone(UTC)
+            return _read_moment(value, into=-1)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is no time: write for example 30min, 2h, 7d or 2026-11-23T12:00.", param, ctx)
 
@@ -64,17 +72,13 @@ class Future(click.ParamType[datetime]):
     name = "moment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        now = datetime.now(UTC)
         if isinstance(value, datetime):
             return value
-        match = re.fullmatch(r"(\d+)\s*(s|min|m|h|d)", value)
         try:
-            # Without a zone it is this machine's.
-            found = now + timedelta(**{UNITS[match[2]]: int(match[1])}) if match else datetime.fromisoformat(value)
+            found = _read_moment(value, into=1)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is no time: write for example 12h, 30d or 2027-01-31.", param, ctx)
-        found = found.astimezone(UTC)
-        if found <= now:
+        if found <= datetime.now(UTC):
             self.fail(f"{value!r} is over.", param, ctx)
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,12 +120,10 @@ def _warn_of_reuse(loaded: Loaded) -> None:
 
     files = {file.spec.name: spec_to_json(file.spec) for file, _ in loaded}
     known: dict[str, list[Other]] = {spec["ajo"]["organization_id"]: [] for spec in files.values()}
-    try:
-        with reading() as fetch:
-            for organisation, others in known.items():
-                others += [Other(**row) for row in organisation_specs(fetch, organisation) if row["name"] not in files]
-    except Exit:
-        pass  # nothing was started yet, or starting will say what is wrong with the database
+    # Nothing was started yet, or starting will say what is wrong with the database.
+    with contextlib.suppress(Exit), reading() as fetch:
+        for organisation, others in known.items():
+            others += [Other(**row) for row in organisation_specs(fetch, organisation) if row["name"] not in files]
     for name, spec in files.items():
         known[spec["ajo"]["organization_id"]].append(Other(name, spec["ajo"]["sandbox"], spec))
     for name, spec in files.items():

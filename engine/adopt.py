@@ -189,12 +189,11 @@ class _FirstLook:
             if step.skip_reason(ctx.spec) is None:
                 ctx.write(lambda _connection: None)
                 findings += _observed(ctx, step)
-        errors = [finding for finding in findings if finding.severity == "error"]
+        errors = verifications.errors_of(findings)
         closing = verifications.closing(ctx, run.id, findings, is_passed=not errors)
         if not errors:
             return Done(also=closing)
-        reason = "; ".join(f"{finding.subject} {finding.problem}: {finding.cure}" for finding in errors)
-        return Failed(f"taken over with differences: {reason}", also=closing)
+        return Failed(f"taken over with differences: {verifications.reason_of(errors)}", also=closing)
 
 
 def _observed(ctx: StepContext, step: Any) -> list[Finding]:

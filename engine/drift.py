@@ -102,7 +102,7 @@ def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
             return False
     ctx = StepContext(shop, lease)
     run = verifications.open_run(ctx)
-    errors = [finding for finding in found if finding.severity == "error"]
+    errors = verifications.errors_of(found)
     closing = verifications.closing(ctx, run.id, found, is_passed=not errors)
     conclude(shop, lease, Failed(verifications.reason_of(errors), also=closing) if errors else Done(also=closing))
     return True

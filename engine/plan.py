@@ -19,7 +19,7 @@ from models.tables import Onboarding, Step
 from providers.errors import NeedsPerson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Row
 
@@ -170,7 +170,11 @@ class PlanContext(Memory):
     @property
     def is_being_removed(self) -> bool:
         """As :func:`engine.commands.is_being_removed`."""
-        return any(step.is_removal for step in self.steps().values())
+        return _are_of_a_removal(self.steps())
+
+    def new_secrets(self) -> list[str]:
+        """Names of those that are given and stored otherwise, or not at all."""
+        return [name for name, value in self.given.items() if self.find_secret(name) != value]
 
 
 def find_row(shop: Workshop, name: str) -> Row[Any] | None:
@@ -187,12 +191,12 @@ def make_plan(ctx: PlanContext) -> Plan:
     :raises providers.errors.OnboardingError: a vendor cannot be read.
     :raises providers.errors.Misconfigured: this installation is set up wrong.
     """
+    steps = ctx.steps()
     if ctx.row is not None:
-        _refuse_removal(ctx)
+        _refuse_removal(ctx, steps)
         refuse_other_identity(ctx.name, ctx.row.spec, spec_to_json(ctx.spec))
     planned: list[Planned] = []
     skipped: dict[str, str] = {}
-    steps = ctx.steps()
     for step in ctx.shop.catalogue.steps:
         reason = step.skip_reason(ctx.spec)
         known = steps.get(step.name)
@@ -202,7 +206,8 @@ def make_plan(ctx: PlanContext) -> Plan:
             skipped[step.name] = reason
             continue
         planned += (_planned(step.name, owned, ctx.accepted) for owned in step.desired(ctx))
-    differences = _spec_differences(ctx)
+    new_secrets = ctx.new_secrets()
+    differences = _spec_differences(ctx, new_secrets)
     at_work = {one.step for one in planned if one.is_for_step}
     return Plan(
         name=ctx.name,
@@ -213,18 +218,22 @@ def make_plan(ctx: PlanContext) -> Plan:
         skipped=skipped,
         steps=ctx.shop.catalogue.names,
         done=frozenset(name for name, row in steps.items() if row.state is StepState.SUCCEEDED),
-        runs=_runs(ctx, steps, at_work, bool(differences)),
+        runs=_runs(ctx, steps, at_work, new_secrets, is_changed=bool(differences)),
         mends=[name for name, row in steps.items() if name in at_work and row.state in DONE],
     )
 
 
-def _refuse_removal(ctx: PlanContext) -> None:
+def _are_of_a_removal(steps: Mapping[str, Row[Any]]) -> bool:
+    return any(step.is_removal for step in steps.values())
+
+
+def _refuse_removal(ctx: PlanContext, steps: Mapping[str, Row[Any]]) -> None:
     """A removal's steps have succeeded when nothing is there: read as built, all of it would be missing."""
     assert ctx.row is not None  # noqa: S101  the caller asked
     name = ctx.name
     if ctx.row.status is OnboardingState.REMOVED:
         raise NotPossible(f"{name} is removed; `onboard plan FILE` shows what starting it anew would do")
-    if not ctx.is_being_removed:
+    if not _are_of_a_removal(steps):
         return
     if ctx.row.status is OnboardingState.CANCELLED:
         again = f"`onboard retry {name}`"
@@ -276,26 +285,26 @@ def _object_json(one: Planned) -> dict[str, Any]:
     }
 
 
-def _spec_differences(ctx: PlanContext) -> list[str]:
+def _spec_differences(ctx: PlanContext, new_secrets: Sequence[str]) -> list[str]:
     if ctx.row is None:
         return []
-    new_secrets = [name for name, value in ctx.given.items() if ctx.find_secret(name) != value]
     return [
         *spec_differences(ctx.row.spec, spec_to_json(ctx.spec)),
         *(f"{name}: another secret" for name in new_secrets),
     ]
 
 
-def _runs(ctx: PlanContext, steps: Mapping[str, Row[Any]], drifted: set[str], is_changed: bool) -> list[str]:
+def _runs(
+    ctx: PlanContext, steps: Mapping[str, Row[Any]], drifted: set[str], new_secrets: Sequence[str], *, is_changed: bool
+) -> list[str]:
     """Steps that are not done, those that an update touches, and verification whenever there is one."""
     catalogue = ctx.shop.catalogue
     if ctx.row is None:
         return catalogue.names
     touched = set(drifted)
     if is_changed:
-        given = {name.partition(".")[0] for name, value in ctx.given.items() if ctx.find_secret(name) != value}
         known = {name: row.inputs_digest for name, row in steps.items()}
-        touched |= touched_steps(catalogue, ctx.spec, known, given)
+        touched |= touched_steps(catalogue, ctx.spec, known, {name.partition(".")[0] for name in new_secrets})
     touched |= {name for name, row in steps.items() if row.state not in DONE}
     if touched:
         touched.add(catalogue.names[-1])

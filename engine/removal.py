@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, func, select, update
 
 from engine import kinds
+from engine.desired import subject_of
 from models.states import ForwardState, OnboardingState, Provenance, ResourceState
 from models.tables import Onboarding, OperatorTask, Resource, WebhookEvent
 
@@ -94,11 +95,6 @@ def shown(row: Row[Any]) -> str:
     return name if row.external_id in (None, row.name) else f"{name} ({row.external_id})"
 
 
-def keep_word(kind: str) -> str:
-    """``twilio_rcs_sender`` as ``rcs-sender``."""
-    return kind.partition("_")[2].replace("_", "-")
-
-
 def resources_of(ctx: StepContext, kinds: Sequence[str]) -> list[Row[Any]]:
     """Those recorded, or intended, in the order of ``kinds``."""
     found = {row.kind: row for row in map(ctx.resource, kinds) if row is not None}
@@ -146,7 +142,7 @@ def decide(ctx: StepContext, row: Row[Any], choice: Choice) -> tuple[Fate, str]:
     """Whether the object goes (``REMOVE``), stays (``KEEP``) or is known to be gone, and why."""
     if row.state is ResourceState.GONE:
         return Fate.GONE, row.details.get("gone", "")
-    if keep_word(row.kind) in choice.keep:
+    if subject_of(row.kind) in choice.keep:
         return Fate.KEEP, "as asked (--keep)"
     users = [user.name for user in other_users(ctx, row)]
     if users:
@@ -211,7 +207,7 @@ def record_gone(ctx: StepContext, row: Row[Any], how: str) -> None:
     def work(connection: Connection) -> None:
         values = {"state": ResourceState.GONE, "details": {"gone": how}, "seen_at": ctx.now()}
         connection.execute(update(Resource).where(Resource.c.id == row.id).values(**values))
-        made_by = (OperatorTask.c.onboarding_id == row.onboarding_id, OperatorTask.c.key == keep_word(row.kind))
+        made_by = (OperatorTask.c.onboarding_id == row.onboarding_id, OperatorTask.c.key == subject_of(row.kind))
         connection.execute(update(OperatorTask).where(*made_by).values(digest=""))
         ctx.append(connection, "resource:removed", f"{shown(row)}: {how}")
 

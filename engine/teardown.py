@@ -15,7 +15,8 @@ from sqlalchemy import delete, select, update
 from engine.claim import Lease
 from engine.commands import NotPossible, come_to_present, find, is_being_removed, reopen
 from engine.context import StepContext
-from engine.removal import Choice, Removal, keep_word, read_choice
+from engine.desired import subject_of
+from engine.removal import Choice, Removal, read_choice
 from engine.transitions import append_event, move_onboarding
 from engine.verifications import OPEN as OPEN_RUNS
 from models.states import OnboardingState, OperatorTaskState, ResourceState, VerificationState
@@ -125,7 +126,7 @@ def _words(choice: Choice) -> str:
 def _require_recorded(connection: Connection, row: Row[Any], choice: Choice) -> None:
     """What is to be kept is there: a misspelt or meaningless word would delete what somebody wanted to keep."""
     found = select(Resource.c.kind).where(Resource.c.onboarding_id == row.id, Resource.c.state != ResourceState.GONE)
-    there = {keep_word(kind) for kind in connection.execute(found).scalars()}
+    there = {subject_of(kind) for kind in connection.execute(found).scalars()}
     missing = [word for word in choice.keep if word not in there]
     if missing:
         raise NotPossible(f"{row.name} has no {' and no '.join(missing)} to keep; see `onboard show {row.name}`")

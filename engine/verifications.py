@@ -13,7 +13,7 @@ from models.states import ResourceState, StepState, VerificationState
 from models.tables import Message, Resource, Step, Verification, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -72,6 +72,11 @@ def open_run(ctx: StepContext) -> Record:
         .order_by(Verification.c.id.desc())
         .limit(1)
     )[0]
+
+
+def errors_of(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that keep a check from passing."""
+    return [finding for finding in findings if finding.severity == "error"]
 
 
 def reason_of(errors: Sequence[Finding]) -> str:

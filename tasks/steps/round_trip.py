@@ -31,7 +31,7 @@ def prove_round_trip(ctx: StepContext, run: Record, wanted: AjoProof) -> Wait | 
     trip = _look(ctx, proof)
     patience = trip_verdict.Patience(ctx.now(), ctx.spec.verification.within, required_rank(ctx))
     verdict = trip_verdict.judge(trip, patience, name=ctx.name)
-    has_failed = not isinstance(verdict, str) and any(finding.severity == "error" for finding in verdict)
+    has_failed = not isinstance(verdict, str) and bool(verifications.errors_of(verdict))
     round_trip.keep_hops(ctx, run.id, round_trip.hops_of_proof(trip, has_failed=has_failed))
     if isinstance(verdict, str):
         return Wait(

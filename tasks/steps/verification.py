@@ -45,22 +45,18 @@ class Verification(VerificationRemoval):
     def act(self, ctx: StepContext) -> Outcome:
         run = verifications.open_run(ctx)
         findings, has_looked = _check_objects(ctx)
-        if not _are_errors(findings) and run.sends_message:
+        if not verifications.errors_of(findings) and run.sends_message:
             outcome = _prove(ctx, run)
             if isinstance(outcome, Wait):
                 return outcome
             findings += outcome
-        errors = _are_errors(findings)
+        errors = verifications.errors_of(findings)
         if not errors and (waits := revoke_former(ctx, is_proved=run.sends_message)) is not None:
             return waits
         closing = verifications.closing(ctx, run.id, findings, is_passed=not errors, has_looked=has_looked)
         if errors:
             return Failed(verifications.reason_of(errors), also=closing)
         return Done(also=closing)
-
-
-def _are_errors(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.severity == "error"]
 
 
 def _check_objects(ctx: StepContext) -> tuple[list[Finding], bool]:
@@ -77,7 +73,7 @@ def _check_objects(ctx: StepContext) -> tuple[list[Finding], bool]:
 def _prove(ctx: StepContext, run: Record) -> Wait | list[Finding]:
     """The test messages first: when these do not arrive, AJO's will not either."""
     findings = prove_delivery(ctx, run)
-    if isinstance(findings, Wait) or _are_errors(findings) or not isinstance(ctx.spec, RcsSpec):
+    if isinstance(findings, Wait) or verifications.errors_of(findings) or not isinstance(ctx.spec, RcsSpec):
         return findings
     wanted = ctx.spec.verification.ajo_proof
     if wanted is None:

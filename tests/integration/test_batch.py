@@ -5,12 +5,10 @@ Eight in the suite, in one process; ``ONBOARD_BATCH=500`` is the long run, on Po
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,8 +18,6 @@ import yaml
 from sqlalchemy import select
 
 import cli.waking
-from cli.exits import run
-from cli.main import cli as command_line
 from engine import kinds
 from engine.clock import now
 from engine.context import Workshop
@@ -30,6 +26,7 @@ from models.tables import Onboarding
 from settings import Settings, get_settings
 from tasks.steps import CATALOGUE
 from tasks.vendors import make_readers
+from tests import command_line
 from tests.factories import ACCOUNT_SID, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET, House
 from tests.integration.meddler import SPARE_NUMBER, Meddler
@@ -123,11 +120,7 @@ class OneProcess(Batch):
         self.house = house
 
     def onboard(self, *arguments: str, code: int = 0) -> str:
-        output = io.StringIO()
-        with redirect_stdout(output), redirect_stderr(output):
-            found = run(command_line, arguments)
-        assert found == code, (found, output.getvalue())
-        return output.getvalue()
+        return command_line.onboard(*arguments, code=code)
 
     def wait_for(self, status: str) -> None:
         every = select(Onboarding.c.status).distinct()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 
 import pytest
@@ -13,13 +11,12 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 import settings as settings_module
-from cli.exits import run
-from cli.main import cli as command_line
 from engine import notices
 from engine.clock import now
 from models.tables import Secret
 from providers.ajo.client import AjoClient
 from tasks.notices import deliver
+from tests import command_line
 from tests.factories import rcs_part, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET
 from tests.integration.test_notices import receiver
@@ -36,11 +33,7 @@ class Operator:
         self.made = {}
 
     def onboard(self, *arguments, code=0):
-        output = io.StringIO()
-        with redirect_stdout(output), redirect_stderr(output):
-            found = run(command_line, [str(argument) for argument in arguments])
-        assert found == code, (arguments, found, output.getvalue())
-        return output.getvalue()
+        return command_line.onboard(*map(str, arguments), code=code)
 
     def read(self, *arguments):
         return json.loads(self.onboard(*arguments, "--json"))

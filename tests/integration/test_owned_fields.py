@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import yaml
 
 import cli.waking
-from cli.exits import run
-from cli.main import cli as command_line
 from engine import kinds
 from engine.desired import Means
 from settings import Settings, get_settings
 from tasks.steps import account
+from tests import command_line
 from tests.factories import spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET, House
 from tests.integration.meddler import FIXED, Meddler
@@ -34,11 +31,7 @@ class Desk:
         self.meddler = Meddler(house, self.name)
 
     def onboard(self, *words, code=0):
-        output = io.StringIO()
-        with redirect_stdout(output), redirect_stderr(output):
-            found = run(command_line, words)
-        assert found == code, (found, output.getvalue())
-        return output.getvalue()
+        return command_line.onboard(*words, code=code)
 
     def drifted(self):
         """Keys of what `drift` finds."""

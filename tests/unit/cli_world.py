@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,6 @@ from sqlalchemy import insert, text
 
 import cli.waking
 import settings as settings_module
-from cli.exits import run
-from cli.main import cli as command_line
 from engine.context import Workshop
 from engine.reading import SqliteSource
 from engine.start import start
@@ -27,6 +25,7 @@ from engine.vault import Vault, load_keys
 from models.db import make_engine
 from models.migrations import upgrade
 from settings import Settings
+from tests import command_line
 from tests.factories import make_spec, spec_data
 from tests.unit.engine_world import EngineWorld
 
@@ -92,11 +91,7 @@ class CliWorld(EngineWorld):
 
     def onboard(self, *arguments: str, code: int = 0) -> str:
         """What the command prints, both streams; fails when its exit code is another."""
-        output = io.StringIO()
-        with redirect_stdout(output), redirect_stderr(output):
-            found = run(command_line, arguments)
-        assert found == code, (found, output.getvalue())
-        return output.getvalue()
+        return command_line.onboard(*arguments, code=code)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         return json.loads(self.onboard(*arguments, "--json", code=code))

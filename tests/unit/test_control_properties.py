@@ -17,10 +17,11 @@ from engine import kinds
 from engine.claim import Lease, LeaseLost, release
 from engine.commands import NotPossible
 from engine.contract import Catalogue, Done, Failed, Wait
+from engine.desired import subject_of
 from engine.explain import explain
 from engine.queries import find_onboardings
 from engine.reading import EngineSource
-from engine.removal import Choice, keep_word
+from engine.removal import Choice
 from engine.runner import _Again, _record
 from engine.take_over import take_over_all
 from engine.transitions import ONBOARDING_MOVES, STEP_MOVES, STEP_MOVES_BY_HAND, STEP_MOVES_CLOSING, derive_status
@@ -42,7 +43,7 @@ OUTCOMES = (
 )
 steps = st.sampled_from(STEPS)
 choices = st.sampled_from(
-    (Choice(), Choice(), Choice(adopted=True), Choice(keep=(keep_word(kinds.MESSAGING_SERVICE),)))
+    (Choice(), Choice(), Choice(adopted=True), Choice(keep=(subject_of(kinds.MESSAGING_SERVICE),)))
 )
 # Of a later release.
 MORE_STEPS = (*STEPS[:2], "consent", *STEPS[2:])

@@ -11,11 +11,12 @@ from cli.words import sentence
 from engine import kinds
 from engine.commands import NotPossible
 from engine.contract import Done, Failed, Wait
+from engine.desired import subject_of
 from engine.explain import explain
 from engine.plan import PlanContext, make_plan
 from engine.queries import find_onboardings
 from engine.reading import EngineSource
-from engine.removal import Choice, keep_word
+from engine.removal import Choice
 from engine.runner import GoOn, Stop, TryAgain
 from models.states import ForwardState, OnboardingState, OperatorTaskState, StepState
 from models.tables import OperatorTask, Secret, WebhookEvent
@@ -232,7 +233,7 @@ def test_work_for_people_that_nobody_did_is_dropped_and_said(active):
 
 
 def test_every_kind_but_the_key_can_be_kept():
-    assert {keep_word(kind) for kind in RESOURCES} == set(kinds.KEEPABLE)
+    assert {subject_of(kind) for kind in RESOURCES} == set(kinds.KEEPABLE)
 
 
 def test_what_was_still_on_its_way_to_ajo_is_kept_and_tried_no_more(active):

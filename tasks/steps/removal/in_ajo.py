@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine import kinds, removal
 from engine.contract import Done, Suspend
+from engine.desired import subject_of
 from engine.removal import Fate, Removal
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
@@ -137,7 +138,7 @@ def _by_hand(ctx: StepContext, row: Record) -> None:
     if end is not None:
         removal.record_gone(ctx, row, end)
         return
-    word, wanted = removal.keep_word(row.kind), BY_HAND[row.kind]
+    word, wanted = subject_of(row.kind), BY_HAND[row.kind]
     removal.about_to_remove(ctx, row)
     answer = ctx.ask_person(
         f"remove-{word}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine import removal
 from engine.contract import Suspend
+from engine.desired import subject_of
 from engine.removal import Fate, Removal
 from models.states import ResourceState
 from providers.errors import NotFound, OnboardingError, Retryable
@@ -58,7 +59,7 @@ def how_it_went(row: Record) -> str:
 
 
 def _in_use(ctx: StepContext, row: Record, what: str) -> Wait:
-    keep = f"`onboard teardown {ctx.name} --keep {removal.keep_word(row.kind)}`"
+    keep = f"`onboard teardown {ctx.name} --keep {subject_of(row.kind)}`"
     reason = f"{removal.shown(row)} cannot be deleted yet: {what}. End what uses it (looked at again by itself), or leave it: {keep}"
     return ctx.person_wait(reason, topic="in-use", look_again=ctx.scaled(minutes=15))
 
