@@ -118,13 +118,12 @@ class Bridge:
             shown = _shown(line, headers, peer)
         if isinstance(line, Answer):
             return line
-        if not isinstance(shown, Denied):
-            if shown and line.gate.former is not None:
-                await self._note_new_token(line)
-            return line
-        denied = shown
-        log.warning("401 for %s: %s", line.name, denied)
-        return replace(error(401, "unauthorized", str(denied)), challenge=denied.challenge)
+        if isinstance(shown, Denied):
+            log.warning("401 for %s: %s", line.name, shown)
+            return replace(error(401, "unauthorized", str(shown)), challenge=shown.challenge)
+        if shown and line.gate.former is not None:
+            await self._note_new_token(line)
+        return line
 
     async def _note_new_token(self, line: Line) -> None:
         """Once for each token that takes another's place: from then on AJO is known to have it."""
@@ -197,7 +196,9 @@ class Bridge:
             log.warning("%d for %s: %s", status, line.name, failure.message)
             after = failure.after or RETRY_AFTER_SECONDS
             return error(status, code, "Twilio cannot take the message now", row.client_reference, after=after)
-        except (Refused, NeedsPerson) as failure:
+        except Refused as failure:
+            return await self._refused(line, row, failure)
+        except NeedsPerson as failure:
             fresh = await self._line(line.address, is_doubted=True)
             if isinstance(fresh, Line) and fresh.key_sid != line.key_sid:
                 # The key was replaced while the message waited for its turn.
