@@ -54,6 +54,10 @@ class Monkey:
         self._over.set()
         self._thread.join()
         self._stack.simulator.delete("faults")
+        self.check()
+
+    def check(self) -> None:
+        """Raise what has stopped it, if anything has: it may have left something broken."""
         if self._error is not None:
             raise self._error
 

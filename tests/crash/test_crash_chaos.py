@@ -81,8 +81,13 @@ def test_chaos_loses_nothing_makes_nothing_twice_and_leaves_nothing_stuck(stack,
     begun = time.monotonic()
     stack.onboard("start", *files)
     with Monkey(SEED, stack, redis, postgres) as monkey:
+
+        def is_enough():
+            monkey.check()
+            return count_active(stack) >= 0.9 * ONBOARDINGS and len(monkey.done) >= (monkey.kinds if LONG else 3)
+
         eventually(
-            lambda: count_active(stack) >= 0.9 * ONBOARDINGS and len(monkey.done) >= (monkey.kinds if LONG else 3),
+            is_enough,
             within=60 + 3 * ONBOARDINGS,
             what="nine of ten are active, and bad things were done: in the long run each of them",
             every=1,

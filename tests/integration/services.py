@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -109,26 +110,23 @@ class RedisServer(Process):
 class PostgresServer:
     """A private PostgreSQL cluster; as root it runs under the postgres user."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         require(binaries, "postgresql")
-        self.folder, self.port, self.bin_folder = folder, free_port(), binaries[-1].parent
-        self.options: dict[str, Any] = {"cwd": folder}
+        # pytest's own folders are closed to other users, and closed again whenever another run begins.
+        self.folder, self.port, self.bin_folder = Path(tempfile.mkdtemp()), free_port(), binaries[-1].parent
+        self.options: dict[str, Any] = {"cwd": self.folder}
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
             self.options |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-            # pytest's folders are closed to other users.
-            for parent in [folder, *folder.parents]:
-                if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
-                    parent.chmod(parent.stat().st_mode | 0o011)
-            os.chown(folder, user.pw_uid, user.pw_gid)
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
         initdb = (
             f"{self.bin_folder}/initdb -D data -U postgres -A trust -E UTF8 --no-locale --no-sync --no-instructions"
         )
         subprocess.run(initdb.split(), check=True, stdout=subprocess.DEVNULL, **self.options)
         settings = "-c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c shared_buffers=32MB"
-        serve = f"{self.bin_folder}/postgres -D data -k {folder} -p {self.port} {settings} -c max_connections=200"
-        self.process = Process(serve.split(), log=folder / "postgres.log", **self.options)
+        serve = f"{self.bin_folder}/postgres -D data -k {self.folder} -p {self.port} {settings} -c max_connections=200"
+        self.process = Process(serve.split(), log=self.folder / "postgres.log", **self.options)
         self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
         eventually(self.answers, within=20, what="postgres answers")
 
@@ -170,6 +168,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         self.process.kill(signal.SIGINT)
+        shutil.rmtree(self.folder)
 
 
 class Simulator(Process):

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 import cli.waking
+from cli.main import COMMANDS
 from engine import kinds
 from engine.desired import Means
 from settings import Settings, get_settings
+from tasks.process import forget_workshop
 from tasks.steps import account
 from tests import command_line
 from tests.factories import spec_data
@@ -84,13 +86,15 @@ def desks(tmp_path_factory):
         # Not the function itself: modules that are imported meanwhile would keep the other one.
         patch.setattr(Settings, "from_environment", lambda: house.settings)
         get_settings.cache_clear()
-        patch.setattr("engine.vault.load_keys", lambda _settings: [house.key])
+        for module in ("engine.vault", "tasks.process"):
+            patch.setattr(f"{module}.load_keys", lambda _settings: [house.key])
         patch.setattr(cli.waking, "send", len)
         built = {channel: Desk(house, folder, channel) for channel in ("rcs", "sms")}
         for desk in built.values():
             desk.onboard("start", desk.file)
         house.run_until(lambda: all(desk.is_settled() for desk in built.values()), what="both are active")
         yield built
+    forget_workshop()
     get_settings.cache_clear()
     house.close()
     simulator.stop()
@@ -237,3 +241,71 @@ def test_what_ajo_never_changes_is_said_before_and_then_waited_for(desks):
     desk.meddler.delete(configuration)
     desk.house.run_until(lambda: desk.house.onboarding(desk.name).status == "active", what="it is made anew")
     desk.assert_nothing_to_do()
+
+
+# What changes things at a vendor, at once or by waking a worker.
+WRITING = {"update", "retry", "resume", "teardown", "skip", "mark-done", "done"}
+# Runs until it is stopped, or runs the others.
+SERVING = {"demo", "up", "worker", "beat", "gateway", "flower", "simulator"}
+
+
+def other_commands(desk, folder):
+    """Every other command of the overview as somebody would give it, some in several ways; exit codes where none is 0."""
+    (folder / "template.yaml").write_text(yaml.safe_dump(spec_data("sms", "{{ id }}")))
+    (folder / "brands.csv").write_text("id\nbrand-1\n")
+    (folder / "by-hand.yaml").write_text(yaml.safe_dump(spec_data("sms", "by-hand")))
+    template, table, by_hand, copy = (
+        str(folder / name) for name in ("template.yaml", "brands.csv", "by-hand.yaml", "copy.sqlite3")
+    )
+    accepted = ("messaging-service/friendly_name", "--reason", "seen", "--until", "2099-01-01")
+    name, file = desk.name, desk.file
+    return {
+        "init": [("sms", 0)],
+        "expand": [(template, table, "-o", str(folder / "out"), 0)],
+        "validate": [(file, 0)],
+        "lint": [(file, 1)],
+        "schema": [(0,)],
+        "plan": [(name, 2), (file, 2), (by_hand, 2)],
+        "start": [(file, 0)],
+        "drift": [(name, 2), (name, "--fix", 1), ("--where", "status=degraded", 2)],
+        "accept-drift": [(name, *accepted, 0)],
+        "list": [(0,), ("--json", 0)],
+        "show": [(name, 0)],
+        "explain": [(name, 0)],
+        "events": [(name, 0)],
+        "watch": [(name, 1)],
+        "adopt": [(by_hand, 2), (file, 2)],
+        "promote": [(name, "--to-sandbox", "dev", "-o", str(folder / "dev.yaml"), 2)],
+        "verify": [(name, 0)],
+        # `credential verify` sends a message, `rotate` and `finish` change keys.
+        "credential": [("show", name, 0)],
+        "tasks": [(0,)],
+        "task": [("show", name, "1", 2)],
+        "evidence": [(name, "-o", str(folder / "pack.zip"), 0)],
+        "checklist": [(name, 0)],
+        "matrix": [(0,)],
+        "inbox": [("list", 0)],
+        "limits": [(0,)],
+        "doctor": [(5,)],
+        "migrate": [(0,)],
+        "backup": [(copy, 0)],
+        "secrets": [("new-key", 0)],
+        "settings": [(0,)],
+        "completion": [("bash", 0)],
+        "pause": [(name, 0)],
+        "cancel": [(name, "--yes", 0)],
+        "restore": [(copy, "--yes", 0)],
+    }
+
+
+def test_no_command_but_those_that_say_so_writes_at_a_vendor(desks, tmp_path):
+    desk = desks["rcs"]
+    meddle(desk, of_round(desk, "all others"))
+    calls = other_commands(desk, tmp_path)
+    assert not (WRITING | SERVING) & set(calls)
+    assert set(calls) | WRITING | SERVING == set(COMMANDS)
+    before = desk.house.simulator.writes()
+    for name, ways in calls.items():
+        for *words, code in ways:
+            desk.onboard(name, *words, code=code)
+            assert desk.house.simulator.writes() == before, (name, *words)
