@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 LARGEST_BATCH = 200
 LONGEST_QUEUE = 5000
-# What comes within this time goes together: a commit costs as much as the writing of twenty rows.
-GATHER_SECONDS = 0.002
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,8 +49,10 @@ class Writer:
 
     def __init__(self, db: Engine) -> None:
         self._db = db
-        self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self._never = threading.Event()
+        self._together: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Job]] = WeakKeyDictionary()
+        self._queue: queue.SimpleQueue[list[_Job]] = queue.SimpleQueue()
+        # Each is counted by one thread only.
+        self._submitted = self._begun = 0
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -63,17 +64,24 @@ class Writer:
         """
         if self.waiting >= LONGEST_QUEUE:
             raise TooMuch
-        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._add(_Job(write, item, done))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[R] = loop.create_future()
+        together = self._together.setdefault(loop, [])
+        if not together:
+            # Handed over at once, the thread would ask for the interpreter while the loop still needs it, and get it
+            # only when all else has been done. This way it is asked once, for all that the loop found ready.
+            loop.call_soon(self._hand_over, loop)
+        together.append(_Job(write, item, done))
+        self._submitted += 1
         return done
 
     @property
     def waiting(self) -> int:
         """How many items nobody has begun to write."""
-        return self._queue.qsize()
+        return self._submitted - self._begun
 
-    def _add(self, job: _Job) -> None:
-        self._queue.put(job)
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._queue.put(self._together.pop(loop))
         if self._thread is None:
             with self._starting:
                 if self._thread is None:
@@ -82,13 +90,13 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            batch = [self._queue.get()]
-            self._never.wait(GATHER_SECONDS)
+            batch = self._queue.get()
             while len(batch) < LARGEST_BATCH:
                 try:
-                    batch.append(self._queue.get_nowait())
+                    batch += self._queue.get_nowait()
                 except queue.Empty:
                     break
+            self._begun += len(batch)
             _settle(self._write(batch))
 
     def _write(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
