@@ -62,8 +62,9 @@ def drift_command(
 ) -> int:
     """Compare each object and field of ours at both vendors with what is declared, now.
 
-    Nothing is changed at a vendor, unless with --fix. What is found is remembered with its time, and an active
-    onboarding becomes degraded by it, or active again. A test message is sent by `onboard verify --send` only.
+    Nothing is changed at a vendor, unless with --fix. What is found is remembered with its time and, where Twilio
+    tells, who changed it; an active onboarding becomes degraded by it, or active again. A test message is sent by
+    `onboard verify --send` only.
 
     \b
     Exit codes: (for cron and CI, not those of other commands) 0 no drift,

@@ -85,8 +85,8 @@ def ask(
             log.info("nobody knows who changed %s: %s", sid, error.message)
             break
     account = ctx.spec.twilio.account_sid
-    told = {key: choose(events.get(sid, ()), key.partition("/")[2], account) for key, sid in sids.items()}
-    return [replace(one, last_change=told[one.key]) if one.key in told else one for one in found]
+    changes = {key: choose(events.get(sid, ()), key.partition("/")[2], account) for key, sid in sids.items()}
+    return [replace(one, last_change=changes.get(one.key)) for one in found]
 
 
 def choose(events: Collection[MonitorEvent], field: str, account_sid: str) -> LastChange | None:
