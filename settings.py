@@ -87,7 +87,7 @@ class Settings(BaseModel):
     twilio_api_url: str = Field("https://api.twilio.com", description="Twilio REST API 2010-04-01.")
     twilio_messaging_url: str = Field("https://messaging.twilio.com", description="Twilio Messaging v1 and v2.")
     twilio_iam_url: str = Field("https://iam.twilio.com", description="Twilio IAM v1 (restricted keys).")
-    twilio_monitor_url: str = Field("https://monitor.twilio.com", description="Twilio Monitor v1 (alerts).")
+    twilio_monitor_url: str = Field("https://monitor.twilio.com", description="Twilio Monitor v1 (alerts, events).")
     adobe_ims_url: str = Field("https://ims-na1.adobelogin.com", description="Adobe IMS (OAuth tokens).")
     adobe_platform_url: str = Field("https://platform.adobe.io", description="Adobe Experience Platform gateway.")
     ajo_automation_url: str | None = Field(

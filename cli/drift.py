@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,6 @@ from cli.params import NAME, Future, Words, by_option, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from sqlalchemy import Row
 
@@ -33,7 +33,7 @@ class Result:
     problem: str = ""
     found: list[Finding] = field(default_factory=list)
     known: list[Finding] = field(default_factory=list)
-    since: Mapping[str, datetime] = field(default_factory=dict)
+    memory: Mapping[str, Row[Any]] = field(default_factory=dict)
     accepted: Mapping[str, Row[Any]] = field(default_factory=dict)
     plan: Plan | None = None
 
@@ -62,8 +62,9 @@ def drift_command(
 ) -> int:
     """Compare each object and field of ours at both vendors with what is declared, now.
 
-    Nothing is changed at a vendor, unless with --fix. What is found is remembered with its time, and an active
-    onboarding becomes degraded by it, or active again. A test message is sent by `onboard verify --send` only.
+    Nothing is changed at a vendor, unless with --fix. What is found is remembered with its time and, where Twilio
+    tells, who changed it; an active onboarding becomes degraded by it, or active again. A test message is sent by
+    `onboard verify --send` only.
 
     \b
     Exit codes: (for cron and CI, not those of other commands) 0 no drift,
@@ -118,7 +119,7 @@ def _look_at(names: Sequence[str], *, prints: bool, leaves_out: bool) -> list[Re
 
 def _look(memory: Workshop, ctx: PlanContext) -> Result:
     from cli.looking import plan_or_problem
-    from engine import drift
+    from engine import drift, drift_memory
     from engine.commands import NotPossible
 
     assert ctx.row is not None  # noqa: S101  it was found by its name
@@ -134,7 +135,7 @@ def _look(memory: Workshop, ctx: PlanContext) -> Result:
         ctx.name,
         found=look.found,
         known=look.known,
-        since=drift.since(ctx),
+        memory=drift_memory.remembered(ctx),
         accepted=drift.acceptances(ctx),
         plan=plan,
     )
@@ -146,6 +147,7 @@ def _print(result: Result) -> None:
     from cli.render import make_console, print_hanging
     from cli.words import span
     from engine.clock import now
+    from engine.last_change import told
 
     console = make_console()
     style = {"drifted": "bold red", "as declared": "green"}.get(result.word, "bold magenta")
@@ -154,11 +156,15 @@ def _print(result: Result) -> None:
     if result.problem:
         print_hanging(console, Text("  "), Text(f"could not look: {result.problem}"))
     for finding in result.found:
-        seen = result.since.get(finding.key)
+        known = result.memory.get(finding.key)
+        seen = known.first_seen_at if known else None
         ago = f"  since {seen.astimezone():%Y-%m-%d %H:%M} ({span(now() - seen)})" if seen else ""
         sign = ("  ✘ ", "red") if finding.severity == "error" else ("  ! ", "yellow")
         console.print(Text.assemble(sign, (finding.key, "bold"), (ago, "dim")))
         print_hanging(console, Text("      "), Text(f"{finding.subject}: {finding.problem}"))
+        if known and known.last_change:
+            at = datetime.fromisoformat(known.last_change["at"]).astimezone()
+            print_hanging(console, Text("      "), Text(told(known.last_change, f"{at:%Y-%m-%d %H:%M}")))
         print_hanging(console, Text("      "), Text(finding.cure, "dim"))
     for finding in result.known:
         accepted = result.accepted[finding.key]
@@ -172,7 +178,7 @@ def _json(result: Result) -> dict[str, Any]:
         "result": result.word,
         "message": result.problem,
         "unread": result.unread,
-        "findings": [{"key": one.key, **one.as_json(), "since": result.since.get(one.key)} for one in result.found],
+        "findings": [_found_json(one, result.memory.get(one.key)) for one in result.found],
         "accepted": [
             {
                 "key": one.key,
@@ -184,6 +190,11 @@ def _json(result: Result) -> dict[str, Any]:
             for one in result.known
         ],
     }
+
+
+def _found_json(finding: Finding, known: Row[Any] | None) -> dict[str, Any]:
+    since, change = (known.first_seen_at, known.last_change) if known else (None, None)
+    return {"key": finding.key, **finding.as_json(), "since": since, "last_change": change}
 
 
 def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from engine.context import StepContext
     from engine.desired import OwnedObject
+    from engine.last_change import LastChange
     from engine.memory import View
     from engine.removal import Choice, Removal
     from models.spec.onboarding import MmsSpec, RcsSpec, SmsSpec
@@ -75,6 +76,8 @@ class Finding:
 
     :param key: ``SUBJECT/FIELD`` of a difference at a vendor; empty where it is about something else (a message).
     :param difference: a fingerprint of what is wanted and what is there; empty where nothing is compared.
+    :param sid: of the object at Twilio; empty where it is not there or another vendor's.
+    :param last_change: who changed it, where that was asked and is known.
     """
 
     subject: str
@@ -83,6 +86,8 @@ class Finding:
     severity: str = "error"
     key: str = ""
     difference: str = ""
+    sid: str = ""
+    last_change: LastChange | None = None
 
     def as_json(self) -> dict[str, str]:
         return {"severity": self.severity, "subject": self.subject, "problem": self.problem, "cure": self.cure}

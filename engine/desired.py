@@ -152,6 +152,7 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
     found = []
     mends = f"`onboard drift {name} --fix` mends it"
     for owned in objects:
+        sid = (owned.external_id or "") if owned.vendor == "twilio" else ""
         if owned.presence is Presence.ABSENT and not owned.is_part:
             cure = owned.cure or f"{mends}, after deciding why it was deleted"
             found.append(Finding(owned.label, "does not exist any more", cure, key=owned.key(EXISTS)))
@@ -163,7 +164,9 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
             problem = f"{field.name} is {shown(field.actual)}, wanted {shown(field.wanted)}"
             key = owned.key(field.name)
             cure = field.cure or mends
-            found.append(Finding(owned.label, problem, cure, field.severity, key=key, difference=field.difference))
+            found.append(
+                Finding(owned.label, problem, cure, field.severity, key=key, difference=field.difference, sid=sid)
+            )
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from engine import drift_memory, verifications
+from engine import drift_memory, last_change, verifications
 from engine.claim import claim_step
 from engine.commands import CAN_VERIFY, NotPossible, find
 from engine.context import StepContext
@@ -53,17 +53,18 @@ class Look:
 def look(ctx: PlanContext, plan: Plan) -> Look:
     """The differences at what is done: what is still to be made is no drift.
 
-    What drifted stays drift while its step runs again or waits for a person, until it is seen to be gone.
+    What drifted stays drift while its step runs again or waits for a person, until it is seen to be gone. Of what is new
+    Twilio is asked who changed it.
     """
     done = [one.owned for one in plan.planned if one.step in plan.done]
     undone = [one.owned for one in plan.planned if one.step not in plan.done]
-    drifted = set(since(ctx))
+    drifted = drift_memory.remembered(ctx).keys()
 
     def differences(accepted: Collection[str]) -> list[Finding]:
         again = [one for one in findings(undone, ctx.name, accepted) if one.key in drifted]
         return [*findings(done, ctx.name, accepted), *again]
 
-    found = differences(ctx.accepted)
+    found = last_change.ask(ctx, differences(ctx.accepted), drifted)
     seen = {finding.key for finding in found}
     return Look(found, [finding for finding in differences(()) if finding.key not in seen])
 
@@ -142,12 +143,6 @@ def withdraw(connection: Connection, name: str, key: str, *, actor: str, at: dat
     text = f"{actor} no longer accepts {key}"
     append_event(connection, row.id, "drift:withdrawn", text, at=at, details={"actor": actor, "key": key})
     return True
-
-
-def since(ctx: PlanContext) -> dict[str, datetime]:
-    """When each difference that is still there was first seen."""
-    mine = select(DriftFinding).where(DriftFinding.c.onboarding_id == ctx.onboarding_id)
-    return {row.key: row.first_seen_at for row in ctx.read(mine.where(DriftFinding.c.gone_at.is_(None)))}
 
 
 def acceptances(ctx: PlanContext) -> dict[str, Row[Any]]:

@@ -24,6 +24,7 @@ class View(Protocol):
     """What a declaration may use: reading only, at the vendors and in the database."""
 
     settings: Settings
+    onboarding_id: int | None
     name: str
     mark: str
     endpoint_token: str

@@ -20,12 +20,12 @@ from simulator.control import api, page, people
 from simulator.edge import Edge
 from simulator.snapshot import NotASnapshot, load_file, prepare_file, save_file
 from simulator.state import State
-from simulator.twilio import accounts, keys, lifecycle, messages, numbers, review, senders, services
+from simulator.twilio import accounts, events, keys, lifecycle, messages, numbers, review, senders, services
 from simulator.web import ProblemError, TwilioError, problem, twilio_error
 from simulator.world import World
 
 _ROOMS = (
-    *(accounts, numbers, keys, services, senders, messages),
+    *(accounts, events, numbers, keys, services, senders, messages),
     *(ims, surfaces, campaigns, proofs, executions, automation, webhooks),
     *(api, page, people),
 )

@@ -145,6 +145,20 @@ class Alert:
 
 
 @dataclass
+class MonitorEvent:
+    sid: str
+    account_sid: str
+    actor_type: str
+    actor_sid: str
+    source: str
+    source_ip_address: str | None
+    event_type: str
+    resource_sid: str
+    data: Json | None
+    created_at: datetime
+
+
+@dataclass
 class Verdict:
     """What carriers will decide: the first verdict that fits a carrier counts."""
 
@@ -256,6 +270,7 @@ class State:
     keys: dict[str, ApiKey] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
+    monitor_events: deque[MonitorEvent] = field(default_factory=deque)
     verdicts: list[Verdict] = field(default_factory=list)
     testers: set[tuple[str, str]] = field(default_factory=set)
     opt_outs: set[tuple[str, str]] = field(default_factory=set)

@@ -18,6 +18,7 @@ from simulator.state import Account, Json, Organization, PhoneNumber, State
 
 ACCOUNT_SID = "AC5105a7e0000000000000000000000001"
 AUTH_TOKEN = "5105a7e0c0ffee00c0ffee00c0ffee01"  # noqa: S105 - opens nothing but the simulator
+USER_SID = "US5105a7e0000000000000000000000001"
 NUMBERS = tuple(f"+141555501{index:02d}" for index in range(20))
 ORGANIZATION_ID = "5105A7E0C0FFEE@AdobeOrg"
 CLIENT_ID = "onboard-simulator"
@@ -26,6 +27,7 @@ SANDBOXES = ("prod", "dev")
 # Those that Adobe's samples for Experience Platform show (community).
 SCOPES = ("openid", "AdobeID", "read_organizations", "additional_info.projectedProductContext", "session")
 _CALLS_KEPT = 1000
+_MONITOR_EVENTS_KEPT = 5000
 
 Action = Callable[["World", Json], None]
 _log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ class World(State):
     def __init__(self, config: Config, actions: Mapping[str, Action], state: State | None = None) -> None:
         super().__init__(**(vars(state) if state else {}))
         self.recent_calls = deque(self.recent_calls, maxlen=_CALLS_KEPT)
+        self.monitor_events = deque(self.monitor_events, maxlen=_MONITOR_EVENTS_KEPT)
         self.config = config
         self.actions = actions
         self.clock = Clock(config.speed, state.elapsed if state else None)

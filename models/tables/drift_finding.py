@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, ForeignKey, String, Table, Text, UniqueConstraint
 
 from models.tables.base import BigId, UtcDateTime, metadata, primary_key
 
@@ -21,6 +21,8 @@ DriftFinding = Table(
     Column("difference", String(64)),
     # When the same difference comes back after it was gone, this begins anew.
     Column("first_seen_at", UtcDateTime, nullable=False),
+    # Who changed it, as the vendor's log told when it was first seen (`engine.last_change.LastChange`).
+    Column("last_change", JSON(none_as_null=True)),
     Column("last_seen_at", UtcDateTime, nullable=False),
     Column("gone_at", UtcDateTime),
     UniqueConstraint("onboarding_id", "key"),

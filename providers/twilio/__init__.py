@@ -1,1 +1,1 @@
-"""Twilio: accounts, numbers, messaging services, RCS senders, keys, messages, alerts, callback signatures."""
+"""Twilio: accounts, numbers, messaging services, RCS senders, keys, messages, alerts, events, callback signatures."""

@@ -5,6 +5,7 @@ Paths, fields and shapes: Twilio's OpenAPI descriptions (docs/vendors.md); ``tes
 
 from __future__ import annotations
 
+from providers.twilio.events import Events
 from providers.twilio.keys import Keys
 from providers.twilio.messages import Messages
 from providers.twilio.numbers import Numbers
@@ -13,5 +14,5 @@ from providers.twilio.senders import Senders
 from providers.twilio.services import Services
 
 
-class TwilioClient(Numbers, Services, Pools, Senders, Keys, Messages):
+class TwilioClient(Numbers, Services, Pools, Senders, Keys, Messages, Events):
     """All of it. ``username`` is the account SID (password: the auth token) or an API key's SID (its secret)."""

@@ -111,3 +111,22 @@ class Alert:
     request_url: str | None
     resource_sid: str | None
     generated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorEvent:
+    """Somebody made, changed or deleted an object. Empty texts are what Twilio did not tell.
+
+    :param event_type: ``phone-number.updated``.
+    :param actor_type: ``user`` (signed in to the Console), ``account`` (by API), ``twilio-admin``, or another word.
+    :param source: ``web``, ``api`` or ``twilio``.
+    :param changed: properties with another value than before, as far as it names them.
+    """
+
+    event_type: str
+    at: datetime
+    actor_type: str
+    actor_sid: str
+    source: str
+    source_address: str
+    changed: frozenset[str]

@@ -150,6 +150,12 @@ def _sections(world: World) -> list[Section]:
             lambda a: (_at(a.created_at), a.error_code, a.text, a.request_url),
         ),
         _section(
+            "Monitor events",
+            "At, Event, Object, By, From",
+            newest(world.monitor_events),
+            lambda e: (_at(e.created_at), e.event_type, e.resource_sid, e.actor_sid, e.source_ip_address),
+        ),
+        _section(
             "Fault rules",
             "Id, Calls, Troubles, Left, Hits",
             world.faults.rules,

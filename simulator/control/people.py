@@ -7,6 +7,7 @@ from starlette.routing import Route
 from simulator.control import models
 from simulator.control.api import find_sender, read_body
 from simulator.state import AjoObject
+from simulator.twilio import events
 from simulator.twilio.senders import checked_webhook, sender_json
 from simulator.web import ProblemError, world_of
 
@@ -17,15 +18,19 @@ async def delete_sender(request: Request) -> Response:
     world = world_of(request)
     del world.senders[sender.sid]
     world.record_removal(sender.sid)
+    events.note(request, sender, "rcs-sender.deleted")
     return Response(status_code=204)
 
 
 async def edit_sender(request: Request) -> Response:
     """The public API changes no sender."""
     sender, body = find_sender(request), await read_body(request, models.ConsoleEdit)
+    before = sender_json(sender, "")
     sender.profile = (sender.profile or {}) | body.profile
     sender.webhook = checked_webhook((sender.webhook or {}) | body.webhook)
-    return JSONResponse(sender_json(sender, ""))
+    after = sender_json(sender, "")
+    events.note(request, sender, "rcs-sender.updated", events.changes(before, after))
+    return JSONResponse(after)
 
 
 async def edit_configuration(request: Request) -> Response:

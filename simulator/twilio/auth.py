@@ -16,6 +16,7 @@ SERVICES = "/twilio/messaging/services"
 SENDERS = "/twilio/messaging/senders"
 NUMBERS = "/twilio/phone-numbers/incoming"
 ALERTS = "/twilio/monitor/alerts"
+EVENTS = "/twilio/monitor/events"
 
 _VERBS = {"POST": "create", "GET": "read", "HEAD": "read", "DELETE": "delete"}
 
@@ -44,6 +45,7 @@ def authorize(request: Request, resource: str | None, *, verb: str | None = None
     if account is not None:
         if not hmac.compare_digest(account.auth_token.encode(), password.encode()):
             raise TwilioError(401, 20003, "Authenticate")
+        request.state.actor = ("account", account.sid)
     else:
         key = world.keys.get(user)
         if key is None or not hmac.compare_digest(key.secret.encode(), password.encode()):
@@ -55,6 +57,7 @@ def authorize(request: Request, resource: str | None, *, verb: str | None = None
             # 401 with 70051: met by others, in no document of Twilio's (community).
             raise TwilioError(401, 70051, f"Authorization failed: the key's policy lacks {permission}")
         account = world.accounts[key.account_sid]
+        request.state.actor = ("api-key", key.sid)
     if account.status == "closed":
         raise TwilioError(401, 20003, "Permission denied: the account is closed")
     if account.status == "suspended" and request.method != "GET":

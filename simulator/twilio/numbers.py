@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.state import Account, Json, PhoneNumber
-from simulator.twilio import auth
+from simulator.twilio import auth, events
 from simulator.twilio.accounts import V2010
 from simulator.twilio.auth import authorize
 from simulator.web import (
@@ -86,9 +86,12 @@ async def fetch_number(request: Request) -> Response:
 
 async def update_number(request: Request) -> Response:
     number = _number(request, authorize(request, auth.NUMBERS, verb="update"))
+    before = number_json(number)
     number.settings |= _checked(await read_form(request))
     number.updated_at = world_of(request).clock.now()
-    return JSONResponse(number_json(number))
+    after = number_json(number)
+    events.note(request, number, "phone-number.updated", events.changes(before, after))
+    return JSONResponse(after)
 
 
 def _checked(form: Form) -> dict[str, str]:
@@ -113,6 +116,7 @@ async def buy_number(request: Request) -> Response:
     number = world.add_number(account.sid, wanted, None)
     number.settings = settings
     world.record("phone_number", number.sid, wanted, account.sid)
+    events.note(request, number, "phone-number.created")
     return JSONResponse(number_json(number), 201)
 
 
@@ -121,6 +125,7 @@ async def release_number(request: Request) -> Response:
     world = world_of(request)
     del world.numbers[number.sid]
     world.record_removal(number.sid)
+    events.note(request, number, "phone-number.deleted")
     return Response(status_code=204)
 
 

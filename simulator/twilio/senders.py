@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.state import Account, Json, Sender
-from simulator.twilio import auth, review
+from simulator.twilio import auth, events, review
 from simulator.twilio.auth import authorize
 from simulator.web import (
     TwilioError,
@@ -103,6 +103,7 @@ async def create_sender(request: Request) -> Response:
     )
     world.senders[sender.sid] = sender
     world.record("rcs_sender", sender.sid, sender_id, account.sid)
+    events.note(request, sender, "rcs-sender.created")
     review.begin(world, sender)
     return JSONResponse(sender_json(sender, vendor_base(request)), 202)
 

@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.state import Account, Json, PhoneNumber, Sender, Service
-from simulator.twilio import auth
+from simulator.twilio import auth, events
 from simulator.twilio.auth import authorize
 from simulator.web import (
     Form,
@@ -96,6 +96,7 @@ async def create_service(request: Request) -> Response:
     service = Service(world.new_sid("MG"), account.sid, _checked(form), created_at=at, updated_at=at)
     world.services[service.sid] = service
     world.record("messaging_service", service.sid, name, account.sid)
+    events.note(request, service, "messaging-service.created")
     return JSONResponse(service_json(service, vendor_base(request)), 201)
 
 
@@ -123,9 +124,13 @@ async def update_service(request: Request) -> Response:
     changed = _checked(await read_form(request))
     if changed.get("FriendlyName") == "":
         raise TwilioError(400, 20001, "FriendlyName must not be empty")
+    base = vendor_base(request)
+    before = service_json(service, base)
     service.settings |= changed
     service.updated_at = world_of(request).clock.now()
-    return JSONResponse(service_json(service, vendor_base(request)))
+    after = service_json(service, base)
+    events.note(request, service, "messaging-service.updated", events.changes(before, after))
+    return JSONResponse(after)
 
 
 async def delete_service(request: Request) -> Response:
@@ -137,6 +142,7 @@ async def delete_service(request: Request) -> Response:
             member.service_sid = None
     del world.services[service.sid]
     world.record_removal(service.sid)
+    events.note(request, service, "messaging-service.deleted")
     return Response(status_code=204)
 
 
@@ -179,6 +185,12 @@ def _pool(request: Request) -> dict[str, PhoneNumber] | dict[str, Sender]:
     return world.numbers if "/PhoneNumbers" in request.url.path else world.senders
 
 
+def _note_pool(request: Request, service: Service, previous: str | None, updated: str | None) -> None:
+    part = "phone_number_sid" if "/PhoneNumbers" in request.url.path else "channel_sender_sid"
+    changed = {part: {"previous": previous, "updated": updated}}
+    events.note(request, service, "messaging-service.updated", changed)
+
+
 async def attach(request: Request) -> Response:
     """Put a number or an RCS sender into a pool; each may be in one pool only."""
     account = authorize(request, auth.SERVICES, verb="update")
@@ -197,6 +209,7 @@ async def attach(request: Request) -> Response:
         raise TwilioError(409, 21712, f"{sid} is already in another Messaging Service")
     member.service_sid = service.sid
     member.attached_at = world_of(request).clock.now()
+    _note_pool(request, service, None, sid)
     return JSONResponse(_member_json(member, vendor_base(request)), 201)
 
 
@@ -225,6 +238,7 @@ async def detach(request: Request) -> Response:
     member = _member(request, service)
     member.service_sid = None
     member.attached_at = None
+    _note_pool(request, service, member.sid, None)
     return Response(status_code=204)
 
 

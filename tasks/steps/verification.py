@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine import verifications
+from engine import drift_memory, last_change, verifications
 from engine.contract import Done, Failed, Finding, Outcome, Wait
 from models.spec.onboarding import RcsSpec
 from providers.errors import NeedsPerson, Refused
@@ -53,6 +53,8 @@ class Verification(VerificationRemoval):
         errors = verifications.errors_of(findings)
         if not errors and (waits := revoke_former(ctx, is_proved=run.sends_message)) is not None:
             return waits
+        if has_looked:
+            findings = _with_who_did_it(ctx, findings)
         closing = verifications.closing(ctx, run.id, findings, is_passed=not errors, has_looked=has_looked)
         if errors:
             return Failed(verifications.reason_of(errors), also=closing)
@@ -68,6 +70,12 @@ def _check_objects(ctx: StepContext) -> tuple[list[Finding], bool]:
         return ctx.observe_all(), True
     except (NeedsPerson, Refused) as error:
         return [Finding("vendor", error.message, error.cure)], False
+
+
+def _with_who_did_it(ctx: StepContext, findings: list[Finding]) -> list[Finding]:
+    known = drift_memory.remembered(ctx)
+    # As in `observe_all`: a slow vendor must not cost the lease.
+    return last_change.ask(ctx, findings, known, before_a_call=lambda: ctx.write(lambda _connection: None))
 
 
 def _prove(ctx: StepContext, run: Record) -> Wait | list[Finding]:

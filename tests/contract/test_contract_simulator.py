@@ -21,7 +21,17 @@ from providers.twilio.messages import Outgoing
 from settings import Settings
 from simulator.config import Config
 from simulator.server import create_app
-from simulator.world import ACCOUNT_SID, AUTH_TOKEN, CLIENT_ID, CLIENT_SECRET, NUMBERS, ORGANIZATION_ID, SCOPES, World
+from simulator.world import (
+    ACCOUNT_SID,
+    AUTH_TOKEN,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    NUMBERS,
+    ORGANIZATION_ID,
+    SCOPES,
+    USER_SID,
+    World,
+)
 from tasks.steps.api_key import PERMISSIONS as KEY_PERMISSIONS
 from tests.contract.in_process import simulator_client
 from tests.contract.openapi import load
@@ -57,6 +67,7 @@ API = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT_SID}"
 SERVICES = "/messaging.twilio.com/v1/Services"
 SENDERS = "/messaging.twilio.com/v2/Channels/Senders"
 KEYS = "/iam.twilio.com/v1/Keys"
+EVENTS = "/monitor.twilio.com/v1/Events"
 CAMPAIGNS = "/platform.adobe.io/journey/campaigns/service/campaigns"
 SURFACES = "/platform.adobe.io/journey/campaigns/service/metadata/surfaces"
 PROOFS = "/platform.adobe.io/ajo/simulations/campaigns"
@@ -268,6 +279,17 @@ def walk_alerts(walk: Walk) -> None:
     walk.twilio("GET", f"/monitor.twilio.com/v1/Alerts/{alert['sid']}")
 
 
+def walk_events(walk: Walk) -> None:
+    service = walk.twilio("POST", SERVICES, status=201, data={"FriendlyName": "Logged"})["sid"]
+    walk.twilio("POST", f"{SERVICES}/{service}", data={"StatusCallback": "https://acme.test/s"})
+    sender = walk.twilio("POST", SENDERS, status=202, json={"sender_id": "rcs:logged", "webhook": WEBHOOK})["sid"]
+    edit = {"webhook": {"callback_url": "https://elsewhere.test/"}}
+    assert walk.http.patch(f"/_sim/senders/{sender}", json=edit).is_success
+    for sid in (service, sender):
+        updated, _created = walk.twilio("GET", EVENTS, params={"ResourceSid": sid})["events"]
+        assert walk.twilio("GET", f"{EVENTS}/{updated['sid']}") == updated
+
+
 def outbound(**fields: str) -> dict[str, str]:
     return {"To": HANDSET, "Body": "hello", **fields}
 
@@ -308,7 +330,7 @@ def walk_adobe(walk: Walk) -> None:
 
 
 WALKS = (
-    *(walk_accounts_and_numbers, walk_keys, walk_services, walk_senders, walk_messages, walk_alerts),
+    *(walk_accounts_and_numbers, walk_keys, walk_services, walk_senders, walk_messages, walk_alerts, walk_events),
     walk_adobe,
 )
 
@@ -373,6 +395,10 @@ def test_our_twilio_client_and_the_simulator_agree_with_the_contract_in_every_ca
     assert api.fetch_message(sent.sid).status == "read"
     assert [one.sid for one in api.list_messages(to=HANDSET, sent_after=before)] == [sent.sid]
     assert {alert.error_code for alert in api.list_alerts(since=before)} == {11200}
+    events = api.list_events(resource_sid=service.sid, since=before)
+    assert {event.event_type for event in events} == {"messaging-service.created", "messaging-service.updated"}
+    named = frozenset({"status_callback"})
+    assert [event.actor_sid for event in events if event.changed == named] == [ACCOUNT_SID]
     api.delete_key(key.sid)
     api.remove_channel_sender(service.sid, sender.sid)
     api.remove_service_number(service.sid, number.sid)
@@ -420,6 +446,26 @@ def test_alerts_are_listed_by_date(walk):
     assert len(walk.twilio("GET", alerts, params={"StartDate": today, "EndDate": today})["alerts"]) == 1
     assert walk.twilio("GET", alerts, params={"StartDate": "2999-01-01T00:00:00Z"})["alerts"] == []
     assert walk.twilio("GET", alerts, params={"EndDate": "2001-01-01"})["alerts"] == []
+
+
+def test_events_are_listed_by_object_actor_type_address_and_date_for_30_days(walk):
+    walk_events(walk)
+
+    def listed(**filters):
+        return [event["event_type"] for event in walk.twilio("GET", EVENTS, params=filters)["events"]]
+
+    everything = [
+        f"{kind}.{action}" for kind in ("rcs-sender", "messaging-service") for action in ("updated", "created")
+    ]
+    assert listed() == everything
+    assert listed(ActorSid=USER_SID) == ["rcs-sender.updated"]
+    assert listed(EventType="rcs-sender.created") == ["rcs-sender.created"]
+    assert listed(SourceIpAddress="203.0.113.7") == []
+    today = walk.http.get("/_sim/clock").json()["now"][:10]
+    assert listed(StartDate=today, EndDate=today) == everything
+    assert listed(StartDate="2999-01-01T00:00:00Z") == listed(EndDate="2001-01-01") == []
+    assert walk.http.post("/_sim/clock/advance", json={"duration": "31d"}).is_success
+    assert listed() == []
 
 
 def test_an_answer_that_nobody_described_is_found_out(walk):

@@ -145,6 +145,7 @@ CALLS: dict[str, tuple[str, str | None, Call]] = {
     "fetch_message": (CORE, "fetch", lambda api: api.fetch_message(MESSAGE)),
     "list_messages": (CORE, "readFullPage1", lambda api: api.list_messages(to="+14155551234", sent_after=AT)),
     "list_alerts": (MONITOR, "readFull", lambda api: api.list_alerts(since=AT)),
+    "list_events": (MONITOR, "readFull", lambda api: api.list_events(resource_sid=SERVICE, since=AT)),
 }
 
 
@@ -163,7 +164,7 @@ def test_each_request_is_described_and_its_example_answer_is_read(name):
 
 
 def test_every_method_of_the_client_is_checked():
-    own = {name for part in TwilioClient.__mro__[1:7] for name in vars(part) if not name.startswith("_")}
+    own = {name for part in TwilioClient.__mro__[1:8] for name in vars(part) if not name.startswith("_")}
     assert own - {"send_message_from_loop"} == set(CALLS)
 
 
@@ -237,6 +238,8 @@ def test_the_examples_arrive_with_their_meaning():
     assert (message.status, message.sender, message.error_code) == ("sent", "+12019235161", None)
     assert message.date_created == datetime(2019, 5, 24, 17, 44, 46, tzinfo=UTC)
     assert call("list_alerts")[0][0].error_code is None
+    (event,) = call("list_events")[0]
+    assert (event.event_type, event.actor_type, event.changed) == ("account.updated", "account", {"friendly_name"})
 
 
 def test_the_rcs_senders_example_tells_countries_and_carriers():

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 
-from engine import drift, wake
+from engine import drift, drift_memory, wake
 from engine.contract import Finding
+from engine.last_change import LastChange
 from engine.memory import Memory
+from engine.plan import PlanContext
 from models.db import make_engine
 from models.states import OnboardingState
 from models.tables import CheckBudget, Onboarding
 from settings import Settings
 from tests.unit.engine_world import EngineWorld
 
-FINDING = Finding("messaging service", "status_callback is X, wanted Y", "mend it", key="messaging-service/status")
+CHANGE = LastChange(
+    at=datetime(2026, 11, 23, 11, tzinfo=UTC),
+    action="updated",
+    actor_type="user",
+    actor="US1",
+    source="web",
+    address="203.0.113.7",
+    names_it=True,
+    may_be_ours=False,
+)
+FINDING = Finding(
+    "messaging service", "status_callback is X, wanted Y", "mend it", key="messaging-service/status", last_change=CHANGE
+)
 
 
 def test_drift_and_its_limits_on_both_databases(database_url, tmp_path):
@@ -28,6 +42,8 @@ def test_drift_and_its_limits_on_both_databases(database_url, tmp_path):
         world.run_all()
         assert drift.settle(world.shop, world.onboarding(), [FINDING])
         assert world.status() is OnboardingState.DEGRADED
+        remembered = drift_memory.remembered(PlanContext(world.shop, world.onboarding()))
+        assert remembered[FINDING.key].last_change == CHANGE.as_json()
         how = {"reason": "r", "until": world.time + timedelta(days=1), "actor": "jo", "at": world.time}
         with world.db.begin() as connection:
             drift.accept(connection, "acme", FINDING.key, **how)

@@ -12,11 +12,13 @@ import cli.waking
 from cli.main import COMMANDS
 from engine import kinds
 from engine.desired import Means
+from models.tables import DriftFinding
 from settings import Settings, get_settings
+from simulator.world import USER_SID
 from tasks.process import forget_workshop
 from tasks.steps import account
 from tests import command_line
-from tests.factories import spec_data
+from tests.factories import ACCOUNT_SID, spec_data
 from tests.integration.house import AUTH_TOKEN, CLIENT_SECRET, House
 from tests.integration.meddler import FIXED, Meddler
 from tests.integration.services import Simulator
@@ -198,6 +200,58 @@ def test_plan_drift_and_verify_without_a_message_write_nothing_at_any_vendor(des
     desk.onboard("start", desk.file)
     assert desk.house.simulator.writes() == before
     desk.cure(by_hand=[(owned, field) for owned, field in pairs if field.means is Means.HAND])
+
+
+def monitor_calls(desk):
+    return desk.house.simulator.ledger["calls"].get("GET /monitor.twilio.com/v1/Events", 0)
+
+
+def test_whoever_changed_it_in_the_console_or_over_the_api_is_told_once_for_each_object(desks):
+    desk = desks["rcs"]
+    desk.assert_nothing_to_do()
+    changed = {"status_callback", "friendly_name", "senders", "webhook.callback_url", "profile.privacy_url"}
+    logged = (kinds.MESSAGING_SERVICE, kinds.RCS_SENDER)
+    pairs = [pair for pair in of_round(desk, "all others") if pair[1].name in changed and pair[0].kind in logged]
+    meddle(desk, pairs)
+    before, writes = monitor_calls(desk), desk.house.simulator.writes()
+    found = desk.drifted()
+    told = {key.partition("/")[2]: one["last_change"] for key, one in found.items()}
+    assert told.keys() == changed
+    for name, change in told.items():
+        is_sender = "." in name
+        assert change["actor_type"] == ("user" if is_sender else "account")
+        assert (change["actor"], change["source"]) == ((USER_SID, "web") if is_sender else (ACCOUNT_SID, "api"))
+        # Twilio's log does not call it what we call it.
+        assert change["names_it"] == (name != "senders")
+        assert change["address"] == "127.0.0.1"
+    assert monitor_calls(desk) - before == len({owned.external_id for owned, _ in pairs}) == 2
+    text = " ".join(desk.onboard("drift", desk.name, code=2).split())
+    assert f" changed by user {USER_SID} in the Console at " in text
+    assert f"last changed over the API (account {ACCOUNT_SID}, as which onboard calls too) at " in text
+    assert monitor_calls(desk) - before == 2
+    assert desk.house.simulator.writes() == writes
+    desk.cure(by_hand=[(owned, field) for owned, field in pairs if field.means is Means.HAND])
+    desk.assert_nothing_to_do()
+
+
+def test_a_check_asks_too_and_finds_the_same_where_nobody_may_read_the_log(desks):
+    desk = desks["sms"]
+    desk.assert_nothing_to_do()
+    pairs = [pair for pair in of_round(desk, "all others") if pair[1].name == "friendly_name"][:1]
+    rule = {"match": {"path_regex": "/v1/Events$"}, "times": None, "script": [{"action": "status", "status": 403}]}
+    for who in ("account", None):
+        if who is None:
+            desk.house.simulator.post("faults", rule)
+        meddle(desk, pairs)
+        before = monitor_calls(desk)
+        desk.onboard("verify", desk.name)
+        desk.house.run_until(lambda: desk.house.onboarding(desk.name).status == "degraded", what="it is found")
+        (row,) = [row for row in desk.house.of(DriftFinding, desk.name) if row.gone_at is None]
+        assert (row.last_change and row.last_change["actor_type"]) == who
+        assert monitor_calls(desk) - before == 1
+        desk.cure()
+    desk.house.simulator.delete("faults")
+    desk.assert_nothing_to_do()
 
 
 def test_a_vendor_that_cannot_be_read_is_neither_drift_nor_its_absence(desks):

@@ -126,3 +126,14 @@ def test_a_broken_answer_without_a_body_stays_without_one(sim: Simulator) -> Non
     sim.control("POST", "faults", {"match": {"method": "delete", "path_regex": "Services"}, "action": "malformed"})
     response = sim.call("DELETE", f"/messaging.twilio.com/v1/Services/{service}")
     assert (response.status_code, response.content) == (204, b"")
+
+
+def test_the_log_of_changes_does_not_grow_without_end(sim: Simulator) -> None:
+    sim.new_service()
+    snapshot = sim.http.get("/_sim/snapshot").json()
+    (event,) = snapshot["state"]["monitor_events"]
+    snapshot["state"]["monitor_events"] = [event] * 6000
+    sim.http.put("/_sim/snapshot", json=snapshot).raise_for_status()
+    newest = sim.new_service()
+    kept = sim.http.get("/_sim/snapshot").json()["state"]["monitor_events"]
+    assert (len(kept), kept[-1]["resource_sid"]) == (5000, newest)

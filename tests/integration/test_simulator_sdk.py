@@ -224,3 +224,33 @@ def test_alerts_tell_of_webhooks_that_failed(sim: Simulator, twilio: Client) -> 
         assert (alert.error_code, alert.request_url) == ("11200", f"{site.url}/in")
         assert alert.fetch().alert_text == alert.alert_text
         assert twilio.monitor.v1.alerts.list(log_level="warning") == []
+
+
+def test_events_tell_who_changed_a_number_and_when_but_not_to_a_key_that_may_not_read_them(
+    sim: Simulator, twilio: Client
+) -> None:
+    (number,) = twilio.incoming_phone_numbers.list(phone_number=NUMBER)
+    number.update(sms_url="https://acme.test/a")
+    allow = ["/twilio/phone-numbers/incoming/update"]
+
+    def signed_in() -> Client:
+        policy = {"allow": allow}
+        key = twilio.iam.v1.new_api_key.create(
+            account_sid=ACCOUNT, friendly_name="k", key_type="restricted", policy=policy
+        )
+        return Client(key.sid, key.secret, ACCOUNT, http_client=PointedAt(sim.url))
+
+    limited = signed_in()
+    limited.incoming_phone_numbers(number.sid).update(sms_url="https://acme.test/b")
+    with pytest.raises(TwilioException, match="70051"):
+        limited.monitor.v1.events.list()
+    limited.http_client.session.close()
+    allow.append("/twilio/monitor/events/read")
+    reading = signed_in()
+    by_key, by_account = reading.monitor.v1.events.list(resource_sid=number.sid)
+    reading.http_client.session.close()
+    assert (by_key.actor_type, by_key.actor_sid, by_key.source) == ("api-key", limited.username, "api")
+    assert (by_account.actor_type, by_account.actor_sid) == ("account", ACCOUNT)
+    changed = {"sms_url": {"previous": "https://acme.test/a", "updated": "https://acme.test/b"}}
+    assert by_key.event_data == {"resource_properties": changed}
+    assert by_key.fetch().event_date == by_key.event_date

@@ -246,6 +246,42 @@ def test_alerts_are_read_with_a_code_even_when_it_is_no_number():
     assert vendor.requests[0].url.params["StartDate"] == "2026-11-23T10:00:00Z"
 
 
+EVENT = {"event_type": "phone-number.updated", "event_date": "2026-11-23T10:00:00Z", "actor_type": "user"}
+
+
+def events_of(*bodies, following=None):
+    vendor = Vendor(json({"events": list(bodies), "meta": {"next_page_url": following}}))
+    at = datetime(2026, 11, 23, 12, tzinfo=timezone(timedelta(hours=2)))
+    return twilio(vendor).list_events(resource_sid="PN1", since=at), vendor
+
+
+def test_an_event_names_the_properties_with_another_value_also_within_another_and_without_their_wrapping():
+    changed = {
+        "sms_url": {"previous": "a", "updated": "b"},
+        "same": {"previous": 1, "updated": 1},
+        "new": {"updated": "x"},
+        "webhook": {"previous": {"url": "a", "method": "POST"}, "updated": {"url": "b", "method": "POST"}},
+        "no change": "text",
+    }
+    named = {"sms_url", "new", "webhook.url"}
+    wrapped, bare, without, odd = events_of(
+        EVENT | {"event_data": {"resource_properties": changed}},
+        EVENT | {"event_data": changed},
+        EVENT | {"event_data": None, "actor_sid": None, "source_ip_address": None},
+        EVENT | {"event_data": {"resource_properties": ["?"]}},
+    )[0]
+    assert (wrapped.changed, bare.changed, without.changed, odd.changed) == (named, named, set(), set())
+    assert (without.at, without.actor_sid, without.source_address) == (datetime(2026, 11, 23, 10, tzinfo=UTC), "", "")
+
+
+def test_events_are_read_in_one_call_and_say_nothing_where_the_newest_may_be_on_another_page():
+    found, vendor = events_of(EVENT)
+    assert len(found) == 1
+    assert vendor.paths == ["/v1/Events?ResourceSid=PN1&StartDate=2026-11-23T10%3A00%3A00Z&PageSize=1000"]
+    found, vendor = events_of(EVENT, following="https://monitor.twilio.com/v1/Events?Page=1")
+    assert (found, len(vendor.paths)) == ([], 1)
+
+
 @pytest.mark.parametrize(
     "answer", [httpx.Response(204), json({}), json({"sid": None, "status": None, "error_code": "x"})]
 )
