@@ -4,7 +4,7 @@
 
 Callbacks: signature, durable write, answer; the baseline is the same server and framework that only parses the same form.
 Outbound: AJO's JSON through the bridge to the simulator; the baseline is the simulator called directly with the same number
-of connections. 32 connections, one gateway process with a broker; the load comes from this process, on the same cores. Rounds
+of connections; first at once, then with every answer of the vendor 60 ms late, as one over the internet is. 32 connections, one gateway process with a broker; the load comes from this process, on the same cores. Rounds
 alternate, so that what else the machine does meets all alike; shown are medians. ``--events`` watches the gateway's memory instead.
 """
 
@@ -31,6 +31,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 CONNECTIONS = 32
+FAR_MS = 60
 ROOT = Path(__file__).parents[1]
 TOKEN = "5105a7e0c0ffee00c0ffee00c0ffee01"
 ACCOUNT = "AC5105a7e0000000000000000000000001"
@@ -223,17 +224,43 @@ def main() -> None:
             watch_memory(pid, gateway, calls.take, options.events)
             return
         stack.enter_context(running([python, "-c", BASELINE, str(plain)], plain, {}))
-        parsed, taken, straight, sent = [], [], [], []
-        for _ in range(options.rounds):
-            parsed.append(asyncio.run(load(plain, calls.parse, options.seconds)))
-            taken.append(asyncio.run(load(gateway, calls.take, options.seconds)))
-            straight.append(asyncio.run(load(simulator, calls.direct, options.seconds)))
-            sent.append(asyncio.run(load(gateway, calls.send, options.seconds)))
+        ways = {
+            "the same form, only parsed (baseline)": (plain, calls.parse),
+            "callbacks taken": (gateway, calls.take),
+            "the simulator called directly (baseline)": (simulator, calls.direct),
+            "messages sent over the bridge": (gateway, calls.send),
+        }
+        at_once = measure(ways, options)
+        put_away(simulator_url)
+        far_away = measure(dict(list(ways.items())[2:]), options)
     print(f"{'':<44}{'rate':>10}{'median':>11}{'99 %':>11}  ratio")
-    show("the same form, only parsed (baseline)", parsed)
-    show("callbacks taken", taken, parsed)
-    show("the simulator called directly (baseline)", straight)
-    show("messages sent over the bridge", sent, straight)
+    for rounds in (at_once, far_away):
+        if rounds is far_away:
+            print(f"the vendor {FAR_MS} ms away:")
+        titles = iter(rounds)
+        for baseline, title in zip(titles, titles, strict=True):
+            show(baseline, rounds[baseline])
+            show(title, rounds[title], rounds[baseline])
+
+
+Ways = dict[str, tuple[int, Callable[[int], bytes]]]
+
+
+def measure(ways: Ways, options: argparse.Namespace) -> dict[str, list[Measured]]:
+    """Each way once in every round."""
+    rounds: dict[str, list[Measured]] = {title: [] for title in ways}
+    for _ in range(options.rounds):
+        for title, (port, make) in ways.items():
+            rounds[title].append(asyncio.run(load(port, make, options.seconds)))
+    return rounds
+
+
+def put_away(simulator_url: str) -> None:
+    """Have each message's answer come as late as one over the internet does."""
+    late = {"match": {"path_regex": "/Messages"}, "action": "delay", "seconds": FAR_MS / 1000, "times": None}
+    request = urllib.request.Request(f"{simulator_url}/_sim/faults", data=json.dumps(late).encode())
+    request.add_header("Content-Type", "application/json")
+    urllib.request.urlopen(request, timeout=10).close()
 
 
 class Calls:

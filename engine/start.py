@@ -12,13 +12,13 @@ from sqlalchemy import insert, select, update
 
 from engine.commands import NotPossible, come_to_present, find, is_being_removed, reopen
 from engine.digest import digest
-from engine.kinds import AUTH_TOKEN, FORMER_AUTH_TOKEN
+from engine.kinds import AUTH_TOKEN, CHANNEL_CONFIGURATION, FORMER_AUTH_TOKEN, FORMER_SENDER
 from engine.transitions import append_event
 from engine.verifications import replace_open_runs
 from engine.wake import WakeUp
 from models.spec.onboarding import spec_from_json, spec_to_json
 from models.states import OnboardingState, StepState
-from models.tables import Onboarding, Step
+from models.tables import Onboarding, Resource, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -272,6 +272,7 @@ def _apply_update(
         .where(Onboarding.c.id == row.id)
         .values(spec=stored, spec_digest=digest(stored), brand=spec.brand, updated_at=at)
     )
+    _keep_former_sender(connection, row, spec)
     digests = {step.name: digest(step.inputs(spec)) for step in catalogue.steps}
     known = dict(
         connection.execute(select(Step.c.name, Step.c.inputs_digest).where(Step.c.onboarding_id == row.id)).all()
@@ -290,6 +291,19 @@ def _apply_update(
     return sorted(touched, key=catalogue.names.index), reopen(
         connection, catalogue, row, touched, at=at, grace_seconds=grace_seconds
     )
+
+
+def _keep_former_sender(connection: Connection, row: Row[Any], spec: AnySpec) -> None:
+    """AJO names it in what it sends until its channel configuration is changed, which forgets it here (`record`)."""
+    former = spec_from_json(row.spec).sender
+    if former == spec.sender:
+        return
+    mine = (Resource.c.onboarding_id == row.id, Resource.c.kind == CHANNEL_CONFIGURATION)
+    details = connection.execute(select(Resource.c.details).where(*mine)).scalar_one_or_none()
+    if details is not None:
+        # Of two changes in a row AJO has heard of neither.
+        kept = {FORMER_SENDER: former} | details
+        connection.execute(update(Resource).where(*mine).values(details=kept))
 
 
 def touched_steps(

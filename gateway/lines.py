@@ -102,7 +102,13 @@ class Lines:
         if row.status in ENDED or row.teardown is not None:
             return error(409, "not_active", f"{row.name} is {row.status}")
         there = (Resource.c.onboarding_id == row.id, Resource.c.state == ResourceState.PRESENT)
-        ids = dict(connection.execute(select(Resource.c.kind, Resource.c.external_id).where(*there)).all())
+        found = connection.execute(
+            select(Resource.c.kind, Resource.c.external_id, Resource.c.details).where(*there)
+        ).all()
+        ids = {each.kind: each.external_id for each in found}
+        former = next(
+            (one.details.get(kinds.FORMER_SENDER) for one in found if one.kind == kinds.CHANNEL_CONFIGURATION), None
+        )
         try:
             secrets = {
                 name: self._vault.read(connection, row.id, name)
@@ -131,7 +137,7 @@ class Lines:
             ),
             sender=spec.sender,
             region=region_of(spec.sender),
-            aliases=aliases_of(spec.sender, spec.rcs.sender_id, service_sid),
+            aliases=aliases_of(spec.sender, spec.rcs.sender_id, service_sid) | numbers_of(former),
             service_sid=service_sid,
             status_callback=status_url(public_url, row.endpoint_token),
             key_sid=key_sid,
@@ -147,4 +153,8 @@ class Lines:
 
 def aliases_of(sender: str, sender_id: str, service_sid: str) -> frozenset[str]:
     """How AJO may name the sender: the number as in the spec, without its plus, the agent, or the service."""
-    return frozenset({sender, sender.removeprefix("+"), sender_id, sender_id.removeprefix("rcs:"), service_sid})
+    return numbers_of(sender) | {sender_id, sender_id.removeprefix("rcs:"), service_sid}
+
+
+def numbers_of(sender: str | None) -> frozenset[str]:
+    return frozenset({sender, sender.removeprefix("+")}) if sender else frozenset()

@@ -15,6 +15,7 @@ from engine.clock import now
 from engine.limit_book import LimitBook
 from models.tables import BridgeMessage, Onboarding, VendorLimit, WebhookEvent
 from providers.errors import CallContext, RateLimited
+from tests.factories import spec_data
 from tests.integration.house import House
 from tests.integration.services import Simulator, eventually
 
@@ -214,6 +215,21 @@ def test_everything_twilio_can_take_is_passed_on(ajo):
 @pytest.mark.parametrize("sender", ["+14155550100", "14155550100", "rcs:acme_agent", "acme_agent", ""])
 def test_the_sender_may_be_named_in_any_of_its_ways(shared, sender):
     assert shared.send(**{"from": sender, "reference": f"as {sender}"}).status_code == 200
+
+
+def test_ajo_may_name_the_former_sender_until_its_configuration_is_changed(own):
+    another = "+14155550101"
+    twilio = spec_data()["twilio"] | {"numbers": [another]}
+    own.house.start("rcs", own.name, is_update=True, twilio=twilio)
+    # The gateway believes for some seconds what it knows.
+    eventually(lambda: own.send(reference="new", **{"from": another}).status_code == 200, within=10, what="the new one")
+    assert own.send(reference="former").status_code == 200
+    assert own.house.run_to_end(own.name).status == "active"
+    eventually(
+        lambda: own.send(reference=str(time.monotonic())).json().get("error", {}).get("code") == "invalid_from",
+        within=10,
+        what="the former one is refused",
+    )
 
 
 @pytest.mark.parametrize(
