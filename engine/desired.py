@@ -159,7 +159,7 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
         if owned.presence not in {Presence.THERE, Presence.UNREADABLE}:
             continue
         for field in changes(owned, accepted):
-            if field.is_entered:
+            if field.is_entered or _awaits_work(field.wanted):
                 continue
             problem = f"{field.name} is {shown(field.actual)}, wanted {shown(field.wanted)}"
             key = owned.key(field.name)
@@ -168,6 +168,11 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
                 Finding(owned.label, problem, cure, field.severity, key=key, difference=field.difference, sid=sid)
             )
     return found
+
+
+def _awaits_work(wanted: Any) -> bool:
+    """Whether it names an object that is gone: that one is the finding."""
+    return any(isinstance(one, Later) for one in (wanted if isinstance(wanted, list) else [wanted]))
 
 
 def shown(value: Any) -> str:

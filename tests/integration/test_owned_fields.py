@@ -12,6 +12,8 @@ import cli.waking
 from cli.main import COMMANDS
 from engine import kinds
 from engine.desired import Means
+from engine.plan import LATER
+from models.states import DONE
 from models.tables import DriftFinding
 from settings import Settings, get_settings
 from simulator.world import USER_SID
@@ -185,6 +187,56 @@ def test_each_object_deleted_behind_our_back_is_named_shown_and_made_again(desk)
     assert plan["counts"]["create"] == len(mine)
     desk.cure()
     desk.assert_nothing_to_do()
+
+
+OBJECTS = {
+    "rcs": {
+        kinds.MESSAGING_SERVICE: {"registration", "webhook"},
+        kinds.RCS_SENDER: {"registration", "webhook"},
+        kinds.INBOUND_WEBHOOK: {"webhook", "credential"},
+        kinds.FEEDBACK_WEBHOOK: {"webhook", "credential"},
+        kinds.API_KEY: {"credential"},
+        kinds.CREDENTIAL: {"credential", "channel"},
+        kinds.CHANNEL_CONFIGURATION: {"channel"},
+    },
+    "sms": {
+        kinds.MESSAGING_SERVICE: {"registration", "credential"},
+        kinds.CREDENTIAL: {"credential", "channel"},
+        kinds.CHANNEL_CONFIGURATION: {"channel"},
+    },
+}
+
+
+@pytest.mark.parametrize(("channel", "kind"), [(channel, kind) for channel, mine in OBJECTS.items() for kind in mine])
+def test_an_object_deleted_alone_is_made_again_with_all_that_holds_its_id_by_one_cure(desks, channel, kind):
+    desk = desks[channel]
+    there = {one.owned.kind: one.owned for one in desk.meddler.plan.planned if not one.owned.is_part}
+    owned = there[kind]
+    if kind == kinds.CREDENTIAL:
+        # AJO gives up no credential that a configuration uses.
+        desk.meddler.delete(there[kinds.CHANNEL_CONFIGURATION])
+    desk.meddler.delete(owned)
+    # What holds the id of what is gone is no difference of its own.
+    assert set(desk.drifted()) >= {owned.key("exists")}
+    assert not any(key.endswith(HOLD_AN_ID) for key in desk.drifted())
+    (plan,) = json.loads(desk.onboard("plan", desk.name, "--json", code=2))
+    assert set(plan["runs"]) == {*OBJECTS[channel][kind], "verification"}
+    touched = [one for one in plan["objects"] if one["action"] == "change"]
+    changed = {field["name"]: field["new"] for one in touched for field in one["fields"]}
+    for name in set(HOLD_AN_ID) & changed.keys():
+        assert LATER in (changed[name] if isinstance(changed[name], list) else [changed[name]])
+    desk.onboard("drift", desk.name, "--fix", "--yes", code=2)
+    desk.house.run_until(lambda: desk.is_settled() and not is_at_work(desk), what="the one cure ends")
+    assert desk.house.onboarding(desk.name).status == "active", desk.house.onboarding(desk.name).reason
+    desk.assert_nothing_to_do()
+
+
+# Fields that name another object.
+HOLD_AN_ID = ("message_sid", "credential_id", "webhook_ids")
+
+
+def is_at_work(desk):
+    return any(step.state not in DONE | {"failed"} for step in desk.house.steps(desk.name))
 
 
 def test_plan_drift_and_verify_without_a_message_write_nothing_at_any_vendor(desk):
