@@ -250,10 +250,16 @@ def _refuse_removal(ctx: PlanContext, steps: Mapping[str, Row[Any]]) -> None:
     if not _are_of_a_removal(steps):
         return
     if ctx.row.status is OnboardingState.CANCELLED:
-        again = f"`onboard retry {name}`"
-    else:
-        again = f"`onboard cancel {name}`, then `onboard retry {name}`"
-    msg = f"{name} is being taken down; `onboard explain {name}` says how far it is. To build it up again: {again}"
+        done = sum(step.state in DONE for step in steps.values())
+        msg = (
+            f"the teardown of {name} was cancelled with {done} of {len(steps)} steps done; `onboard retry {name}` builds it "
+            f"up again, `onboard teardown {name}` takes it down for good"
+        )
+        raise NotPossible(msg)
+    msg = (
+        f"{name} is being taken down; `onboard explain {name}` says how far it is. To build it up again: "
+        f"`onboard cancel {name}`, then `onboard retry {name}`"
+    )
     raise NotPossible(msg)
 
 
