@@ -14,7 +14,7 @@ from engine import kinds
 from engine.desired import Means
 from engine.plan import LATER
 from models.states import DONE
-from models.tables import DriftFinding
+from models.tables import ChecklistItem, DriftFinding
 from settings import Settings, get_settings
 from simulator.world import USER_SID
 from tasks.process import forget_workshop
@@ -70,6 +70,10 @@ class Desk:
                     # Nothing ran, for no API could mend it: a look sees that a person did.
                     self.onboard("drift", self.name)
         self.house.run_until(lambda: self.house.onboarding(self.name).status == "active", what="it is active again")
+
+    def checked(self, key):
+        """The state of an item of the checklist; None where there is none."""
+        return next((row.state for row in self.house.of(ChecklistItem, self.name) if row.key == key), None)
 
     def is_settled(self):
         return self.house.onboarding(self.name).status in {"active", "failed", "degraded"}
@@ -153,8 +157,10 @@ def test_each_field_changed_behind_our_back_is_named_shown_and_cured(desk):
     assert all(finding["since"] and finding["cure"] for finding in found.values())
     assert desk.house.onboarding(desk.name).status == "degraded"
     assert desk.planned() == changed
+    assert desk.checked("rcs.profile") == ("unmet" if desk.name == "acme-rcs" else None)
     desk.cure(by_hand=[(owned, field) for owned, field in pairs if field.means is Means.HAND])
     desk.assert_nothing_to_do()
+    assert desk.checked("rcs.profile") == ("met" if desk.name == "acme-rcs" else None)
 
 
 @pytest.mark.parametrize(
