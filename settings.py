@@ -121,7 +121,9 @@ class Settings(BaseModel):
     )
     retry_base_seconds: float = Field(2.0, gt=0, description="First retry delay; doubles each time, with jitter.")
     wait_scale: float = Field(
-        1.0, gt=0, description="Multiplies every polling interval. 1 in production, small against the simulator."
+        1.0,
+        gt=0,
+        description="Multiplies the time between two looks at a vendor or at a person's work; not deadlines, nor pauses after failures. 1 in production, small against the simulator.",
     )
     notice_urls: list[SecretStr] = Field(
         default_factory=list,

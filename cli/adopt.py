@@ -35,6 +35,7 @@ def adopt_command(file: Path, dry_run: bool, as_json: bool, by: str) -> int:
                 onboard adopt bistro-sms.yaml --by "Jo Doe"
     """
     from cli.spec import load_or_exit
+    from engine.commands import NotPossible
     from providers.errors import OnboardingError
     from settings import get_settings
     from tasks.adoption import find_objects
@@ -47,17 +48,19 @@ def adopt_command(file: Path, dry_run: bool, as_json: bool, by: str) -> int:
         look = find_objects(vendors, loaded.spec, by=by)
     except OnboardingError as error:
         raise Exit(f"nothing was taken over: {error.message}", FAILED) from None
-    adopted = None if dry_run else _adopt(loaded.spec, values, look)
-    findings = [finding.as_json() for finding in look.missing]
-    if adopted is not None and adopted.findings is not None:
-        findings = adopted.findings
+    try:
+        adopted = (_rehearse if dry_run else _adopt)(loaded.spec, values, look)
+    except NotPossible as error:
+        raise Exit(f"{error}.", USAGE) from None
+    is_whole = adopted.findings is not None
+    findings = adopted.findings if adopted.findings is not None else [finding.as_json() for finding in look.missing]
     if as_json:
-        status = adopted.status if adopted else None
+        status = None if dry_run else adopted.status
         echo_json({"name": loaded.spec.name, "found": look.found, "findings": findings, "status": status})
     else:
-        _print(loaded.spec.name, look.found, findings, adopted)
-    is_open = adopted is not None and adopted.findings is None
-    return FAILED if is_open or any(finding["severity"] == "error" for finding in findings) else 0
+        _print(look.found, findings)
+        _print_end(loaded.spec.name, None if dry_run else adopted.status, is_whole=is_whole)
+    return FAILED if not is_whole or any(finding["severity"] == "error" for finding in findings) else 0
 
 
 def _adopt(spec: AnySpec, values: Mapping[str, str], look: Look) -> Adopted:
@@ -65,19 +68,24 @@ def _adopt(spec: AnySpec, values: Mapping[str, str], look: Look) -> Adopted:
 
     from cli.state import open_writable
     from engine.adopt import adopt
-    from engine.commands import NotPossible
     from tasks.process import workshop
     from tasks.vendors import make_readers
 
     with open_writable(may_create=True) as db:
-        shop = replace(workshop(), db=db, make_vendors=make_readers)
-        try:
-            return adopt(shop, spec, values, look)
-        except NotPossible as error:
-            raise Exit(f"{error}.", USAGE) from None
+        return adopt(replace(workshop(), db=db, make_vendors=make_readers), spec, values, look)
 
 
-def _print(name: str, found: Sequence[Found], findings: Sequence[Mapping[str, str]], adopted: Adopted | None) -> None:
+def _rehearse(spec: AnySpec, values: Mapping[str, str], look: Look) -> Adopted:
+    """The same, in a database in memory that is thrown away: so that it finds the same."""
+    from cli.looking import looking
+    from engine.adopt import refuse_known, rehearse
+
+    with looking() as shop:
+        refuse_known(shop, spec.name)
+        return rehearse(shop, spec, values, look)
+
+
+def _print(found: Sequence[Found], findings: Sequence[Mapping[str, str]]) -> None:
     from rich.text import Text
 
     from cli.render import make_console, print_hanging
@@ -93,8 +101,19 @@ def _print(name: str, found: Sequence[Found], findings: Sequence[Mapping[str, st
         style = "bold red" if finding["severity"] == "error" else "yellow"
         line = Text.assemble(f"{finding['subject']} {finding['problem']}", (f"  -> {finding['cure']}", "dim"))
         print_hanging(console, Text.assemble("  ", ("! differs", style), " "), line)
-    if adopted is None:
-        console.print(Text("Nothing was taken over.", "dim"))
+
+
+def _print_end(name: str, status: str | None, *, is_whole: bool) -> None:
+    """:param status: None where nothing was taken over."""
+    from rich.text import Text
+
+    from cli.render import make_console
+
+    unanswered = "" if is_whole else "a vendor did not answer, so "
+    if status is None:
+        rest = f"; {unanswered}there may be more differences" if unanswered else ""
+        line = Text(f"Nothing was taken over{rest}.", "dim")
     else:
-        rest = "" if adopted.findings is not None else "a vendor did not answer, so the rest is looked at by a worker; "
-        console.print(Text.assemble((name, "bold"), f"  {adopted.status}  taken over; {rest}see onboard show {name}"))
+        rest = f"{unanswered}the rest is looked at by a worker; " if unanswered else ""
+        line = Text.assemble((name, "bold"), f"  {status}  taken over; {rest}see onboard show {name}")
+    make_console().print(line)

@@ -128,7 +128,7 @@ def _look(memory: Workshop, ctx: PlanContext) -> Result:
         return Result(ctx.name, problem=plan)
     look = drift.look(ctx, plan)
     try:
-        drift.settle(memory, ctx.row, look.found)
+        drift.settle(memory, ctx.row, look.found, [one.owned for one in plan.planned])
     except NotPossible as error:
         return Result(ctx.name, problem=str(error))
     return Result(

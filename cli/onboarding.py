@@ -85,12 +85,10 @@ def _print_page(page: Page) -> None:
     )
     rows = []
     for one in page.onboardings:
-        step = one.step
-        number = f"{step.position + 1}/{len(one.steps)} {step.name}" if step else f"{len(one.steps)}/{len(one.steps)}"
         what = Text(words.matter(one, moment), render.PERSON if one.needs_person else "")
         since = words.span(moment - one.since)
         rows.append(
-            (Text(one.name, "bold"), one.channel, one.brand, one.sandbox, render.status(one), number, since, what)
+            (Text(one.name, "bold"), one.channel, one.brand, one.sandbox, render.status(one), one.progress, since, what)
         )
     render.print_columns(console, columns, rows, wraps=False)
     counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in page.counts.items())

@@ -60,8 +60,7 @@ _SENTENCES = {
     "cancelled": "{what} {ago} ago; `{command}` takes it up again",
     "status": "It is {what}",
     "tearing_down": "It is being taken down and is at {step}: {what}; `{command}` stops that",
-    "removal_cancelled": "{what} {ago} ago, in the middle of its removal; `{command}` goes on with it, and `onboard retry` "
-    "builds it up again",
+    "removal_cancelled": "{what} {ago} ago; `{command}` goes on with it, and `onboard retry` builds it up again",
     "removed": "It was taken down {ago} ago; history and evidence stay, and `{command}` begins anew",
     "last_call": "At {step} {what}; `onboard retry` waits for its end, {until} at the latest",
     "held": "{step} waits for {what}; it starts {until} at the latest",

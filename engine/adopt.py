@@ -15,11 +15,14 @@ from sqlalchemy import insert, select, update
 from engine import verifications
 from engine.commands import NotPossible
 from engine.contract import Done, Failed, Finding, Suspend
+from engine.plan import LATER, find_row
 from engine.runner import run_step
 from engine.start import start
 from engine.transitions import append_event, move_step, settle_onboarding
+from engine.vault import Vault, new_key
+from models.db import make_engine
 from models.states import OnboardingState, Provenance, ResourceState, StepState, VerificationState
-from models.tables import Onboarding, Resource, Step, Verification
+from models.tables import Onboarding, Resource, Step, Verification, metadata
 from providers.errors import NeedsPerson, Refused
 
 if TYPE_CHECKING:
@@ -94,13 +97,44 @@ def adopt(shop: Workshop, spec: AnySpec, secret_values: Mapping[str, str], look:
     return Adopted(status, run.findings if run.finished_at else None)
 
 
+def rehearse(shop: Workshop, spec: AnySpec, secret_values: Mapping[str, str], look: Look) -> Adopted:
+    """What :func:`adopt` would find, by doing it in a database that is thrown away.
+
+    :raises NotPossible: nothing was found.
+    """
+    db = make_engine("sqlite://")
+    try:
+        metadata.create_all(db)
+        adopted = adopt(replace(shop, db=db, vault=Vault([new_key()])), spec, secret_values, look)
+        with db.begin() as connection:
+            token = connection.execute(select(Onboarding.c.endpoint_token)).scalar_one()
+    finally:
+        db.dispose()
+    if adopted.findings is None:
+        return adopted
+    # The addresses at the gateway are made when it is taken over.
+    findings = [{key: value.replace(token, LATER) for key, value in one.items()} for one in adopted.findings]
+    return replace(adopted, findings=findings)
+
+
+def refuse_known(shop: Workshop, name: str) -> None:
+    """:raises NotPossible: there is an onboarding of this name; one that is removed counts as none."""
+    known = find_row(shop, name)
+    if known is not None and known.status is not OnboardingState.REMOVED:
+        raise _known(name)
+
+
+def _known(name: str) -> NotPossible:
+    return NotPossible(f"{name} is here already; see `onboard show {name}`")
+
+
 def _record(connection: Connection, shop: Workshop, spec: AnySpec, secret_values: Mapping[str, str], look: Look) -> int:
     at, by = shop.now(), look.by
     started = start(
         connection, shop.catalogue, shop.vault, spec, secret_values, is_update=False, at=at, grace_seconds=0
     )
     if started.what != "created":
-        raise NotPossible(f"{spec.name} is here already; see `onboard show {spec.name}`")
+        raise _known(spec.name)
     onboarding_id = started.wakeups[0].onboarding_id
     append_event(connection, onboarding_id, "onboarding:adopted", f"{by} had it taken over", at=at, details={"by": by})
     for each in look.found:

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from engine.context import StepContext
+    from engine.desired import OwnedObject
     from engine.evidence import Exhibit
     from engine.vault import Vault
     from models.checklists.catalogue import Applied
     from models.checklists.item import Item
 
 STEP = "registration"
+COUNTRY = "rcs.country"
 LONGEST_NAME = 200
 OPEN: dict[str, Any] = {
     "state": CheckState.OPEN,
@@ -159,6 +161,17 @@ def record(ctx: StepContext, item_id: str, *, is_met: bool | None, each: str | N
             connection.execute(insert(ChecklistItem).values(onboarding_id=ctx.lease.onboarding_id, key=key, **values))
 
     ctx.write(work)
+
+
+def follow(ctx: StepContext, objects: Sequence[OwnedObject]) -> None:
+    """Let what the program and the vendors settle be as a look has seen it; of a checklist that nobody opened nothing."""
+    known = {row.key: row for row in read_rows(ctx)}
+    for one in (each for owned in objects for each in owned.checks):
+        if key_of(find_item(one.item), one.each) in known:
+            record(ctx, one.item, is_met=one.is_met, each=one.each, detail=one.detail)
+    usable = [one.each for owned in objects for one in owned.checks if one.item == COUNTRY and one.is_met and one.each]
+    if usable:
+        settle_by_launch(ctx, usable)
 
 
 def unsettled(

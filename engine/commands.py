@@ -224,7 +224,8 @@ def cancel(connection: Connection, name: str, *, actor: str, at: datetime) -> No
     row = find(connection, name)
     if row.status not in CAN_CANCEL:
         raise NotPossible(f"{name} is {row.status} already")
-    _move_asked(connection, row, O.CANCELLED, f"{actor} cancelled it", actor=actor, at=at)
+    what = "its teardown" if is_being_removed(connection, row.id) else "it"
+    _move_asked(connection, row, O.CANCELLED, f"{actor} cancelled {what}", actor=actor, at=at)
     connection.execute(update(Onboarding).where(Onboarding.c.id == row.id).values(next_verification_at=None))
     for step in connection.execute(select(Step).where(Step.c.onboarding_id == row.id)).all():
         if step.state not in DONE and step.state is not S.CANCELLED:

@@ -72,6 +72,23 @@ def _history(known: Row[Any] | None, external_id: str) -> dict[str, Any]:
     return {key: known.details[key] for key in ("before", "added") if key in known.details}
 
 
+def scaled(settings: Settings, **duration: float) -> timedelta:
+    """A polling interval, shortened by ``ONBOARD_WAIT_SCALE`` against the simulator; at least a quarter second."""
+    seconds = timedelta(**duration).total_seconds() * settings.wait_scale
+    return timedelta(seconds=max(seconds, 0.25))
+
+
+def person_wait(settings: Settings, reason: str, *, topic: str = "person", look_again: timedelta | None = None) -> Wait:
+    return Wait(
+        topic=topic,
+        reason=reason,
+        who="a person",
+        look_again=look_again or scaled(settings, hours=6),
+        at_most=timedelta(days=365),
+        needs_person=True,
+    )
+
+
 class StepContext(Memory):
     """One run of one step."""
 
@@ -93,9 +110,7 @@ class StepContext(Memory):
 
     # -- time ---------------------------------------------------------------------------------------------------
     def scaled(self, **duration: float) -> timedelta:
-        """A polling interval, shortened by ``ONBOARD_WAIT_SCALE`` against the simulator; at least a quarter second."""
-        seconds = timedelta(**duration).total_seconds() * self.settings.wait_scale
-        return timedelta(seconds=max(seconds, 0.25))
+        return scaled(self.settings, **duration)
 
     # -- memory -------------------------------------------------------------------------------------------------
     def write(self, work: Callable[[Connection], object]) -> None:
@@ -228,14 +243,7 @@ class StepContext(Memory):
         checklist.record(self, item, is_met=is_met, each=each, detail=detail)
 
     def person_wait(self, reason: str, *, topic: str = "person", look_again: timedelta | None = None) -> Wait:
-        return Wait(
-            topic=topic,
-            reason=reason,
-            who="a person",
-            look_again=look_again or self.scaled(hours=6),
-            at_most=timedelta(days=365),
-            needs_person=True,
-        )
+        return person_wait(self.settings, reason, topic=topic, look_again=look_again)
 
     def ask_person(
         self,

@@ -82,6 +82,20 @@ class OwnedField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a look says of one item of the checklist.
+
+    :param is_met: None means still open.
+    :param each: the country or number, for an item that has a row for each of them.
+    """
+
+    item: str
+    is_met: bool | None
+    detail: str | None = None
+    each: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedObject:
     """One object at a vendor.
 
@@ -93,6 +107,7 @@ class OwnedObject:
     :param note: what else is to be said of it.
     :param cure: what a person does when it is gone; empty where onboard makes it again.
     :param seen: the vendor's own answer, for the step that declared it.
+    :param checks: what it says of the checklist.
     """
 
     kind: str
@@ -109,6 +124,7 @@ class OwnedObject:
     note: str = ""
     cure: str = ""
     seen: Any = None
+    checks: tuple[Checked, ...] = ()
 
     def key(self, field: str) -> str:
         return f"{self.subject}/{field}"
@@ -159,7 +175,7 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
         if owned.presence not in {Presence.THERE, Presence.UNREADABLE}:
             continue
         for field in changes(owned, accepted):
-            if field.is_entered:
+            if field.is_entered or _awaits_work(field.wanted):
                 continue
             problem = f"{field.name} is {shown(field.actual)}, wanted {shown(field.wanted)}"
             key = owned.key(field.name)
@@ -168,6 +184,11 @@ def findings(objects: Iterable[OwnedObject], name: str, accepted: Collection[str
                 Finding(owned.label, problem, cure, field.severity, key=key, difference=field.difference, sid=sid)
             )
     return found
+
+
+def _awaits_work(wanted: Any) -> bool:
+    """Whether it names an object that is gone: that one is the finding."""
+    return any(isinstance(one, Later) for one in (wanted if isinstance(wanted, list) else [wanted]))
 
 
 def shown(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from engine import drift_memory, last_change, verifications
+from engine import drift_memory, last_change, reviews, verifications
 from engine.claim import claim_step
 from engine.commands import CAN_VERIFY, NotPossible, find
 from engine.context import StepContext
@@ -20,13 +20,14 @@ from engine.upsert import upsert
 from models.tables import AcceptedDrift, DriftFinding, Onboarding
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
 
     from engine.context import Workshop
     from engine.contract import Finding
+    from engine.desired import OwnedObject
     from engine.plan import Plan, PlanContext
 
 
@@ -69,7 +70,7 @@ def look(ctx: PlanContext, plan: Plan) -> Look:
     return Look(found, [finding for finding in differences(()) if finding.key not in seen])
 
 
-def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
+def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding], objects: Iterable[OwnedObject] = ()) -> bool:
     """Record a look as a run of the checks, so that the onboarding goes degraded, or back.
 
     False, with the findings remembered all the same, when it is not active or on a step graph that is not known here, or
@@ -77,6 +78,7 @@ def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
     leaves a lease that ends.
 
     :param seen: the onboarding as it was when the look began.
+    :param objects: what was looked at, for the checklist and the matrix.
     :raises engine.commands.NotPossible: its spec is another one now; nothing was recorded.
     """
     with shop.db.begin() as connection:
@@ -103,6 +105,7 @@ def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding]) -> bool:
             return False
     ctx = StepContext(shop, lease)
     run = verifications.open_run(ctx)
+    reviews.follow(ctx, objects)
     errors = verifications.errors_of(found)
     closing = verifications.closing(ctx, run.id, found, is_passed=not errors)
     conclude(shop, lease, Failed(verifications.reason_of(errors), also=closing) if errors else Done(also=closing))

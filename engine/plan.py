@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from engine import kinds
 from engine.commands import NotPossible
-from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes
+from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, Presence, changes, subject_of
 from engine.memory import Memory
 from engine.start import make_mark, refuse_other_identity, spec_differences, touched_steps
 from models.spec.onboarding import spec_from_json, spec_to_json
@@ -147,6 +147,7 @@ class PlanContext(Memory):
         self.mark: str = row.mark if row is not None else make_mark(self.spec)
         self.endpoint_token: str = row.endpoint_token if row is not None else LATER
         self.given = dict(secrets or {})
+        self._seen: dict[str, str] = {}
         self.vendors = shop.make_vendors(shop.settings, self.spec, self.secret)
 
     def secret(self, name: str) -> str:
@@ -157,7 +158,18 @@ class PlanContext(Memory):
             raise NeedsPerson(msg, cure="run `onboard start FILE --update` where it can be read")
         return LATER if value is None else value
 
+    def see(self, owned: OwnedObject) -> None:
+        """Remember which object there is of a kind: what names it by its id is to name this one, or one yet to be made."""
+        if owned.is_part or owned.subject != subject_of(owned.kind):
+            return
+        if owned.presence is Presence.ABSENT:
+            self._seen[owned.kind] = LATER
+        elif owned.presence is Presence.THERE and owned.external_id:
+            self._seen[owned.kind] = owned.external_id
+
     def external_id(self, kind: str) -> str:
+        if kind in self._seen:
+            return self._seen[kind]
         known = self.resource(kind)
         return LATER if known is None or known.external_id is None else str(known.external_id)
 
@@ -205,7 +217,9 @@ def make_plan(ctx: PlanContext) -> Plan:
         if reason is not None:
             skipped[step.name] = reason
             continue
-        planned += (_planned(step.name, owned, ctx.accepted) for owned in step.desired(ctx))
+        for owned in step.desired(ctx):
+            ctx.see(owned)
+            planned.append(_planned(step.name, owned, ctx.accepted))
     new_secrets = ctx.new_secrets()
     differences = _spec_differences(ctx, new_secrets)
     at_work = {one.step for one in planned if one.is_for_step}
@@ -236,10 +250,16 @@ def _refuse_removal(ctx: PlanContext, steps: Mapping[str, Row[Any]]) -> None:
     if not _are_of_a_removal(steps):
         return
     if ctx.row.status is OnboardingState.CANCELLED:
-        again = f"`onboard retry {name}`"
-    else:
-        again = f"`onboard cancel {name}`, then `onboard retry {name}`"
-    msg = f"{name} is being taken down; `onboard explain {name}` says how far it is. To build it up again: {again}"
+        done = sum(step.state in DONE for step in steps.values())
+        msg = (
+            f"the teardown of {name} was cancelled with {done} of {len(steps)} steps done; `onboard retry {name}` builds it "
+            f"up again, `onboard teardown {name}` takes it down for good"
+        )
+        raise NotPossible(msg)
+    msg = (
+        f"{name} is being taken down; `onboard explain {name}` says how far it is. To build it up again: "
+        f"`onboard cancel {name}`, then `onboard retry {name}`"
+    )
     raise NotPossible(msg)
 
 

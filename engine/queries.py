@@ -103,6 +103,18 @@ class Summary:
         return any(step.is_removal for step in self.steps)
 
     @property
+    def progress(self) -> str:
+        """``3/5 credential``: the step that is on, counted in the order of work, and said so where that is backwards."""
+        step, count = self.step, len(self.steps)
+        if step is None:
+            return f"{count}/{count}"
+        return (
+            f"{count - step.position}/{count} undo {step.name}"
+            if self.is_removal
+            else f"{step.position + 1}/{count} {step.name}"
+        )
+
+    @property
     def since(self) -> datetime:
         step = self.step
         if self.status in {OnboardingState.PAUSED, OnboardingState.CANCELLED, OnboardingState.REMOVED}:

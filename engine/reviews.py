@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
+from engine import checklist, kinds
 from engine.matrix import NOT_LISTED, is_decided, typical_reviews
 from engine.reading import EngineSource
 from engine.transitions import append_event
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from engine.context import StepContext
+    from engine.desired import OwnedObject
     from engine.matrix import Typical
     from providers.twilio.types import RcsSender
 
@@ -81,6 +83,15 @@ def record_statuses(ctx: StepContext, sender: RcsSender) -> dict[Place, Clock]:
 
     ctx.write(work)
     return clocks(ctx.read(stored))
+
+
+def follow(ctx: StepContext, objects: Iterable[OwnedObject]) -> None:
+    """Let our own memory be as a look has seen the vendor: matrix and checklist must not go stale once a channel is active."""
+    objects = list(objects)
+    checklist.follow(ctx, objects)
+    for owned in objects:
+        if owned.kind == kinds.RCS_SENDER and owned.seen is not None and not owned.is_part:
+            record_statuses(ctx, owned.seen)
 
 
 def waiting_since(ctx: StepContext, topic: str) -> datetime | None:

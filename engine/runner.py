@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from engine import graph, limits
 from engine.claim import Lease, LeaseLost, claim_step, release
-from engine.context import StepContext, Workshop
+from engine.context import StepContext, Workshop, person_wait
 from engine.contract import Done, Failed, Outcome, Suspend, Wait
 from engine.retry import FAILURES_BEFORE_GIVING_UP, LONGEST_BROKER_DELAY_SECONDS, next_delay
 from engine.transitions import lock_onboarding, move_step, settle_onboarding
@@ -116,14 +116,7 @@ def _attempt(shop: Workshop, lease: Lease) -> Outcome | _Again:
     except Retryable as error:
         return _Again(error)
     except NeedsPerson as error:
-        return Wait(
-            topic="vendor",
-            reason=f"{error.message}: {error.cure}",
-            who="a person",
-            look_again=timedelta(hours=6),
-            at_most=timedelta(days=365),
-            needs_person=True,
-        )
+        return person_wait(shop.settings, f"{error.message}: {error.cure}", topic="vendor")
     except Refused as error:
         return Failed(f"{error.message}: {error.cure}")
     except Misconfigured as error:

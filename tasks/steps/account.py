@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine import checklist
 from engine.contract import Failed, Suspend
-from engine.desired import Means, OwnedField, OwnedObject, Presence, changes, presence_of
+from engine.desired import Checked, Means, OwnedField, OwnedObject, Presence, changes, presence_of
 
 if TYPE_CHECKING:
     from engine.context import StepContext
@@ -20,11 +22,11 @@ CAPABILITIES = {"rcs": ("sms",), "sms": ("sms",), "mms": ("mms", "sms")}
 def desired(ctx: View) -> list[OwnedObject]:
     twilio = ctx.vendors.twilio
     numbers = [number(ctx, phone, twilio.find_number(phone)) for phone in ctx.spec.twilio.numbers]
-    return [account(twilio.fetch_account()), *numbers]
+    return [account(ctx, twilio.fetch_account()), *numbers]
 
 
-def account(found: Account) -> OwnedObject:
-    return OwnedObject(
+def account(ctx: View, found: Account) -> OwnedObject:
+    owned = OwnedObject(
         kind=ACCOUNT,
         label=f"Twilio account {found.sid}",
         subject="account",
@@ -37,6 +39,12 @@ def account(found: Account) -> OwnedObject:
             _by_hand("type", "Full", found.type, "upgrade it in the Twilio Console"),
         ),
     )
+    status, kind = owned.fields
+    wrong = changes(owned, ctx.accepted)
+    checks = [Checked(item="account.active", is_met=status not in wrong, detail=f"status {status.actual}")]
+    if status not in wrong:
+        checks.append(Checked(item="account.full", is_met=kind not in wrong, detail=f"type {kind.actual}"))
+    return replace(owned, checks=tuple(checks))
 
 
 def _by_hand(name: str, wanted: object, actual: object, cure: str) -> OwnedField:
@@ -47,7 +55,7 @@ def number(ctx: View, phone: str, found: Number | None) -> OwnedObject:
     needed = CAPABILITIES[ctx.spec.channel]
     able = [one for one in needed if found and one in found.capabilities]
     cure = "choose another number in `twilio.numbers`"
-    return OwnedObject(
+    owned = OwnedObject(
         kind=NUMBER,
         label=f"number {phone}",
         subject=f"number:{phone}",
@@ -60,18 +68,19 @@ def number(ctx: View, phone: str, found: Number | None) -> OwnedObject:
         cure="buy it or correct `twilio.numbers`",
         fields=(_by_hand("capabilities", list(needed), able, cure),),
     )
+    detail = "not owned by the account" if found is None else None
+    for field in changes(owned, ctx.accepted) if found else ():
+        detail = f"cannot send {', '.join(one for one in field.wanted if one not in field.actual)}"
+    return replace(owned, checks=(Checked(item="number", each=phone, is_met=detail is None, detail=detail),))
 
 
 def check_account(ctx: StepContext) -> None:
     """:raises Suspend: it is suspended or on trial."""
-    owned = account(ctx.vendors.twilio.fetch_account())
-    status, kind = owned.fields
+    owned = account(ctx, ctx.vendors.twilio.fetch_account())
+    checklist.follow(ctx, [owned])
     wrong = changes(owned, ctx.accepted)
-    ctx.check("account.active", is_met=status not in wrong, detail=f"status {status.actual}")
-    if status not in wrong:
-        ctx.check("account.full", is_met=kind not in wrong, detail=f"type {kind.actual}")
     if wrong:
-        of_type = "of type " if wrong[0] is kind else ""
+        of_type = "of type " if wrong[0].name == "type" else ""
         reason = f"the Twilio account is {of_type}{wrong[0].actual}: {wrong[0].cure}, then `onboard retry {ctx.name}`"
         raise Suspend(Failed(reason))
 
@@ -84,16 +93,14 @@ def check_numbers(ctx: StepContext) -> dict[str, str]:
     sids = {}
     for phone in ctx.spec.twilio.numbers:
         owned = number(ctx, phone, ctx.vendors.twilio.find_number(phone))
-        detail = cure = None
-        if owned.external_id is None:
-            detail, cure = "not owned by the account", owned.cure
-        for field in changes(owned, ctx.accepted) if owned.external_id else ():
-            lacking = [one for one in field.wanted if one not in field.actual]
-            detail, cure = f"cannot send {', '.join(lacking)}", field.cure
-        ctx.check("number", each=phone, is_met=detail is None, detail=detail)
-        if owned.external_id is None or detail is not None:
+        checklist.follow(ctx, [owned])
+        (check,) = owned.checks
+        if owned.external_id is None or not check.is_met:
+            cure = owned.cure if owned.external_id is None else owned.fields[0].cure
             raise Suspend(
-                Failed(f"{phone}: {detail}; {cure}, then `onboard start FILE --update` or `onboard retry {ctx.name}`")
+                Failed(
+                    f"{phone}: {check.detail}; {cure}, then `onboard start FILE --update` or `onboard retry {ctx.name}`"
+                )
             )
         sids[phone] = owned.external_id
     return sids

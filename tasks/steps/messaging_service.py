@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine import kinds
 from engine.contract import Failed, Suspend
-from engine.desired import OwnedField, OwnedObject, changes, presence_of, subject_of
+from engine.desired import Checked, OwnedField, OwnedObject, changes, presence_of, subject_of
 from engine.removal import numbers_of_others, remember_added, senders_of_others
 from models.spec.onboarding import RcsSpec
 from models.states import Provenance, ResourceState
@@ -78,7 +78,13 @@ def desired(ctx: View, service: Service | None, senders: Sequence[str] | None) -
     note = (
         f"Twilio has one of this name that onboard did not make ({alike.sid}): a person is asked first" if alike else ""
     )
-    return replace(owned, note=_another(ctx) or note)
+    return replace(owned, note=_another(ctx) or note, checks=(_is_ready(service),))
+
+
+def _is_ready(service: Service | None) -> Checked:
+    return Checked(
+        item="service.ready", is_met=service is not None, detail=service.sid if service else "does not exist"
+    )
 
 
 def _owned(
@@ -165,7 +171,8 @@ def ensure(ctx: StepContext) -> str:
     provenance = Provenance.CREATED if is_ours(ctx) else Provenance.ADOPTED
     shown = name if is_ours(ctx) else service.friendly_name
     ctx.record(KIND, vendor="twilio", name=shown, external_id=service.sid, provenance=provenance)
-    ctx.check("service.ready", is_met=True, detail=service.sid)
+    ready = _is_ready(service)
+    ctx.check(ready.item, is_met=ready.is_met, detail=ready.detail)
     return service.sid
 
 

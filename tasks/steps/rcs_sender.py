@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import checklist, kinds, reviews
 from engine.contract import Suspend
-from engine.desired import UNSEEN, Later, Means, OwnedField, OwnedObject, presence_of, subject_of
+from engine.desired import UNSEEN, Checked, Later, Means, OwnedField, OwnedObject, presence_of, subject_of
 from engine.endpoints import inbound_url, status_url
 from engine.matrix import is_known
 from models.states import Provenance, ResourceState
@@ -79,7 +79,8 @@ def desired(ctx: View, spec: RcsSpec, sender: RcsSender | None) -> OwnedObject:
     """The sender with its profile and its launch; its webhooks are owned by the webhook step."""
     known = ctx.resource(KIND)
     fields = [*profile_fields(spec, sender), *launch_fields(spec, sender)]
-    return _owned(spec, sender, fields, is_recorded=known is not None and known.external_id is not None)
+    owned = _owned(spec, sender, fields, is_recorded=known is not None and known.external_id is not None)
+    return replace(owned, checks=_checks(spec, sender))
 
 
 def part(spec: RcsSpec, sender: RcsSender | None, fields: Sequence[OwnedField]) -> OwnedObject:
@@ -176,19 +177,23 @@ def ensure_launched(ctx: StepContext, spec: RcsSpec) -> None:
     )
     if not is_ours:
         sender_removal.remember(ctx, sender)
-    _record_checklist(ctx, spec, sender)
+    checklist.follow(ctx, [desired(ctx, spec, sender)])
     _follow_review(ctx, spec, sender, reviews.record_statuses(ctx, sender))
 
 
-def _record_checklist(ctx: StepContext, spec: RcsSpec, sender: RcsSender) -> None:
+def _checks(spec: RcsSpec, sender: RcsSender | None) -> tuple[Checked, ...]:
+    """What it says of the checklist: the profile as a whole, and each country."""
+    if sender is None:
+        gone = Checked(item="rcs.profile", is_met=False, detail="there is no such sender")
+        return (gone, *(replace(gone, item=checklist.COUNTRY, each=country) for country in spec.rcs.countries))
     differing = [field for field in profile_fields(spec, sender) if field.differs]
     detail = "; ".join(f"{field.name} is {field.actual!r}, declared {field.wanted!r}" for field in differing)
-    ctx.check("rcs.profile", is_met=not differing, detail=detail or None)
+    checks = [Checked(item="rcs.profile", is_met=not differing, detail=detail or None)]
     for country in spec.rcs.countries:
         status = _country(sender, country)
         is_met = True if is_usable(sender, country) else False if is_blocked(status) else None
-        ctx.check("rcs.country", each=country, is_met=is_met, detail=describe(status))
-    checklist.settle_by_launch(ctx, [country for country in spec.rcs.countries if is_usable(sender, country)])
+        checks.append(Checked(item=checklist.COUNTRY, each=country, is_met=is_met, detail=describe(status)))
+    return tuple(checks)
 
 
 def _country(sender: RcsSender, country: str) -> CountryStatus | None:

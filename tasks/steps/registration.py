@@ -45,10 +45,7 @@ class Registration(RegistrationRemoval):
 
     def observe(self, ctx: StepContext) -> list[Finding]:
         objects = list(self.desired(ctx))
-        for owned in objects:
-            if owned.kind == kinds.RCS_SENDER and owned.seen is not None:
-                # Our own memory, not the vendor's: the matrix must not go stale once the channel is active.
-                reviews.record_statuses(ctx, owned.seen)
+        reviews.follow(ctx, objects)
         return findings(objects, ctx.name, ctx.accepted)
 
     def act(self, ctx: StepContext) -> Outcome:

@@ -12,7 +12,9 @@ import cli.waking
 from cli.main import COMMANDS
 from engine import kinds
 from engine.desired import Means
-from models.tables import DriftFinding
+from engine.plan import LATER
+from models.states import DONE
+from models.tables import ChecklistItem, DriftFinding
 from settings import Settings, get_settings
 from simulator.world import USER_SID
 from tasks.process import forget_workshop
@@ -68,6 +70,10 @@ class Desk:
                     # Nothing ran, for no API could mend it: a look sees that a person did.
                     self.onboard("drift", self.name)
         self.house.run_until(lambda: self.house.onboarding(self.name).status == "active", what="it is active again")
+
+    def checked(self, key):
+        """The state of an item of the checklist; None where there is none."""
+        return next((row.state for row in self.house.of(ChecklistItem, self.name) if row.key == key), None)
 
     def is_settled(self):
         return self.house.onboarding(self.name).status in {"active", "failed", "degraded"}
@@ -151,8 +157,10 @@ def test_each_field_changed_behind_our_back_is_named_shown_and_cured(desk):
     assert all(finding["since"] and finding["cure"] for finding in found.values())
     assert desk.house.onboarding(desk.name).status == "degraded"
     assert desk.planned() == changed
+    assert desk.checked("rcs.profile") == ("unmet" if desk.name == "acme-rcs" else None)
     desk.cure(by_hand=[(owned, field) for owned, field in pairs if field.means is Means.HAND])
     desk.assert_nothing_to_do()
+    assert desk.checked("rcs.profile") == ("met" if desk.name == "acme-rcs" else None)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +193,56 @@ def test_each_object_deleted_behind_our_back_is_named_shown_and_made_again(desk)
     assert plan["counts"]["create"] == len(mine)
     desk.cure()
     desk.assert_nothing_to_do()
+
+
+OBJECTS = {
+    "rcs": {
+        kinds.MESSAGING_SERVICE: {"registration", "webhook"},
+        kinds.RCS_SENDER: {"registration", "webhook"},
+        kinds.INBOUND_WEBHOOK: {"webhook", "credential"},
+        kinds.FEEDBACK_WEBHOOK: {"webhook", "credential"},
+        kinds.API_KEY: {"credential"},
+        kinds.CREDENTIAL: {"credential", "channel"},
+        kinds.CHANNEL_CONFIGURATION: {"channel"},
+    },
+    "sms": {
+        kinds.MESSAGING_SERVICE: {"registration", "credential"},
+        kinds.CREDENTIAL: {"credential", "channel"},
+        kinds.CHANNEL_CONFIGURATION: {"channel"},
+    },
+}
+
+
+@pytest.mark.parametrize(("channel", "kind"), [(channel, kind) for channel, mine in OBJECTS.items() for kind in mine])
+def test_an_object_deleted_alone_is_made_again_with_all_that_holds_its_id_by_one_cure(desks, channel, kind):
+    desk = desks[channel]
+    there = {one.owned.kind: one.owned for one in desk.meddler.plan.planned if not one.owned.is_part}
+    owned = there[kind]
+    if kind == kinds.CREDENTIAL:
+        # AJO gives up no credential that a configuration uses.
+        desk.meddler.delete(there[kinds.CHANNEL_CONFIGURATION])
+    desk.meddler.delete(owned)
+    # What holds the id of what is gone is no difference of its own.
+    assert set(desk.drifted()) >= {owned.key("exists")}
+    assert not any(key.endswith(HOLD_AN_ID) for key in desk.drifted())
+    (plan,) = json.loads(desk.onboard("plan", desk.name, "--json", code=2))
+    assert set(plan["runs"]) == {*OBJECTS[channel][kind], "verification"}
+    touched = [one for one in plan["objects"] if one["action"] == "change"]
+    changed = {field["name"]: field["new"] for one in touched for field in one["fields"]}
+    for name in set(HOLD_AN_ID) & changed.keys():
+        assert LATER in (changed[name] if isinstance(changed[name], list) else [changed[name]])
+    desk.onboard("drift", desk.name, "--fix", "--yes", code=2)
+    desk.house.run_until(lambda: desk.is_settled() and not is_at_work(desk), what="the one cure ends")
+    assert desk.house.onboarding(desk.name).status == "active", desk.house.onboarding(desk.name).reason
+    desk.assert_nothing_to_do()
+
+
+# Fields that name another object.
+HOLD_AN_ID = ("message_sid", "credential_id", "webhook_ids")
+
+
+def is_at_work(desk):
+    return any(step.state not in DONE | {"failed"} for step in desk.house.steps(desk.name))
 
 
 def test_plan_drift_and_verify_without_a_message_write_nothing_at_any_vendor(desk):

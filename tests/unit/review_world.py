@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 
 from engine.contract import Catalogue
 from models.tables import ChecklistItem
+from providers.errors import NotFound
 from providers.twilio.types import (
     Account,
     CarrierStatus,
@@ -45,7 +46,10 @@ class PlayedTwilio:
         return self.services
 
     def fetch_service(self, sid: str) -> Service:
-        return next(service for service in self.services if service.sid == sid)
+        found = next((service for service in self.services if service.sid == sid), None)
+        if found is None:
+            raise NotFound(f"there is no {sid}", cure="")
+        return found
 
     def create_service(self, *, friendly_name: str) -> Service:
         sid = f"MG{len(self.services)}"
@@ -59,6 +63,9 @@ class PlayedTwilio:
         return Number("PN1", phone, frozenset({"sms", "mms"}), None, None)
 
     def find_sender(self, _sender_id: str) -> RcsSender | None:
+        return self.sender
+
+    def fetch_sender(self, _sid: str) -> RcsSender | None:
         return self.sender
 
     def create_sender(self, *, sender_id: str, **_: Any) -> RcsSender:

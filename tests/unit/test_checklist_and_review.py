@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from models.states import CheckState, StepState
+from engine import drift
+from engine.contract import Done
+from engine.plan import PlanContext, make_plan
+from models.states import CheckState, OnboardingState, StepState
 from tests.factories import rcs_part
 from tests.unit.cli_world import make_world
 from tests.unit.review_world import ReviewWorld
@@ -224,3 +229,43 @@ def test_a_look_without_news_writes_nothing(world):
     world.look(days=1)
     assert world.json("checklist", "acme") == before
     assert "review:changed" not in world.events()
+
+
+def drift_looks(world):
+    ctx = PlanContext(world.shop, world.onboarding())
+    drift.settle(world.shop, world.onboarding(), [], [one.owned for one in make_plan(ctx).planned])
+
+
+def check_looks(world):
+    world.script["verification"] = [lambda ctx: (ctx.observe_all(), Done())[1]]
+    world.command("verify", sends_message=False)
+    world.run("verification")
+
+
+@pytest.mark.parametrize("looks", [drift_looks, check_looks])
+def test_what_program_and_vendor_settle_follows_each_later_look(world, looks):
+    world.begin("US")
+    world.says("ONLINE", US={"": "ONLINE", "AT&T": "APPROVED", "Verizon": "CARRIER_REVIEW"})
+    world.look(minutes=5)
+    world.run_all()
+    assert world.status() is OnboardingState.ACTIVE
+    assert world.item("rcs.profile").state is CheckState.MET
+    assert "Verizon CARRIER_REVIEW" in world.item("rcs.country.US").detail
+    world.says("ONLINE", US={"": "ONLINE", "AT&T": "APPROVED", "Verizon": "APPROVED"})
+    sender = world.twilio.sender
+    world.twilio.sender = replace(sender, profile={"privacy_url": "https://elsewhere.example.com"})
+    looks(world)
+    profile = world.item("rcs.profile")
+    assert profile.state is CheckState.UNMET
+    assert profile.detail.startswith("profile.privacy_url is 'https://elsewhere.example.com', declared")
+    assert world.item("rcs.country.US").detail == "ONLINE (AT&T APPROVED, Verizon APPROVED)"
+    assert "CARRIER_REVIEW" not in json.dumps(world.json("matrix"))
+    world.twilio.sender = sender
+    looks(world)
+    assert (world.item("rcs.profile").state, world.item("rcs.profile").detail) == (CheckState.MET, None)
+    world.twilio.services.clear()
+    looks(world)
+    assert (world.item("service.ready").state, world.item("service.ready").detail) == (
+        CheckState.UNMET,
+        "does not exist",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine import kinds
@@ -47,6 +49,8 @@ def test_what_differs_is_degraded_and_exit_1(world):
 
 
 def test_a_dry_run_takes_nothing_over(world):
+    shown = world.onboard("adopt", world.write_spec(), "--dry-run")
+    assert "Nothing was taken over." in shown
     world.look.missing.append(GONE)
     shown = world.onboard("adopt", world.write_spec(), "--dry-run", code=1)
     assert "does not exist  -> `onboard retry acme` sees to it" in shown
@@ -54,9 +58,39 @@ def test_a_dry_run_takes_nothing_over(world):
     assert world.json("list")["onboardings"] == []
 
 
+def test_a_dry_run_says_what_the_steps_see_and_ends_as_the_real_one_would(world, monkeypatch):
+    changed = Finding("AJO credential acme credential", "message_sid is MG2, wanted MG1", "bring both in line")
+    monkeypatch.setattr("engine.adopt._observed", lambda _, step: [changed] if step.name == "credential" else [])
+    rehearsed = world.json("adopt", world.write_spec(), "--dry-run", code=1)
+    assert (rehearsed["findings"], rehearsed["status"]) == ([changed.as_json()], None)
+    assert world.json("adopt", world.write_spec(), code=1)["findings"] == rehearsed["findings"]
+    assert "acme is here already" in world.onboard("adopt", world.write_spec(), "--dry-run", code=2)
+
+
+def test_a_dry_run_needs_no_database(tmp_path, monkeypatch):
+    forget_workshop()
+    world = make_world(tmp_path, monkeypatch)
+    monkeypatch.setattr("tasks.adoption.find_objects", lambda *_, **__: Look([SERVICE], [], "Jo Doe"))
+    monkeypatch.setattr("engine.adopt._observed", lambda *_: [])
+    before = sorted(tmp_path.rglob("*"))
+    file = world.write_spec()
+    assert "Nothing was taken over." in world.onboard("adopt", file, "--dry-run")
+    assert {path.name for path in set(tmp_path.rglob("*")) - set(before)} == {Path(file).name}
+
+
+def test_a_dry_run_that_a_vendor_does_not_answer_says_that_there_may_be_more(world, monkeypatch):
+    def unwell(*_):
+        raise Retryable("Twilio answered 503")
+
+    monkeypatch.setattr("engine.adopt._observed", unwell)
+    shown = " ".join(world.onboard("adopt", world.write_spec(), "--dry-run", code=1).split())
+    assert "a vendor did not answer, so there may be more differences." in shown
+
+
 def test_without_an_answer_or_an_object_nothing_is_taken_over(world, monkeypatch):
     world.look.found.clear()
     assert "nothing of acme is there" in world.onboard("adopt", world.write_spec(), code=2)
+    assert "nothing of acme is there" in world.onboard("adopt", world.write_spec(), "--dry-run", code=2)
 
     def unwell(*_, **__):
         raise Retryable("Twilio answered 503 to list messaging services")

@@ -203,6 +203,11 @@ def test_one_that_is_being_removed_is_not_updated_and_left_out_of_a_look_at_all(
     world.command("pause")
     assert "not possible: acme is being taken down" in world.onboard("update", file, "--yes", code=2)
     assert "acme is left out: it is being taken down" in world.onboard("drift", "--all")
+    assert "2/5 undo channel" in world.onboard("list")
+    world.command("cancel")
+    shown = " ".join(world.onboard("list").split())
+    assert "2/5 undo channel" in shown
+    assert "cancelled its teardown" in shown
 
 
 def test_when_a_vendor_cannot_be_read_start_says_so_and_is_possible(on_a_terminal):

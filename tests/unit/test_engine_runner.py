@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -181,6 +182,24 @@ def test_each_kind_of_trouble_ends_in_its_state_with_a_sentence(world, raised, s
     assert row.state == state
     assert words in row.reason
     assert "secret text" not in row.reason
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        NeedsPerson("no such sandbox", cure="correct ajo.sandbox"),
+        lambda ctx: ctx.person_wait("submit the sender"),
+        lambda ctx: ctx.secret("one.that_nobody_gave"),
+    ],
+)
+@pytest.mark.parametrize(("scale", "seconds"), [(1.0, 6 * 3600), (0.01, 216)])
+def test_each_wait_for_a_person_is_looked_at_again_after_6_hours_scaled(world, ended, scale, seconds):
+    world.shop = replace(world.shop, settings=world.settings.model_copy(update={"wait_scale": scale}))
+    world.script["registration"] = [ended]
+    world.start()
+    world.run("registration")
+    row = world.step("registration")
+    assert (row.state, row.due_at - world.time) == (S.WAITING_PERSON, timedelta(seconds=seconds))
 
 
 def test_the_attempt_keeps_the_vendors_request_id(world):

@@ -137,7 +137,7 @@ def test_cancelled_it_is_built_up_again_by_retry_or_taken_down_further_by_teardo
     active.command("cancel")
     assert active.status() is O.CANCELLED
     assert said(active)[0].startswith(
-        "jo@desk cancelled it 0 s ago, in the middle of its removal; `onboard teardown acme`"
+        "jo@desk cancelled its teardown 0 s ago; `onboard teardown acme` goes on with it, and `onboard retry` builds it up"
     )
     (wakeup,) = take_down(active)
     assert (wakeup.step, wakeup.is_removal) == ("channel", True)
@@ -199,7 +199,9 @@ def test_what_is_being_removed_or_is_removed_is_not_read_as_built(active):
     with pytest.raises(NotPossible, match="being taken down"):
         active.start(is_update=True)
     active.command("cancel")
-    with pytest.raises(NotPossible, match=r"again: `onboard retry acme`"):
+    with pytest.raises(
+        NotPossible, match="teardown of acme was cancelled with 1 of 5 steps done; `onboard retry acme`"
+    ):
         plan()
     take_down(active)
     run_back(active)
