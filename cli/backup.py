@@ -58,9 +58,9 @@ def restore_command(file: Path, yes: bool) -> None:
     made at the vendors since carries our mark: it is found and taken over when its
     steps run again.
     """
-    from cli.stack.lock import InstanceLock, is_held
+    from cli.stack.lock import InstanceLock
     from models.copies import NotACopy, check_copy
-    from settings import get_settings
+    from settings import get_settings, is_held
 
     settings = get_settings()
     database = _database(settings)

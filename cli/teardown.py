@@ -110,6 +110,7 @@ def _take_down_one(name: str, choice: Choice, by: str, *, is_dry: bool, yes: boo
 def _plan(name: str, choice: Choice) -> TeardownPlan:
     from dataclasses import replace
 
+    from cli.stack.simulated import settings_for_vendors
     from cli.state import open_writable, reading, unknown_name
     from engine import teardown
     from engine.commands import UnknownOnboarding
@@ -118,7 +119,7 @@ def _plan(name: str, choice: Choice) -> TeardownPlan:
     from tasks.vendors import make_readers
 
     with open_writable() as db:
-        shop = replace(workshop(), db=db, make_vendors=make_readers)
+        shop = replace(workshop(), db=db, settings=settings_for_vendors(), make_vendors=make_readers)
         try:
             with db.begin() as connection:
                 chosen = teardown.merged(connection, name, choice)
