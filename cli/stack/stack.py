@@ -21,7 +21,6 @@ from settings import STATE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from settings import Settings
 
