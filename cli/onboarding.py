@@ -8,7 +8,7 @@ import click
 
 from cli.params import NAME, Moment, echo_json, json_option
 from engine.selection import STEPS
-from models.states import OnboardingState
+from models.states import ENDED, OnboardingState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,13 +47,15 @@ def list_command(*, as_json: bool, after: str | None, limit: int, **filters: Any
                onboard list --waiting vendor --overdue --name "acme-*"
                onboard list --status failed --status degraded --limit 0 --json
     """
-    from cli.state import reading
+    from cli.state import reading, say_if_nothing_runs
     from engine.clock import now
     from engine.queries import list_onboardings
     from engine.selection import Selection
 
     with reading() as fetch:
         page = list_onboardings(fetch, Selection(**filters), at=now(), after=after, limit=limit)
+        if page.counts.keys() - ENDED:
+            say_if_nothing_runs(fetch)
     if as_json:
         echo_json(page)
     elif not page.onboardings:

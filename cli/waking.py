@@ -33,6 +33,10 @@ def wake(wakeups: Sequence[WakeUp]) -> bool:
             click.echo(AWAY, err=True)
             return False
         start, size = start + len(batch), BATCH
+    from cli.state import reading, say_if_nothing_runs
+
+    with reading() as fetch:
+        say_if_nothing_runs(fetch, before="queued, but ")
     return True
 
 
