@@ -130,6 +130,7 @@ def test_a_stopped_stack_does_not_look_like_waiting(world):
         note_beat(connection, "a beat", at=datetime.now(UTC) - timedelta(minutes=10))
     assert said in world.onboard("explain", "acme")
     world.command("cancel")
+    world.command("cancel", name="bee")
     assert "othing runs" not in world.onboard("explain", "acme") + world.onboard("list")
 
 
