@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.asking import require_somebody
 from cli.exits import FAILED, NOT_SET_UP, USAGE, Exit
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def restore_command(file: Path, yes: bool) -> None:
         raise Exit(msg, USAGE) from None
     _refuse_unreadable_secrets(settings, file)
     if not yes:
+        require_somebody()
         click.confirm(f"Replace {database} by {file}?", abort=True)
     # No `up` may begin meanwhile.
     lock = InstanceLock(settings.home)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.exits import USAGE, Exit
+from cli.asking import require_somebody
 from cli.params import ANY_NAMES, Condition, json_option
 
 if TYPE_CHECKING:
@@ -80,15 +80,13 @@ def choose(
     from engine.clock import now
     from engine.queries import select_names
     from engine.selection import EVERYTHING
-    from settings import is_interactive
 
     with reading() as fetch:
         found = select_names(fetch, EVERYTHING.narrowed(where), at=now())
     chosen = [name for name, status in found if status in can]
     click.echo(_preview(chosen, Counter(status for _, status in found if status not in can), verb), err=True)
     if chosen and not yes:
-        if not is_interactive():
-            raise Exit(f"nobody can be asked here; to {verb} them, add --yes.", USAGE)
+        require_somebody()
         click.confirm(
             f"{verb.capitalize()} {'it' if len(chosen) == 1 else f'these {len(chosen)}'}?", abort=True, err=True
         )

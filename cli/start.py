@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.asking import require_somebody
 from cli.batch import MOST_SHOWN_WHOLE, echo_total
 from cli.exits import FAILED, USAGE, Exit
 from cli.params import echo_json, json_option
@@ -94,10 +95,9 @@ def update_command(files: tuple[Path, ...], yes: bool, as_json: bool) -> int:
     Example:    onboard update acme-rcs.yaml
     """
     from cli.spec import load_or_exit
-    from settings import is_interactive
 
-    if not yes and (as_json or not is_interactive()):
-        raise Exit("nobody can be asked here; `onboard plan FILE` shows what would be done, and --yes does it.", USAGE)
+    if not yes:
+        require_somebody(as_json=as_json)
     loaded = load_or_exit(files, with_secrets=True)
     _warn_of_reuse(loaded)
     plans = _look(loaded, must_be_started=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.asking import require_somebody
 from cli.batch import choose, many_options
 from cli.exits import USAGE, Exit
 from cli.params import by_option, echo_json
@@ -66,12 +67,10 @@ def _take_down_many(names: Sequence[str], choice: Choice, by: str, *, as_json: b
     from cli.control import command_each, timing
     from engine import teardown
     from models.states import OnboardingState
-    from settings import is_interactive
     from tasks.steps import CATALOGUE
 
     if names and not yes:
-        if not is_interactive():
-            raise Exit("nobody can be asked here; to take them down, add --yes.", USAGE)
+        require_somebody()
         click.confirm(f"Take down {', '.join(names)}?", abort=True, err=True)
     can = teardown.CAN_TEAR_DOWN - {OnboardingState.TEARING_DOWN}
     return command_each(
@@ -83,7 +82,6 @@ def _take_down_many(names: Sequence[str], choice: Choice, by: str, *, as_json: b
 
 
 def _take_down_one(name: str, choice: Choice, by: str, *, is_dry: bool, yes: bool, as_json: bool) -> int:
-    from settings import is_interactive
 
     plan = _plan(name, choice)
     if as_json and (is_dry or not yes):
@@ -95,8 +93,7 @@ def _take_down_one(name: str, choice: Choice, by: str, *, is_dry: bool, yes: boo
     if is_dry:
         return 0
     if not yes:
-        if as_json or not is_interactive():
-            raise Exit(f"nobody can be asked here; to take {name} down, add --yes.", USAGE)
+        require_somebody(as_json=as_json)
         if click.prompt("To take it down, type its name", default="", show_default=False, err=True) != name:
             raise Exit("that is not its name; nothing was changed.", USAGE)
     _begin(name, choice, by)

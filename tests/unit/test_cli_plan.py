@@ -224,7 +224,7 @@ def test_update_asks_or_needs_yes_and_is_only_for_what_was_started(world):
     file = world.write_spec()
     assert "not started yet" in world.onboard("update", file, "--yes", code=2)
     world.onboard("start", file)
-    assert "--yes does it" in world.onboard("update", file, code=2)
+    assert "add --yes" in world.onboard("update", file, code=2)
     assert "unchanged" in world.onboard("update", file, "--yes")
 
 
