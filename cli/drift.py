@@ -70,15 +70,18 @@ def drift_command(
     \b
     Exit codes: (for cron and CI, not those of other commands) 0 no drift,
                 2 drift found, also when --fix sets out to mend it,
-                1 one could not look: also a wrong command line or name, and a
-                vendor or database that does not answer.
+                1 one could not look: also a wrong command line or name, a
+                --where that fits nothing, and a vendor or
+                database that does not answer.
     Examples:   onboard drift --all --json
                 onboard drift acme-rcs --fix
     """
     from models.states import OVER, OnboardingState
 
     # To look needs no question; only --fix asks.
-    chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="look at", yes=True)
+    chosen = choose(
+        names, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="look at", yes=True, must_fit=True
+    )
     results = _look_at(chosen, prints=not as_json, leaves_out=not names)
     if as_json:
         for result in results:

@@ -289,3 +289,11 @@ def test_an_up_that_begins_says_nothing_of_the_one_that_was_killed(running, tmp_
 
     monkeypatch.setattr(Stack, "_choose_ports", choose_ports)
     assert isinstance(run("up", "--simulator").exception, InterruptedError)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("staus", "mean show"), ("tear-down", "mean teardown?"), ("destroy", "mean teardown?"), ("xyz", "'xyz'.")],
+)
+def test_a_command_that_is_none_names_those_that_may_be_meant(typed, said):
+    assert said in command_line.onboard(typed, code=2)
