@@ -84,21 +84,23 @@ def choose(
         return list(dict.fromkeys(names))
     if not (is_all or where):
         raise click.UsageError("name the onboardings, or choose them by --where FIELD=VALUE or --all.")
+    from cli.render import make_console, print_wrapped
     from cli.state import reading
     from engine.clock import now
     from engine.queries import select_names
     from engine.selection import EVERYTHING
 
+    console = make_console(stderr=True)
     with reading() as fetch:
         found = select_names(fetch, EVERYTHING.narrowed(where), at=now())
         if where and not found:
             misfit = f"Nothing to {verb}: {nothing_like(fetch, where)}"
             if must_fit:
                 raise Exit(misfit, FAILED)
-            click.echo(misfit, err=True)
+            print_wrapped(console, misfit)
             return []
     chosen = [name for name, status in found if status in can]
-    click.echo(_preview(chosen, Counter(status for _, status in found if status not in can), verb), err=True)
+    print_wrapped(console, _preview(chosen, Counter(status for _, status in found if status not in can), verb))
     if chosen and not yes:
         require_somebody()
         click.confirm(

@@ -173,11 +173,16 @@ def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> No
 
     :raises Abort: the answer is no.
     """
-    from cli.plan_text import print_line, print_plan
+    from rich.text import Text
 
+    from cli.plan_text import print_line, print_plan
+    from cli.render import make_console, print_hanging, print_wrapped
+
+    console = make_console()
     for name, found in plans.items():
         if isinstance(found, str):
-            click.echo(f"{name} cannot be planned: {found}\nIts steps will look for themselves.")
+            print_hanging(console, Text(f"{name}  ", "bold"), Text(f"cannot be planned: {found}"))
+            print_wrapped(console, "Its steps will look for themselves.")
         elif len(plans) <= MOST_SHOWN_WHOLE:
             print_plan(found)
         else:
@@ -233,15 +238,15 @@ def _start_all(loaded: Loaded, *, is_update: bool, mends: Mapping[str, Sequence[
 def _print_reports(reports: Sequence[Report]) -> None:
     from rich.text import Text
 
-    from cli.render import make_console
+    from cli.render import make_console, print_hanging
 
     console = make_console()
     for report in reports:
         style, words = REPORTS[report.result]
         sentence = words.format(file=report.file, steps=", ".join(report.reruns) or "no step", problem=report.message)
-        console.print(Text.assemble((report.name, "bold"), "  ", (sentence, style)))
+        print_hanging(console, Text.assemble((report.name, "bold"), "  "), Text(sentence, style))
         for difference in report.differences:
-            console.print(Text(f"    {difference}"))
+            print_hanging(console, Text("    "), Text(difference))
     echo_total(report.result for report in reports)
     begun = [report.name for report in reports if report.result in {"created", "updated"}]
     if begun:
