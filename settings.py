@@ -1,11 +1,14 @@
-"""The only reader of the environment.
+"""The only reader of the environment, and of what the running ``up`` says of itself.
 
 Every setting is named ``ONBOARD_<FIELD>``. With none set, everything is embedded: SQLite and a private broker
-below :attr:`Settings.home`, all of it on loopback. This module imports nothing of ours and is imported by every room.
+below :attr:`Settings.home`, all of it on loopback. What is not set is as the ``up`` that runs on this folder has it.
+This module imports nothing of ours and is imported by every room.
 """
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import re
 import sys
@@ -13,7 +16,7 @@ from datetime import time
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
 PREFIX = "ONBOARD_"
+# In the state folder: the lock that an ``up`` holds while it lives, and what it says of itself.
+LOCK_FILE = "up.pid"
+STATE_FILE = "up.json"
 # In HTTP timeouts: how long one call to a vendor may take at the very most (providers/http.py).
 LONGEST_CALL = 3
 # Longest that the broker believes a worker to be busy with a message before it hands it out again.
@@ -225,6 +231,12 @@ class Settings(BaseModel):
         return self
 
     @property
+    def shared(self) -> dict[str, Any]:
+        """What was set and is no secret, by field name: what ``up`` tells the commands beside it."""
+        secret = {name for name, field in type(self).model_fields.items() if "SecretStr" in str(field.annotation)}
+        return self.model_dump(mode="json", include=self.model_fields_set, exclude=secret | {"home"})
+
+    @property
     def resolved_database_url(self) -> str:
         if self.database_url is not None:
             return self.database_url.get_secret_value()
@@ -254,8 +266,42 @@ class Settings(BaseModel):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once: a later change of the environment is not seen on purpose."""
-    return Settings.from_environment()
+    """The settings of this process, read once: a later change of the environment is not seen on purpose.
+
+    What the environment does not set is as the ``up`` that runs on the state folder has it.
+    """
+    settings = Settings.from_environment()
+    told = (running_stack(settings.home) or {}).get("settings", {})
+    missing = {
+        name: told[name] for name in Settings.model_fields.keys() & told if name not in settings.model_fields_set
+    }
+    return Settings.from_environment(missing) if missing else settings
+
+
+def is_held(home: Path) -> bool:
+    """Whether an ``up`` runs on this state folder right now."""
+    try:
+        descriptor = os.open(home / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def running_stack(home: Path) -> dict[str, Any] | None:
+    """What the ``up`` that runs on this state folder says of itself (``Stack.describe``); None when none runs."""
+    if not is_held(home):
+        return None
+    try:
+        described: dict[str, Any] = json.loads((home / STATE_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return described
 
 
 def read_reference_variable(name: str) -> str | None:

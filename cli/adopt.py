@@ -35,15 +35,15 @@ def adopt_command(file: Path, dry_run: bool, as_json: bool, by: str) -> int:
                 onboard adopt bistro-sms.yaml --by "Jo Doe"
     """
     from cli.spec import load_or_exit
+    from cli.stack.simulated import settings_for_vendors
     from engine.commands import NotPossible
     from providers.errors import OnboardingError
-    from settings import get_settings
     from tasks.adoption import find_objects
     from tasks.vendors import make_readers
 
     ((loaded, secrets),) = load_or_exit([file], with_secrets=True)
     values = {name: secret.get_secret_value() for name, secret in secrets.items()}
-    vendors = make_readers(get_settings(), loaded.spec, values.__getitem__)
+    vendors = make_readers(settings_for_vendors(), loaded.spec, values.__getitem__)
     try:
         look = find_objects(vendors, loaded.spec, by=by)
     except OnboardingError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.asking import require_somebody
 from cli.exits import FAILED, NOT_SET_UP, USAGE, Exit
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ def restore_command(file: Path, yes: bool) -> None:
     made at the vendors since carries our mark: it is found and taken over when its
     steps run again.
     """
-    from cli.stack.lock import InstanceLock, is_held
+    from cli.stack.lock import InstanceLock
     from models.copies import NotACopy, check_copy
-    from settings import get_settings
+    from settings import get_settings, is_held
 
     settings = get_settings()
     database = _database(settings)
@@ -74,6 +75,7 @@ def restore_command(file: Path, yes: bool) -> None:
         raise Exit(msg, USAGE) from None
     _refuse_unreadable_secrets(settings, file)
     if not yes:
+        require_somebody()
         click.confirm(f"Replace {database} by {file}?", abort=True)
     # No `up` may begin meanwhile.
     lock = InstanceLock(settings.home)

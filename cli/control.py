@@ -76,10 +76,14 @@ def failure_of(error: Exception, name: str) -> tuple[str, str]:
 def _print_result(name: str, result: str, message: str, *, as_json: bool) -> None:
     if as_json:
         echo_json({"name": name, "result": result, "message": message}, on_one_line=True)
-    elif result == "done":
-        click.echo(f"{name}: {message}")
-    else:
-        click.echo(f"Error: {message}", err=True)
+        return
+    from rich.text import Text
+
+    from cli.render import make_console, print_hanging
+
+    is_done = result == "done"
+    margin = Text(f"{name}: " if is_done else "Error: ")
+    print_hanging(make_console(stderr=not is_done), margin, Text(message))
 
 
 def timing() -> dict[str, Any]:

@@ -12,6 +12,8 @@ from cli.exits import FAILED, USAGE, Exit
 from cli.params import NAME, by_option, echo_json, json_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from engine.desired import OwnedField, OwnedObject
     from engine.plan import PlanContext
 
@@ -43,10 +45,13 @@ def show_command(name: str, *, as_json: bool) -> None:
     if as_json:
         echo_json({"name": name, "rotating": is_rotating, "objects": [_as_json(owned) for owned in objects]})
         return
+    from cli.render import make_console, print_wrapped
+
+    console = make_console()
     for owned in objects:
-        _print(owned)
+        _print(console, owned)
     if is_rotating:
-        click.echo("Secrets are being replaced: AJO's old token is good until AJO has used the new one.")
+        print_wrapped(console, "Secrets are being replaced: AJO's old token is good until AJO has used the new one.")
 
 
 @credential_command.command("verify")
@@ -198,14 +203,17 @@ def _reference() -> str:
     return f"verify-{uuid4().hex[:12]}"
 
 
-def _print(owned: OwnedObject) -> None:
+def _print(console: Console, owned: OwnedObject) -> None:
+    from rich.text import Text
+
+    from cli.render import print_hanging, print_wrapped
     from engine.desired import shown
 
-    click.echo(f"{owned.label}: {owned.note or owned.presence.value}")
+    print_wrapped(console, f"{owned.label}: {owned.note or owned.presence.value}")
     width = max((len(field.name) for field in owned.fields), default=0)
     for field in owned.fields:
         differs = f"   (is {shown(field.actual)})" if field.differs else ""
-        click.echo(f"  {field.name:<{width}}  {shown(field.wanted)}{differs}")
+        print_hanging(console, Text(f"  {field.name:<{width}}  "), Text(f"{shown(field.wanted)}{differs}"))
 
 
 def _as_json(owned: OwnedObject) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.asking import require_somebody
 from cli.batch import MOST_SHOWN_WHOLE, choose, echo_total, many_options
 from cli.exits import FAILED, NOT_FOUND, USAGE, Exit, TwoIsNews
 from cli.params import NAME, Future, Words, by_option, echo_json
@@ -69,15 +70,18 @@ def drift_command(
     \b
     Exit codes: (for cron and CI, not those of other commands) 0 no drift,
                 2 drift found, also when --fix sets out to mend it,
-                1 one could not look: also a wrong command line or name, and a
-                vendor or database that does not answer.
+                1 one could not look: also a wrong command line or name, a
+                --where that fits nothing, and a vendor or
+                database that does not answer.
     Examples:   onboard drift --all --json
                 onboard drift acme-rcs --fix
     """
     from models.states import OVER, OnboardingState
 
     # To look needs no question; only --fix asks.
-    chosen = choose(names, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="look at", yes=True)
+    chosen = choose(
+        names, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="look at", yes=True, must_fit=True
+    )
     results = _look_at(chosen, prints=not as_json, leaves_out=not names)
     if as_json:
         for result in results:
@@ -205,7 +209,6 @@ def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> int:
     from cli.control import command_each, timing
     from cli.plan_text import print_line, print_plan
     from engine.start import mend
-    from settings import is_interactive
     from tasks.steps import CATALOGUE
 
     plans = {result.name: result.plan for result in results if result.plan and result.plan.mends}
@@ -220,8 +223,7 @@ def _fix(results: Sequence[Result], *, yes: bool, is_silent: bool) -> int:
         for plan in plans.values():
             (print_plan if len(plans) <= MOST_SHOWN_WHOLE else print_line)(plan)
     if not yes:
-        if is_silent or not is_interactive():
-            raise Exit("nobody can be asked here; to mend it, add --yes.")
+        require_somebody(as_json=is_silent, code=FAILED)
         click.confirm(f"Mend {'it' if len(plans) == 1 else f'these {len(plans)}'}?", abort=True)
     return command_each(
         list(plans),

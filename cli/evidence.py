@@ -36,7 +36,8 @@ def evidence_command() -> None:
 
     \b
     Options of writing:
-      -o, --output FILE  The ZIP to write; replaces a pack, no other file. [required]
+      -o, --output FILE  The ZIP to write. [required]
+      --force            Overwrite the pack that is there; no other file.
       --sign KEY.pem     Sign with this Ed25519 private key.
 
     \b
@@ -52,14 +53,15 @@ def evidence_command() -> None:
     "--output",
     required=True,
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The ZIP to write; replaces a pack, no other file.",
+    help="The ZIP to write.",
 )
+@click.option("--force", is_flag=True, help="Overwrite the pack that is there; no other file.")
 @click.option("--sign", "key_file", type=A_FILE, metavar="KEY.pem", help="Sign with this Ed25519 private key.")
-def write_pack(name: str, output: Path, key_file: Path | None) -> None:
+def write_pack(name: str, output: Path, force: bool, key_file: Path | None) -> None:
     """Write all that is known of an onboarding, without secrets and handsets' numbers. The same state, the same bytes.
 
     \b
-    Exit codes: 0 written, 2 the key cannot be used or FILE is something else, 4 no such onboarding.
+    Exit codes: 0 written, 2 the key cannot be used or FILE is there already, 4 no such onboarding.
     Example:    onboard evidence acme-rcs -o acme.zip
     """
     from cli.state import reading, unknown_name
@@ -67,7 +69,7 @@ def write_pack(name: str, output: Path, key_file: Path | None) -> None:
     from engine.evidence_pack import make_pack
 
     key = _private_key(key_file) if key_file else None
-    _refuse_other_files(output)
+    _refuse_to_overwrite(output, may_replace=force)
     with reading() as fetch:
         made = make_pack(fetch, name, key=key)
         if made is None:
@@ -128,16 +130,20 @@ def check_pack(file: Path, against: Path | None, key_file: Path | None, as_json:
     return 0
 
 
-def _refuse_other_files(output: Path) -> None:
-    """:raises Exit: a file is there already, and it is no evidence pack."""
+def _refuse_to_overwrite(output: Path, *, may_replace: bool) -> None:
+    """:raises Exit: a file is there already; also with ``may_replace`` when it is no evidence pack."""
     from engine.evidence_check import check
 
     try:
-        is_other = output.is_file() and check(output.read_bytes()).digest is None
+        if not output.is_file():
+            return
+        is_pack = check(output.read_bytes()).digest is not None
     except OSError as error:
         raise Exit(f"{output} cannot be read: {error.strerror}", USAGE) from None
-    if is_other:
+    if not is_pack:
         raise Exit(f"{output} exists and is no evidence pack; name another file, or remove it first", USAGE)
+    if not may_replace:
+        raise Exit(f"{output} exists already; --force overwrites it", USAGE)
 
 
 def _printable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +25,19 @@ class Exit(click.ClickException):
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(message)
         self.exit_code = code  # type: ignore[misc]  # click declares it per class, ours differ per failure
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """As click does, but on a terminal no word is broken."""
+        if file is not None or not sys.stderr.isatty():
+            super().show(file)
+            return
+        from rich.text import Text
+
+        from cli.render import make_console, print_hanging
+
+        console = make_console(stderr=True)
+        for number, line in enumerate(self.format_message().splitlines()):
+            print_hanging(console, Text("       " if number else "Error: "), Text(line))
 
 
 class TwoIsNews(click.Command):

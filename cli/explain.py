@@ -19,16 +19,19 @@ def explain_command(name: str, as_json: bool) -> None:
     Example:    onboard explain acme-rcs
     """
     from cli import words
-    from cli.state import reading, unknown_name
+    from cli.state import reading, say_if_nothing_runs, unknown_name
     from engine.clock import now
     from engine.explain import explain
     from engine.queries import read_forwards, read_onboarding, to_json
+    from models.states import ENDED
 
     with reading() as fetch:
         detail = read_onboarding(fetch, name)
         if detail is None:
             raise unknown_name(fetch, [name])
         forwards = read_forwards(fetch, detail.summary.id)
+        if detail.summary.status not in ENDED:
+            say_if_nothing_runs(fetch)
     moment, one = now(), detail.summary
     found = explain(one, tasks=detail.tasks, checklist=detail.checklist, forwards=forwards, now=moment)
     if as_json:

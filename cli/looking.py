@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def looking() -> Iterator[Workshop]:
-    """What a plan is made with. Where nothing was started yet there need be no database, and none is made."""
+    """What a plan is made with. Where nothing was started yet there need be no database, and none is made.
+
+    :raises Exit: this would look for the simulator's onboardings at the real vendors.
+    """
+    from cli.stack.simulated import settings_for_vendors
     from cli.state import open_readable
     from engine.clock import now
     from engine.context import Workshop
@@ -23,11 +27,10 @@ def looking() -> Iterator[Workshop]:
     from engine.vault import Vault, load_keys, new_key
     from models.db import make_engine
     from models.tables import metadata
-    from settings import get_settings
     from tasks.steps import CATALOGUE
     from tasks.vendors import make_readers
 
-    settings = get_settings()
+    settings = settings_for_vendors()
     try:
         open_source(settings.resolved_database_url).close()
     except NoDatabase:

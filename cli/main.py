@@ -66,6 +66,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("cli.completion", "Print the shell completion script."),
 }
 
+# What other programs call these, and so what is typed first.
+OTHER_WORDS = {
+    "status": "show",
+    "apply": "start",
+    "diff": "drift",
+    "logs": "events",
+    "delete": "teardown",
+    "destroy": "teardown",
+    "remove": "teardown",
+}
+
 EPILOG = """\b
 Exit codes:
   0  done, or nothing to do
@@ -90,6 +101,18 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_") + "_command")
         assert isinstance(command, click.Command)  # noqa: S101  the table above is ours
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not (name.startswith("-") or ctx.resilient_parsing):
+            import difflib
+
+            near = difflib.get_close_matches(name, [*COMMANDS, *OTHER_WORDS], n=2, cutoff=0.7)
+            meant = " or ".join(dict.fromkeys(OTHER_WORDS.get(one, one) for one in near))
+            ctx.fail(f"there is no command {name!r}" + (f"; did you mean {meant}?" if near else "."))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

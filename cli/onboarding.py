@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.batch import nothing_like, where_option
 from cli.params import NAME, Moment, echo_json, json_option
 from engine.selection import STEPS
-from models.states import OnboardingState
+from models.states import ENDED, OnboardingState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +36,13 @@ FOLLOW_SECONDS = 0.5
 @click.option("--step", "steps", multiple=True, type=click.Choice(STEPS), help="Only those that are at this step.")
 @click.option("--waiting", multiple=True, type=click.Choice(["person", "vendor"]), help="Only those that wait for one.")
 @click.option("--overdue", "is_overdue", is_flag=True, help="Only those whose wait should have ended by now.")
+@where_option("Only those that match, as the commands on many have it")
 @click.option("--after", metavar="NAME", help="Begin behind this name.")
 @click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 for all.")
 @json_option()
-def list_command(*, as_json: bool, after: str | None, limit: int, **filters: Any) -> None:
+def list_command(
+    *, as_json: bool, after: str | None, limit: int, where: Sequence[tuple[str, str]], **filters: Any
+) -> None:
     """List onboardings by name: status, step, since when, and what each waits for.
 
     \b
@@ -47,18 +51,21 @@ def list_command(*, as_json: bool, after: str | None, limit: int, **filters: Any
                onboard list --waiting vendor --overdue --name "acme-*"
                onboard list --status failed --status degraded --limit 0 --json
     """
-    from cli.state import reading
+    from cli.state import reading, say_if_nothing_runs
     from engine.clock import now
     from engine.queries import list_onboardings
     from engine.selection import Selection
 
     with reading() as fetch:
-        page = list_onboardings(fetch, Selection(**filters), at=now(), after=after, limit=limit)
+        page = list_onboardings(fetch, Selection(**filters).narrowed(where), at=now(), after=after, limit=limit)
+        misfit = nothing_like(fetch, where) if where and not page.onboardings else "no onboarding is like that."
+        if page.counts.keys() - ENDED:
+            say_if_nothing_runs(fetch)
     if as_json:
         echo_json(page)
     elif not page.onboardings:
         click.echo(
-            "No onboarding is like that."
+            misfit[0].upper() + misfit[1:]
             if page.counts
             else "There are no onboardings yet. Begin with: onboard init rcs"
         )

@@ -33,8 +33,8 @@ def plan_command(targets: tuple[str, ...], *, is_all: bool, where: Sequence[tupl
     \b
     Exit codes (as `terraform plan -detailed-exitcode`, not those of other commands):
                 0 nothing to do, 2 something to do or to run to its end,
-                1 an error: also a wrong command line, file or name, and a
-                vendor or database that does not answer.
+                1 an error: also a wrong command line, file or name, a --where
+                that fits nothing, and a vendor or database that does not answer.
     Examples:   onboard plan acme-rcs.yaml
                 onboard plan --where sandbox=prod --json
     """
@@ -43,7 +43,9 @@ def plan_command(targets: tuple[str, ...], *, is_all: bool, where: Sequence[tupl
 
     plans: list[tuple[str, Plan | str]] = []
     # To look needs no question.
-    chosen = choose(targets, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="plan", yes=True)
+    chosen = choose(
+        targets, is_all=is_all, where=where, can=set(OnboardingState) - OVER, verb="plan", yes=True, must_fit=True
+    )
     with looking() as shop:
         for ctx in _contexts(shop, chosen):
             found = plan_or_problem(ctx)

@@ -32,7 +32,8 @@ class Line:
 def settings_command(markdown: bool, as_json: bool) -> None:
     """Print every setting: its value (secrets masked), where it comes from and what it is for.
 
-    Set one by an environment variable, for example ONBOARD_LOG_LEVEL=DEBUG.
+    Set one by an environment variable, for example ONBOARD_LOG_LEVEL=DEBUG. What is not set is as the `onboard up` that
+    runs on this state folder has it, secrets excepted, and else the default.
     """
     from settings import Settings, get_settings
 
@@ -58,11 +59,12 @@ def variable(name: str) -> str:
 
 def describe(settings: Settings) -> list[Line]:
     """All settings in the order of ``settings.py``."""
+    given = type(settings).from_environment().model_fields_set
     return [
         Line(
             variable(name),
             _value_text(getattr(settings, name)),
-            "environment" if name in settings.model_fields_set else "default",
+            "environment" if name in given else "running stack" if name in settings.model_fields_set else "default",
             field.description or "",
         )
         for name, field in type(settings).model_fields.items()

@@ -45,13 +45,16 @@ def show_command(name: str, as_json: bool) -> None:
     Examples:   onboard show acme-rcs
                 onboard show acme-rcs --json
     """
-    from cli.state import reading, unknown_name
+    from cli.state import reading, say_if_nothing_runs, unknown_name
     from engine.queries import read_onboarding
+    from models.states import ENDED
 
     with reading() as fetch:
         detail = read_onboarding(fetch, name)
         if detail is None:
             raise unknown_name(fetch, [name])
+        if detail.summary.status not in ENDED:
+            say_if_nothing_runs(fetch)
     if as_json:
         echo_json(detail)
         return

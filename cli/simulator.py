@@ -130,8 +130,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _base(url: str | None) -> str:
-    from cli.stack.stack import running_stack
-    from settings import get_settings
+    from settings import get_settings, running_stack
 
     if url is not None:
         return url.rstrip("/")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.asking import require_somebody
 from cli.batch import MOST_SHOWN_WHOLE, echo_total
 from cli.exits import FAILED, USAGE, Exit
 from cli.params import echo_json, json_option
@@ -94,10 +95,9 @@ def update_command(files: tuple[Path, ...], yes: bool, as_json: bool) -> int:
     Example:    onboard update acme-rcs.yaml
     """
     from cli.spec import load_or_exit
-    from settings import is_interactive
 
-    if not yes and (as_json or not is_interactive()):
-        raise Exit("nobody can be asked here; `onboard plan FILE` shows what would be done, and --yes does it.", USAGE)
+    if not yes:
+        require_somebody(as_json=as_json)
     loaded = load_or_exit(files, with_secrets=True)
     _warn_of_reuse(loaded)
     plans = _look(loaded, must_be_started=True)
@@ -173,11 +173,16 @@ def _ask(plans: Mapping[str, Plan | str], *, verb: str, asks: bool = True) -> No
 
     :raises Abort: the answer is no.
     """
-    from cli.plan_text import print_line, print_plan
+    from rich.text import Text
 
+    from cli.plan_text import print_line, print_plan
+    from cli.render import make_console, print_hanging, print_wrapped
+
+    console = make_console()
     for name, found in plans.items():
         if isinstance(found, str):
-            click.echo(f"{name} cannot be planned: {found}\nIts steps will look for themselves.")
+            print_hanging(console, Text(f"{name}  ", "bold"), Text(f"cannot be planned: {found}"))
+            print_wrapped(console, "Its steps will look for themselves.")
         elif len(plans) <= MOST_SHOWN_WHOLE:
             print_plan(found)
         else:
@@ -233,15 +238,15 @@ def _start_all(loaded: Loaded, *, is_update: bool, mends: Mapping[str, Sequence[
 def _print_reports(reports: Sequence[Report]) -> None:
     from rich.text import Text
 
-    from cli.render import make_console
+    from cli.render import make_console, print_hanging
 
     console = make_console()
     for report in reports:
         style, words = REPORTS[report.result]
         sentence = words.format(file=report.file, steps=", ".join(report.reruns) or "no step", problem=report.message)
-        console.print(Text.assemble((report.name, "bold"), "  ", (sentence, style)))
+        print_hanging(console, Text.assemble((report.name, "bold"), "  "), Text(sentence, style))
         for difference in report.differences:
-            console.print(Text(f"    {difference}"))
+            print_hanging(console, Text("    "), Text(difference))
     echo_total(report.result for report in reports)
     begun = [report.name for report in reports if report.result in {"created", "updated"}]
     if begun:

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 import models
 from cli.exits import NOT_FOUND, NOT_SET_UP, Exit
+from engine.clock import now
 from engine.reading import EngineSource, NoDatabase, open_source
-from settings import get_settings
+from engine.signs import fetch_signs
+from settings import get_settings, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,6 +78,20 @@ def open_writable(*, may_create: bool = False) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def say_if_nothing_runs(fetch: Fetch, *, before: str = "") -> bool:
+    """One line on stderr when no beat ticks, as `onboard doctor` has it; whether it was said.
+
+    An `up` that has only begun has not ticked yet.
+    """
+    settings = get_settings()
+    if is_held(settings.home) or fetch_signs(fetch, sweep_seconds=settings.sweep_seconds, at=now()).is_ticking:
+        return False
+    cure = "onboard up" if settings.is_embedded_broker else "onboard beat"
+    sentence = f"{before}nothing runs here: `{cure}`"
+    click.echo(sentence[0].upper() + sentence[1:], err=True)
+    return True
 
 
 def newest_migration() -> str:

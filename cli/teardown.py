@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.asking import require_somebody
 from cli.batch import choose, many_options
-from cli.exits import USAGE, Exit
+from cli.exits import FAILED, USAGE, Exit
 from cli.params import by_option, echo_json
-from engine.kinds import KEEPABLE
+from engine.kinds import KEEPABLE, RCS_SENDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from engine.removal import Choice
+    from engine.removal import Choice, Removal
     from engine.teardown import TeardownPlan
 
 SIGNS = {
@@ -27,6 +29,7 @@ SIGNS = {
     "keep": ("= keep   ", "green"),
     "gone": ("· gone   ", "dim"),
 }
+COUNTED = {"remove": "to remove", "by hand": "by hand", "restore": "to restore", "keep": "to keep", "gone": "gone"}
 
 
 @click.command("teardown")
@@ -42,12 +45,14 @@ def teardown_command(
 ) -> int:
     """Take onboardings down: remove what onboard made, last step first, and keep what it adopted.
 
-    Of one onboarding it shows what becomes of each object before it asks for the name; of many only which. Access ends
-    first, the gateway's addresses last. History and evidence stay. While it goes on: `onboard pause`, `resume`, `retry`;
-    `onboard cancel` stops it. Repeated with --keep, it leaves that too.
+    Of one onboarding it shows what becomes of each object before it asks for the name; of many how much goes and what is
+    done by hand, before it asks how many they are. Access ends first, the gateway's addresses last. History and evidence
+    stay. While it goes on: `onboard pause`, `resume`, `retry`; `onboard cancel` stops it. Repeated with --keep, it leaves
+    that too.
 
     \b
-    Exit codes: 0 begun, or shown; 2 not possible or not confirmed; 4 no such onboarding.
+    Exit codes: 0 begun, or shown; 1 shown, but a vendor could not be read;
+                2 not possible or not confirmed; 4 no such onboarding.
     Examples:   onboard teardown acme-rcs --dry-run
                 onboard teardown acme-rcs --keep rcs-sender
                 onboard teardown --where sandbox=trial --yes
@@ -66,24 +71,58 @@ def _take_down_many(names: Sequence[str], choice: Choice, by: str, *, as_json: b
     from cli.control import command_each, timing
     from engine import teardown
     from models.states import OnboardingState
-    from settings import is_interactive
     from tasks.steps import CATALOGUE
 
-    if names and not yes:
-        if not is_interactive():
-            raise Exit("nobody can be asked here; to take them down, add --yes.", USAGE)
-        click.confirm(f"Take down {', '.join(names)}?", abort=True, err=True)
     can = teardown.CAN_TEAR_DOWN - {OnboardingState.TEARING_DOWN}
+    # One key is too little here: below they are asked for in another way.
+    chosen = choose(names, can=can, verb="take down", yes=True, **how)
+    if chosen and not yes:
+        require_somebody(as_json=as_json)
+        if len(chosen) == 1:
+            return _take_down_one(chosen[0], choice, by, is_dry=False, yes=False, as_json=False)
+        _ask_for_many([_plan(name, choice) for name in chosen])
     return command_each(
-        choose(names, can=can, verb="take down", yes=yes, **how),
+        chosen,
         lambda connection, name: teardown.begin(connection, CATALOGUE, name, choice, actor=by, **timing()),
         "is being taken down. Follow with: onboard watch {name}",
         as_json=as_json,
     )
 
 
+def _ask_for_many(plans: Sequence[TeardownPlan]) -> None:
+    """Show each in short: how much goes, and what a person has to do or an RCS channel loses.
+
+    :raises Exit: another number is typed.
+    """
+    from rich.text import Text
+
+    from cli.render import make_console, print_hanging
+
+    console = make_console(stderr=True)
+    for plan in plans:
+        counts = Counter(str(each.fate) for each in plan.removals)
+        text = ", ".join(f"{counts[fate]} {word}" for fate, word in COUNTED.items() if fate in counts)
+        head = Text.assemble((plan.name, "bold"), f"  {plan.channel.upper()} for {plan.brand}  ")
+        print_hanging(console, head, Text(text or "nothing is recorded"))
+        for each in plan.removals:
+            if each.fate == "by hand" or each.kind == RCS_SENDER:
+                _print_removal(console, each, indent=4)
+    wanted = click.prompt(f"To take these {len(plans)} down, type how many", default="", show_default=False, err=True)
+    if wanted.strip() != str(len(plans)):
+        raise Exit("that is not how many they are; nothing was changed.", USAGE)
+
+
+def _say_unseen(plan: TeardownPlan) -> int:
+    """The exit code of a plan that was only to be shown."""
+    unseen = sum(each.is_unseen for each in plan.removals)
+    if not unseen:
+        return 0
+    what = "1 object was" if unseen == 1 else f"{unseen} objects were"
+    click.echo(f"{what} not looked at, as said above: the plan is only what is recorded of it.", err=True)
+    return FAILED
+
+
 def _take_down_one(name: str, choice: Choice, by: str, *, is_dry: bool, yes: bool, as_json: bool) -> int:
-    from settings import is_interactive
 
     plan = _plan(name, choice)
     if as_json and (is_dry or not yes):
@@ -93,10 +132,9 @@ def _take_down_one(name: str, choice: Choice, by: str, *, is_dry: bool, yes: boo
 
         print_plan(make_console(), plan)
     if is_dry:
-        return 0
+        return _say_unseen(plan)
     if not yes:
-        if as_json or not is_interactive():
-            raise Exit(f"nobody can be asked here; to take {name} down, add --yes.", USAGE)
+        require_somebody(as_json=as_json)
         if click.prompt("To take it down, type its name", default="", show_default=False, err=True) != name:
             raise Exit("that is not its name; nothing was changed.", USAGE)
     _begin(name, choice, by)
@@ -110,6 +148,7 @@ def _take_down_one(name: str, choice: Choice, by: str, *, is_dry: bool, yes: boo
 def _plan(name: str, choice: Choice) -> TeardownPlan:
     from dataclasses import replace
 
+    from cli.stack.simulated import settings_for_vendors
     from cli.state import open_writable, reading, unknown_name
     from engine import teardown
     from engine.commands import UnknownOnboarding
@@ -118,7 +157,7 @@ def _plan(name: str, choice: Choice) -> TeardownPlan:
     from tasks.vendors import make_readers
 
     with open_writable() as db:
-        shop = replace(workshop(), db=db, make_vendors=make_readers)
+        shop = replace(workshop(), db=db, settings=settings_for_vendors(), make_vendors=make_readers)
         try:
             with db.begin() as connection:
                 chosen = teardown.merged(connection, name, choice)
@@ -151,21 +190,29 @@ def _begin(name: str, choice: Choice, by: str) -> None:
 def print_plan(console: Console, plan: TeardownPlan) -> None:
     from rich.text import Text
 
-    from cli.render import print_hanging, print_wrapped
+    from cli.render import print_wrapped
 
     head = f"  {plan.channel.upper()} for {plan.brand}, AJO sandbox {plan.sandbox}"
     console.print(Text.assemble(("Taking down ", ""), (plan.name, "bold"), head))
     if not plan.removals:
         print_wrapped(console, "Nothing is recorded at either vendor.", indent=2)
     for each in plan.removals:
-        sign, style = SIGNS[each.fate]
-        text = Text(each.what)
-        details = "; ".join(part for part in (each.why, each.place and f"where: {each.place}") if part)
-        if details:
-            text.append(f": {details}", "dim")
-        print_hanging(console, Text.assemble("  ", (sign, style), "  "), text)
+        _print_removal(console, each, indent=2)
     for sentence in _notes(plan):
         print_wrapped(console, sentence)
+
+
+def _print_removal(console: Console, removal: Removal, *, indent: int) -> None:
+    from rich.text import Text
+
+    from cli.render import print_hanging
+
+    sign, style = SIGNS[removal.fate]
+    text = Text(removal.what)
+    details = "; ".join(part for part in (removal.why, removal.place and f"where: {removal.place}") if part)
+    if details:
+        text.append(f": {details}", "dim")
+    print_hanging(console, Text.assemble(" " * indent, (sign, style), "  "), text)
 
 
 def _notes(plan: TeardownPlan) -> list[Text | str]:

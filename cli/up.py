@@ -31,11 +31,12 @@ def up_command(has_simulator: bool, real_vendors: bool, workers: int) -> None:
     from cli.stack.signals import StopRequested, StopSignals
     from cli.stack.simulated import SIMULATOR_STATE
     from cli.stack.stack import Options, Stack
-    from settings import get_settings
+    from settings import Settings
 
     if has_simulator and real_vendors:
         raise click.UsageError("--simulator and --real-vendors contradict each other.")
-    settings = get_settings()
+    # Not as another `up` of this folder has it, which may be ending just now.
+    settings = Settings.from_environment()
     refuse_open_flower(settings.flower_host, has_password=settings.flower_basic_auth is not None)
     overrides = {"home": str(settings.home.absolute())}
     if has_simulator and "wait_scale" not in settings.model_fields_set:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import click
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,6 +21,8 @@ def wake(wakeups: Sequence[WakeUp]) -> bool:
     """Whether all were sent. A broker that is away is no failure: the sweep sends what was not sent, and we say so."""
     if not wakeups:
         return True
+    from cli.render import make_console, print_wrapped
+
     # Its warnings, one per onboarding, are for a worker's log; here the one sentence below is enough.
     logging.getLogger("tasks.chain").addHandler(logging.NullHandler())
     # The first goes alone: trying thousands of times on a dead broker would take minutes.
@@ -30,9 +30,13 @@ def wake(wakeups: Sequence[WakeUp]) -> bool:
     while start < len(wakeups):
         batch = wakeups[start : start + size]
         if send(batch) < len(batch):
-            click.echo(AWAY, err=True)
+            print_wrapped(make_console(stderr=True), AWAY)
             return False
         start, size = start + len(batch), BATCH
+    from cli.state import reading, say_if_nothing_runs
+
+    with reading() as fetch:
+        say_if_nothing_runs(fetch, before="queued, but ")
     return True
 
 

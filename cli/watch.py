@@ -90,12 +90,15 @@ def _looks(
     source: Source, names: Sequence[str], deadline_seconds: float | None, pause: Callable[[float], object]
 ) -> Iterator[list[Summary]]:
     """A look at all of them now and again; the last one is when all are settled, or the time is over."""
+    from cli.state import say_if_nothing_runs
     from engine.queries import find_onboardings
 
+    is_told = False
     end = None if deadline_seconds is None else time.monotonic() + deadline_seconds
     while True:
         with source.snapshot() as fetch:
             found = find_onboardings(fetch, names)
+            is_told = is_told or (not all(map(is_settled, found)) and say_if_nothing_runs(fetch))
         yield found
         if all(map(is_settled, found)) or (end is not None and time.monotonic() >= end):
             return

@@ -5,12 +5,12 @@ A worker that is alive and consumes nothing answers pings all the same, so this 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
+from engine.signs import BEAT, QUEUE, signs_of
 from engine.upsert import upsert
 from models.tables import Pulse
 
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-QUEUE, BEAT = "queue", "beat"
+    from engine.signs import Signs
+
 # Beats that ended long ago are of no interest.
 KEEP = timedelta(days=1)
-# Canaries that may be late before a queue counts as stalled, and the least time for that.
-LATE_CANARIES = 4
-SHORTEST_SILENCE = timedelta(seconds=5)
 
 
 def note_consumed(connection: Connection, queue: str, *, worker: str, at: datetime) -> None:
@@ -39,41 +37,12 @@ def note_beat(connection: Connection, name: str, *, at: datetime) -> None:
     upsert(connection, Pulse, key={"kind": BEAT, "name": name}, values={"at": at, "worker": None})
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
-    """:param queues: how long ago each queue was consumed from; None for never.
-
-    :param beat: how long ago the last beat ticked; None for never.
-    :param beats: the beats that tick now.
-    :param longest_silence: what lasts longer is a stall.
-    """
-
-    queues: dict[str, timedelta | None]
-    beat: timedelta | None
-    beats: list[str]
-    longest_silence: timedelta
-    stalled: list[str] = field(default_factory=list)
-
-    @property
-    def is_ticking(self) -> bool:
-        return self.beat is not None and self.beat <= self.longest_silence
-
-
 def read_signs(
     connection: Connection, *, queues: Iterable[str] | None = None, sweep_seconds: float, at: datetime
 ) -> Signs:
-    """:param queues: those that should be consumed from; by default those that ever were.
-
-    :param sweep_seconds: how often a canary is sent.
-    """
-    longest = max(timedelta(seconds=sweep_seconds * LATE_CANARIES), SHORTEST_SILENCE)
-    ages: dict[str, dict[str, timedelta]] = {QUEUE: {}, BEAT: {}}
-    for row in connection.execute(select(Pulse)).all():
-        ages[row.kind][row.name] = max(at - row.at, timedelta(0))
-    seen: dict[str, timedelta | None] = {name: ages[QUEUE].get(name) for name in queues or sorted(ages[QUEUE])}
-    stalled = [name for name, age in seen.items() if age is None or age > longest]
-    ticking = sorted(name for name, age in ages[BEAT].items() if age <= longest)
-    return Signs(seen, min(ages[BEAT].values(), default=None), ticking, longest, stalled)
+    """As :func:`engine.signs.signs_of`."""
+    rows = [dict(row) for row in connection.execute(select(Pulse)).mappings()]
+    return signs_of(rows, queues=queues, sweep_seconds=sweep_seconds, at=at)
 
 
 def as_json(signs: Signs) -> dict[str, Any]:

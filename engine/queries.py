@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.checklist_view import read_checklist
 from engine.operator_sheet import open_tasks
-from engine.selection import EVERYTHING, Selection, conditions, placeholders
+from engine.selection import EVERYTHING, VALUES, Selection, conditions, placeholders
 from models.states import DONE, OnboardingState, StepState
 
 if TYPE_CHECKING:
@@ -185,6 +185,14 @@ def organisation_specs(fetch: Fetch, organization_id: str) -> list[Record]:
         "SELECT name, sandbox, spec FROM onboarding WHERE organization_id = :organization AND status <> 'removed' ORDER BY name",
         {"organization": organization_id},
     )
+
+
+def values_that_exist(fetch: Fetch, field: str, *, at: datetime) -> list[str]:
+    """The values of a field of :data:`engine.selection.FIELDS` by which at least one onboarding is found."""
+    if field in VALUES:
+        return [value for value in VALUES[field] if select_names(fetch, EVERYTHING.narrowed([(field, value)]), at=at)]
+    # A name of our own table: narrowing has refused all others.
+    return [row["value"] for row in fetch(f"SELECT DISTINCT {field} AS value FROM onboarding ORDER BY 1", {})]  # noqa: S608
 
 
 def count_by_status(fetch: Fetch) -> dict[str, int]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # A row of a table, as steps see it without knowing the database library.
 Record = Row[Any]
 
+# Begins the reason where a vendor could not be asked.
+NOT_LOOKED_AT = "not looked at: "
 ON_ITS_WAY = (ForwardState.ARRIVED, ForwardState.PENDING)
 
 
@@ -72,6 +74,10 @@ class Removal:
     fate: Fate
     why: str = ""
     place: str = ""
+
+    @property
+    def is_unseen(self) -> bool:
+        return NOT_LOOKED_AT in self.why
 
 
 def read_choice(stored: Mapping[str, Any] | None) -> Choice:

@@ -41,6 +41,9 @@ HELD = frozenset({OnboardingState.PAUSED, OnboardingState.CANCELLED, OnboardingS
 # Nothing at the vendors is to be as declared.
 OVER = frozenset({OnboardingState.CANCELLED, OnboardingState.TEARING_DOWN, OnboardingState.REMOVED})
 
+# Nothing more happens by itself.
+ENDED = frozenset({OnboardingState.CANCELLED, OnboardingState.REMOVED})
+
 
 class Provenance(StrEnum):
     CREATED = "created"

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from engine import pulse
 from engine.clock import now
+from engine.signs import BEAT
 from models.db import make_engine
 from settings import get_settings
 from tasks import names
@@ -67,7 +68,7 @@ def _on_beat(**_: object) -> None:
             log.warning("this beat's tick could not be noted (%s)", type(error).__name__)
 
     def on_send(**_: object) -> None:
-        if _is_time(pulse.BEAT):
+        if _is_time(BEAT):
             # A database that is away must not keep the ticks.
             threading.Thread(target=note, daemon=True).start()
 

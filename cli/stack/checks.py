@@ -13,7 +13,7 @@ from cli.stack import health
 from cli.stack.broker import OLDEST_VERSION, parse_version
 from cli.stack.result import Result
 from cli.stack.simulated import is_simulated, real_vendors, vendor_settings
-from cli.stack.stack import running_stack
+from settings import running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

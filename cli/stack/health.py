@@ -9,8 +9,8 @@ from cli.words import span
 from engine.clock import now
 
 if TYPE_CHECKING:
-    from engine.pulse import Signs
     from engine.reading import Source
+    from engine.signs import Signs
     from settings import Settings
 
 

@@ -7,11 +7,10 @@ import os
 from typing import TYPE_CHECKING
 
 from cli.exits import NOT_SET_UP, Exit
+from settings import LOCK_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-LOCK_FILE = "up.pid"
 
 
 class InstanceLock:
@@ -45,18 +44,3 @@ class InstanceLock:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def is_held(home: Path) -> bool:
-    """Whether an ``up`` runs on this state folder right now."""
-    try:
-        descriptor = os.open(home / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -25,14 +25,28 @@ def is_simulated(home: Path) -> bool:
     return any((home / name).exists() for name in (MARK, SIMULATOR_STATE))
 
 
-def refuse_real_vendors(settings: Settings) -> None:
+def settings_for_vendors() -> Settings:
+    """The settings for a command that itself speaks to vendors.
+
+    :raises Exit: the folder is of the simulator, these lead to a real vendor, and no ``up --real-vendors`` runs.
+    """
+    from settings import get_settings, running_stack
+
+    settings = get_settings()
+    stack = running_stack(settings.home)
+    if real_vendors(settings) and (stack is None or stack["simulator"]):
+        refuse_real_vendors(settings, would="look for them at")
+    return settings
+
+
+def refuse_real_vendors(settings: Settings, *, would: str = "drive them at") -> None:
     """Ask this when the settings lead to a real vendor.
 
     :raises Exit: the folder is of the simulator.
     """
     if is_simulated(settings.home):
         msg = (
-            f"the onboardings in {settings.home} were made against the simulator, and this would drive them at the real "
+            f"the onboardings in {settings.home} were made against the simulator, and this would {would} the real "
             "Twilio and AJO. Use `onboard up --simulator`, or another ONBOARD_HOME; "
             "`onboard up --real-vendors` goes on all the same."
         )

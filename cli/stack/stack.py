@@ -13,20 +13,19 @@ from urllib.parse import urlsplit
 from cli.exits import NOT_SET_UP, Exit
 from cli.stack import programs
 from cli.stack.broker import HOST, EmbeddedBroker, find_server, write_private
-from cli.stack.lock import InstanceLock, is_held
+from cli.stack.lock import InstanceLock
 from cli.stack.ports import Ports
 from cli.stack.simulated import mark_simulated, real_vendors, refuse_real_vendors
 from cli.stack.supervisor import Supervisor, died_sentence
+from settings import STATE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from settings import Settings
 
 START_SECONDS = 60.0
 SIMULATOR_PORT = 8800
-STATE_FILE = "up.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +97,8 @@ class Stack:
         :raises Exit: something is in the way; nothing is left half started after :meth:`stop`.
         """
         self._lock.take()
+        # One that was killed left its own: it says nothing of this one.
+        (self.settings.home / STATE_FILE).unlink(missing_ok=True)
         if self.options.simulator is not None or not real_vendors(self.settings):
             mark_simulated(self.settings.home)
         elif not self.options.has_real_consent:
@@ -120,7 +121,7 @@ class Stack:
         write_private(self.settings.home / STATE_FILE, json.dumps(self.describe()))
 
     def describe(self) -> dict[str, Any]:
-        """What runs where, for people and for ``onboard doctor``."""
+        """What runs where, for people and ``onboard doctor``, and the settings that commands beside it go by."""
         return {
             "pid": os.getpid(),
             "gateway": self.gateway_url,
@@ -128,6 +129,7 @@ class Stack:
             "flower": self.flower_url,
             "simulator": self.simulator_url,
             "logs": str(self.supervisor.logs),
+            "settings": self.settings.shared,
         }
 
     def stop(self) -> None:
@@ -210,14 +212,3 @@ def answers_ok(url: str, *, seconds: float = 2.0) -> bool:
         return False
     finally:
         connection.close()
-
-
-def running_stack(home: Path) -> dict[str, Any] | None:
-    """What :meth:`Stack.describe` said of the ``up`` that runs on this state folder; None when none runs."""
-    if not is_held(home):
-        return None
-    try:
-        described: dict[str, Any] = json.loads((home / STATE_FILE).read_text())
-    except (OSError, ValueError):
-        return None
-    return described

@@ -98,6 +98,10 @@ def test_up_runs_everything_doctor_finds_it_well_and_nothing_is_left_after_ctrl_
     assert doctor.returncode == 0, doctor.stdout
     assert {line["level"] for line in results.values()} == {"ok"}
     assert results["workers"]["found"].startswith("2: worker1@")
+    told = {line["name"]: line for line in json.loads(onboard(home, "settings", "--json").stdout)}
+    assert told["ONBOARD_TWILIO_API_URL"]["value"].startswith(running.where["simulator"]), (
+        "commands beside it follow it"
+    )
     second = onboard(home, "up")
     assert second.returncode == 5
     assert f"already running on {home} with pid {running.process.pid}" in second.stderr

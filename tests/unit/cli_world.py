@@ -16,6 +16,7 @@ import yaml
 from rich.console import Console
 from sqlalchemy import insert, text
 
+import cli.state
 import cli.waking
 import settings as settings_module
 from engine.context import Workshop
@@ -47,6 +48,7 @@ class CliWorld(EngineWorld):
         self.time = datetime.now(UTC)
         self.sent: list[tuple[str, str]] = []
         self.is_broker_away = False
+        self.is_up = True
         self.attempts_to_send = 0
         self.settings = Settings(home=self.home)
         self.path = self.home / "onboard.sqlite3"
@@ -126,6 +128,7 @@ def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type[CliWorl
         monkeypatch.setenv(name, value)
     settings_module.get_settings.cache_clear()
     monkeypatch.setattr(cli.waking, "send", world.send)
+    monkeypatch.setattr(cli.state, "is_held", lambda _: world.is_up)
     return world
 
 

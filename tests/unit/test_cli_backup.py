@@ -111,3 +111,10 @@ def test_postgresql_has_its_own_tools(world, monkeypatch, tmp_path):
     monkeypatch.setenv("ONBOARD_DATABASE_URL", "postgresql+psycopg://nobody@localhost/nothing")
     settings_module.get_settings.cache_clear()
     assert "pg_dump" in world.onboard("backup", str(tmp_path / "copy"), code=USAGE)
+
+
+def test_without_a_terminal_restoring_wants_yes_as_every_other_command(world, copy):
+    assert "this is not a terminal, so nobody can be asked: add --yes" in world.onboard(
+        "restore", str(copy), code=USAGE
+    )
+    assert names(world) == {"acme", "later"}

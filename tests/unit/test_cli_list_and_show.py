@@ -181,3 +181,12 @@ def test_a_step_that_nobody_takes_asks_after_the_workers(world):
     world.start()
     assert "is a worker running?" in world.onboard("show", "acme")
     assert "no worker has taken it for 10 min" in world.onboard("list")
+
+
+def test_a_list_takes_the_conditions_of_the_commands_on_many(world):
+    world.start("ace", channel="rcs")
+    world.start("bee")
+    listed = world.json("list", "--where", "channel=sms", "--status", "running")["onboardings"]
+    assert [one["name"] for one in listed] == ["bee"]
+    assert "Values that occur: name=ace, bee." in world.onboard("list", "--where", "name=c*")
+    assert "there is no field 'nmae'" in world.onboard("list", "--where", "nmae=c", code=2)

@@ -229,7 +229,7 @@ def test_update_asks_or_needs_yes_and_is_only_for_what_was_started(world):
     file = world.write_spec()
     assert "not started yet" in world.onboard("update", file, "--yes", code=2)
     world.onboard("start", file)
-    assert "--yes does it" in world.onboard("update", file, code=2)
+    assert "add --yes" in world.onboard("update", file, code=2)
     assert "unchanged" in world.onboard("update", file, "--yes")
 
 
@@ -366,3 +366,17 @@ def test_an_object_that_a_person_declared_is_shown_with_who_and_when():
     assert owned.presence is Presence.UNREADABLE
     assert owned.note == "cannot be read; declared by Maria on 2026-11-02"
     assert [(one.name, one.actual, one.wanted) for one in owned.fields if one.differs] == [("Name", "old", "acme")]
+
+
+@pytest.mark.parametrize("command", ["plan", "drift"])
+def test_a_misspelt_condition_is_no_green_monitor(world, command):
+    world.migrate()
+    assert "Nothing to" in world.onboard(command, "--all")
+    world.start("ace", channel="rcs")
+    world.start("bee")
+    said = world.onboard(command, "--where", "sandbox=prd", "--where", "channel=mms", code=1)
+    assert "no onboarding is like that. Values that occur: sandbox=prod; channel=rcs, sms." in said
+    world.onboard(command, "--where", "sandbox=prod")
+    for name in ("ace", "bee"):
+        world.command("cancel", name=name)
+    assert "left out: 2 cancelled" in world.onboard(command, "--where", "sandbox=prod")

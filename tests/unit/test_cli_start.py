@@ -91,6 +91,7 @@ def test_hundreds_are_sent_in_few_batches(world):
     from cli.waking import wake
     from engine.wake import WakeUp
 
+    world.migrate()
     assert wake([WakeUp(number, f"brand-{number}", "registration") for number in range(450)])
     assert len(world.sent) == 450
     assert world.attempts_to_send == 4

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 import pytest
 from alembic.script import ScriptDirectory
 
+from cli.exits import run
+from cli.main import cli as cli_group
 from cli.params import complete_keys, complete_names
 from cli.state import newest_migration
+from engine.pulse import note_beat
 from models.db import make_engine
 from models.migrations import make_config
 from tests.unit.cli_world import make_world
@@ -94,7 +99,7 @@ def test_reading_commands_import_nothing_heavy(world, command):
     code += f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr); sys.exit(code)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ONBOARD_HOME": str(world.home)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr.strip()) == (0, "[]")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "[]")
 
 
 @pytest.mark.parametrize(
@@ -106,3 +111,34 @@ def test_reading_commands_import_nothing_heavy(world, command):
 )
 def test_every_help_has_an_example(world, command):
     assert f"onboard {command}" in world.onboard(command, "--help").split("Example")[1]
+
+
+def test_a_stopped_stack_does_not_look_like_waiting(world):
+    world.migrate()
+    world.start()
+    world.is_up = False
+    said = "Nothing runs here: `onboard up`"
+    for command in (("list",), ("show", "acme"), ("explain", "acme"), ("list", "--json")):
+        assert said in world.onboard(*command), command
+    watched = world.onboard("watch", "--timeout", "0", code=1)
+    assert watched.count(said) == 1
+    assert "Queued, but nothing runs here: `onboard up`" in world.onboard("start", world.write_spec(name="bee"))
+    with world.db.begin() as connection:
+        note_beat(connection, "a beat", at=datetime.now(UTC))
+    assert "othing runs" not in world.onboard("explain", "acme") + world.onboard("list")
+    with world.db.begin() as connection:
+        note_beat(connection, "a beat", at=datetime.now(UTC) - timedelta(minutes=10))
+    assert said in world.onboard("explain", "acme")
+    world.command("cancel")
+    world.command("cancel", name="bee")
+    assert "othing runs" not in world.onboard("explain", "acme") + world.onboard("list")
+
+
+def test_json_stays_clean_where_nothing_runs(world, capsys):
+    world.migrate()
+    world.start()
+    world.is_up = False
+    assert run(cli_group, ["list", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["onboardings"]
+    assert err == "Nothing runs here: `onboard up`\n"

@@ -10,6 +10,7 @@ import settings as settings_module
 from engine import kinds
 from models.states import OnboardingState
 from models.tables import Resource
+from providers.errors import Retryable
 from tasks.process import forget_workshop
 from tests.unit.cli_world import make_world
 
@@ -102,3 +103,46 @@ def test_what_is_taken_down_and_what_was_are_told_by_every_view(world):
     pack = str(world.home.parent / "acme.zip")
     world.onboard("evidence", "acme", "-o", pack)
     world.onboard("evidence", "check", pack)
+
+
+class Away:
+    """Vendors none of which answers."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __getattr__(self, name):
+        raise Retryable("Twilio cannot be reached")
+
+
+def test_a_plan_whose_vendor_could_not_be_read_is_no_clean_dry_run(world, monkeypatch):
+    world.start("bistro")
+    world.add(Resource, "bistro", **SERVICE | {"external_id": "MG2", "provenance": "created"}, intended_at=world.time)
+    monkeypatch.setattr("tasks.vendors.OnboardingVendors", Away)
+    said = world.onboard("teardown", "bistro", "--dry-run", code=1)
+    assert "not looked at: Twilio cannot be reached" in said
+    assert said.endswith("1 object was not looked at, as said above: the plan is only what is recorded of it.\n")
+    assert "not looked at" not in world.onboard("teardown", "acme", "--dry-run"), "what is kept need not be looked at"
+
+
+@pytest.mark.parametrize(("typed", "code"), [("y", 2), ("acme", 2), ("", 2), ("2", 0)])
+def test_many_begin_only_by_their_number_after_what_is_by_hand_was_shown(world, monkeypatch, typed, code):
+    world.start("bistro", channel="rcs")
+    sender = {"kind": kinds.RCS_SENDER, "name": "rcs:bistro", "external_id": "XE1", "provenance": "created"}
+    world.add(Resource, "bistro", **SERVICE | sender, intended_at=world.time)
+    monkeypatch.setattr(settings_module, "is_interactive", lambda: True)
+    monkeypatch.setattr("tasks.vendors.OnboardingVendors", Away)
+    asked = []
+    monkeypatch.setattr("click.prompt", lambda text, **_: asked.append(text) or typed)
+    shown = world.onboard("teardown", "--where", "sandbox=prod", code=code)
+    assert asked == ["To take these 2 down, type how many"]
+    assert "1 to keep" in shown
+    assert "Twilio RCS sender rcs:bistro (XE1)" in shown
+    assert (world.status("bistro") is OnboardingState.TEARING_DOWN) == (not code)
+
+
+def test_one_that_was_chosen_by_where_has_its_name_typed(world, monkeypatch):
+    monkeypatch.setattr(settings_module, "is_interactive", lambda: True)
+    monkeypatch.setattr("click.prompt", lambda text, **_: "acme" if "its name" in text else "1")
+    assert "Numbers stay in the account" in world.onboard("teardown", "--all")
+    assert world.status() is OnboardingState.TEARING_DOWN

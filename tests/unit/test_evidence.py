@@ -111,14 +111,18 @@ def test_the_same_state_makes_the_same_bytes(world, pack, tmp_path):
     assert (tmp_path / "again.zip").read_bytes() == pack.read_bytes()
 
 
-def test_a_pack_may_be_replaced_and_no_other_file(world, pack, tmp_path):
+def test_a_pack_is_overwritten_by_force_only_and_no_other_file_at_all(world, pack, tmp_path):
     target = tmp_path / "acme.zip"
     target.write_bytes(pack.read_bytes())
-    world.onboard("evidence", "acme", "-o", str(target))
+    target.touch()
+    written = target.stat().st_mtime_ns
+    assert "--force overwrites it" in world.onboard("evidence", "acme", "-o", str(target), code=2)
+    assert target.stat().st_mtime_ns == written
+    world.onboard("evidence", "acme", "-o", str(target), "--force")
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("letter.txt", "Dear Ann")
     before = target.read_bytes()
-    assert "is no evidence pack" in world.onboard("evidence", "acme", "-o", str(target), code=2)
+    assert "is no evidence pack" in world.onboard("evidence", "acme", "-o", str(target), "--force", code=2)
     assert target.read_bytes() == before
 
 

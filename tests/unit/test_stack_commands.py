@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 import httpx
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from cli import processes
@@ -15,13 +17,23 @@ from cli.exits import NOT_SET_UP, Exit
 from cli.main import cli
 from cli.settings import settings_command
 from cli.stack import checks
-from cli.stack.lock import is_held
+from cli.stack.lock import InstanceLock
 from cli.stack.programs import vendor_urls
-from cli.stack.simulated import MARK, SIMULATOR_STATE
+from cli.stack.simulated import (
+    MARK,
+    SIMULATOR_STATE,
+    mark_simulated,
+    real_vendors,
+    settings_for_vendors,
+    vendor_settings,
+)
 from cli.stack.stack import Stack
-from settings import Settings, get_settings
+from settings import Settings, get_settings, is_held, running_stack
+from tests import command_line
+from tests.factories import spec_data
 
 ROOT = Path(__file__).parents[2]
+SIMULATOR = "http://127.0.0.1:8800"
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +218,82 @@ def test_help_loads_nothing_heavy(command):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Usage:" in done.stdout
+
+
+@pytest.fixture
+def running(tmp_path):
+    """An ``up --simulator`` of this folder that lives until :meth:`stop`, as far as other processes can tell."""
+    home = tmp_path / "home"
+    lock = InstanceLock(home)
+    lock.take()
+    told = Settings(home=home, wait_scale=0.5, gateway_port=8701, secret_keys="k", **vendor_urls(SIMULATOR)).shared
+    (home / "up.json").write_text(json.dumps({"gateway": "", "simulator": SIMULATOR, "settings": told | {"later": 1}}))
+    mark_simulated(home)
+    yield lock
+    lock.free()
+
+
+def test_commands_go_where_the_stack_that_runs_goes_unless_the_environment_says_otherwise(running, monkeypatch):
+    monkeypatch.setenv("ONBOARD_WAIT_SCALE", "0.25")
+    settings = get_settings()
+    assert real_vendors(settings) == []
+    assert (settings.ajo_automation_url, settings.gateway_port) == (f"{SIMULATOR}/automation", 8701)
+    assert (settings.wait_scale, settings.secret_keys) == (0.25, [])
+    assert settings_for_vendors() is settings
+    sources = {line["name"]: line["source"] for line in json.loads(run("settings", "--json").output)}
+    assert sources["ONBOARD_TWILIO_API_URL"] == "running stack"
+    assert sources["ONBOARD_WAIT_SCALE"] == sources["ONBOARD_HOME"] == "environment"
+    assert sources["ONBOARD_LOG_LEVEL"] == "default"
+
+
+def test_what_a_stack_left_behind_redirects_nothing_and_its_onboardings_are_not_looked_for_elsewhere(
+    running, tmp_path, monkeypatch
+):
+    running.free()
+    assert real_vendors(get_settings()) == vendor_settings(get_settings())
+    (tmp_path / "acme.yaml").write_text(yaml.safe_dump(spec_data("sms", "acme")))
+    monkeypatch.setenv("TEST_TWILIO_AUTH_TOKEN", "t0ken")
+    monkeypatch.setenv("TEST_AJO_CLIENT_SECRET", "s3cret")
+    file = str(tmp_path / "acme.yaml")
+    assert run("migrate").exit_code == 0
+    for command in (
+        ("update", file, "--yes"),
+        ("adopt", file, "--dry-run"),
+        ("credential", "show", "acme"),
+        ("credential", "verify", "acme", "--to", "+12125550123"),
+        ("teardown", "acme", "--dry-run"),
+    ):
+        said = command_line.onboard(*command, code=NOT_SET_UP)
+        assert "look for them at the real Twilio and AJO. Use `onboard up --simulator`" in said, command
+    # These two have codes of their own.
+    for command in (("plan", file), ("drift", "acme")):
+        assert "made against the simulator" in command_line.onboard(*command, code=1)
+
+
+@pytest.mark.parametrize(("simulator", "is_refused"), [(None, False), (SIMULATOR, True)])
+def test_real_vendors_are_asked_about_a_simulators_folder_only_beside_an_up_that_was_told_to(
+    running, tmp_path, monkeypatch, simulator, is_refused
+):
+    (tmp_path / "home" / "up.json").write_text(json.dumps({"simulator": simulator, "settings": {}}))
+    with pytest.raises(Exit) if is_refused else nullcontext():
+        settings_for_vendors()
+
+
+def test_an_up_that_begins_says_nothing_of_the_one_that_was_killed(running, tmp_path, monkeypatch):
+    running.free()
+
+    def choose_ports(stack):
+        assert is_held(stack.settings.home)
+        assert running_stack(stack.settings.home) is None
+        raise InterruptedError
+
+    monkeypatch.setattr(Stack, "_choose_ports", choose_ports)
+    assert isinstance(run("up", "--simulator").exception, InterruptedError)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("staus", "mean show"), ("tear-down", "mean teardown?"), ("destroy", "mean teardown?"), ("xyz", "'xyz'.")],
+)
+def test_a_command_that_is_none_names_those_that_may_be_meant(typed, said):
+    assert said in command_line.onboard(typed, code=2)

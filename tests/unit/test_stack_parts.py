@@ -11,10 +11,9 @@ import pytest
 from cli.exits import NOT_SET_UP, Exit
 from cli.stack import broker, programs
 from cli.stack.broker import find_server, parse_version, write_private
-from cli.stack.lock import InstanceLock, is_held
+from cli.stack.lock import InstanceLock
 from cli.stack.signals import StopRequested, StopSignals
-from cli.stack.stack import running_stack
-from settings import LONGEST_CALL
+from settings import LONGEST_CALL, is_held, running_stack
 
 ROOT = Path(__file__).parents[2]
 

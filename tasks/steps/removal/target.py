@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine import removal
 from engine.contract import Suspend
 from engine.desired import subject_of
-from engine.removal import Fate, Removal
+from engine.removal import NOT_LOOKED_AT, Fate, Removal
 from models.states import ResourceState
 from providers.errors import NotFound, OnboardingError, Retryable
 
@@ -77,9 +77,9 @@ def seen(is_there: Callable[[], bool], fate: Fate, gone: str) -> tuple[Fate, str
     try:
         return (fate, "") if is_there() else (Fate.GONE, gone)
     except OnboardingError as error:
-        return fate, f"not looked at: {error.message}"
+        return fate, NOT_LOOKED_AT + error.message
     except Suspend as missing:
-        return fate, f"not looked at: {missing}"
+        return fate, f"{NOT_LOOKED_AT}{missing}"
 
 
 def told(ctx: StepContext, kinds: Sequence[str]) -> str:
