@@ -68,7 +68,7 @@ DECISIONS: dict[int, Decision] = {
     21703: Decision("person", "the messaging service has no sender", "put a sender into its pool, then `onboard retry`"),
     21704: Decision("person", "the messaging service has no sender for this message", "put a fitting sender into its pool, then `onboard retry`"),
     21705: Decision("final", "the messaging service is not valid", _SPEC),
-    21712: Decision("person", "the number is in the pool of another messaging service", "take it out of that one in the Twilio Console, or declare that one in twilio.messaging_service.sid; then `onboard retry`"),
+    21712: Decision("person", "the number is in the pool of another messaging service", "write another one in the spec, then `onboard update FILE`; or, if nothing sends with it, take it out of that one in the Twilio Console, then `onboard retry`"),
     21714: Decision("person", "the pool of the messaging service is full", "take numbers out of it in the Twilio Console, then `onboard retry`"),
     21730: Decision("retry", "Twilio is under maintenance", "nothing: it passes"),
     21910: Decision("final", "sender and recipient are of different channels", _SPEC),
