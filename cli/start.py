@@ -50,7 +50,7 @@ def start_command(files: tuple[Path, ...], is_update: bool, yes: bool, as_json: 
 
     All files are checked, and their secrets read, before anything is changed. On a terminal the plan is shown first, and
     you are asked; elsewhere it begins at once (`onboard plan FILE` shows what would be done). Starting the same spec
-    again does nothing; a changed one is shown and needs --update.
+    again does nothing; a changed one is shown, and `onboard update FILE` applies it.
 
     \b
     Exit codes: 0 all done, 1 one failed, 2 a file is wrong, or differs from

@@ -93,7 +93,7 @@ def check_numbers(ctx: StepContext) -> dict[str, str]:
         ctx.check("number", each=phone, is_met=detail is None, detail=detail)
         if owned.external_id is None or detail is not None:
             raise Suspend(
-                Failed(f"{phone}: {detail}; {cure}, then `onboard start FILE --update` or `onboard retry {ctx.name}`")
+                Failed(f"{phone}: {detail}; {cure}, then `onboard update FILE` or `onboard retry {ctx.name}`")
             )
         sids[phone] = owned.external_id
     return sids

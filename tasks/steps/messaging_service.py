@@ -155,7 +155,7 @@ def ensure(ctx: StepContext) -> str:
     if service is None and not is_ours(ctx):
         sid = adopted_sid(ctx)
         reason = f"no messaging service {sid} in account {ctx.spec.twilio.account_sid}"
-        cure = "write the `sid` of one that is there under twilio.messaging_service, then `onboard start FILE --update`"
+        cure = "write the `sid` of one that is there under twilio.messaging_service, then `onboard update FILE`"
         raise Suspend(Failed(f"{reason}: {cure}"))
     name = marked_name(ctx)
     if service is None:
@@ -184,7 +184,7 @@ def _another(ctx: View) -> str:
     return (
         f"the spec names messaging service {declared}, but {ctx.name} uses {former.friendly_name} ({former.sid}), which would "
         "keep onboard's callbacks and numbers: put twilio.messaging_service back as it was, then "
-        f"`onboard start FILE --update`; or give the former back first: `onboard teardown {ctx.name}`, then `onboard start FILE`"
+        f"`onboard update FILE`; or give the former back first: `onboard teardown {ctx.name}`, then `onboard start FILE`"
     )
 
 
@@ -205,7 +205,7 @@ def _refuse_look_alike(ctx: StepContext) -> None:
             ctx.person_wait(
                 f"Twilio has a messaging service named {alike.friendly_name!r} that onboard did not make: to use it, write "
                 f"`sid: {alike.sid}` under twilio.messaging_service, else choose another friendly_name; "
-                "then `onboard start FILE --update`",
+                "then `onboard update FILE`",
                 topic="look-alike",
             )
         )
