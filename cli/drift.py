@@ -155,7 +155,7 @@ def _print(result: Result) -> None:
     console.print(Text.assemble((result.name, "bold"), "  ", (result.word, style), (unread, "dim")))
     if result.problem:
         print_hanging(console, Text("  "), Text(f"could not look: {result.problem}"))
-    for finding in result.found:
+    for place, finding in enumerate(result.found):
         known = result.memory.get(finding.key)
         seen = known.first_seen_at if known else None
         ago = f"  since {seen.astimezone():%Y-%m-%d %H:%M} ({span(now() - seen)})" if seen else ""
@@ -165,7 +165,9 @@ def _print(result: Result) -> None:
         if known and known.last_change:
             at = datetime.fromisoformat(known.last_change["at"]).astimezone()
             print_hanging(console, Text("      "), Text(told(known.last_change, f"{at:%Y-%m-%d %H:%M}")))
-        print_hanging(console, Text("      "), Text(finding.cure, "dim"))
+        following = result.found[place + 1 : place + 2]
+        if not following or following[0].cure != finding.cure:
+            print_hanging(console, Text("      "), Text(finding.cure, "dim"))
     for finding in result.known:
         accepted = result.accepted[finding.key]
         text = f"accepted by {accepted.accepted_by} until {accepted.until.astimezone():%Y-%m-%d}: {accepted.reason}"

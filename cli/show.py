@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -101,22 +102,27 @@ def _first_sentence(detail: Detail, now: datetime) -> str:
     """All of them: ``onboard explain``."""
     from cli import words
     from engine.explain import explain
+    from engine.reasons import in_short
 
-    return words.sentence(explain(detail.summary, tasks=detail.tasks, checklist=detail.checklist, now=now)[0], now)
+    first = explain(detail.summary, tasks=detail.tasks, checklist=detail.checklist, now=now)[0]
+    # The findings themselves stand under "Verifications".
+    return words.sentence(replace(first, what=in_short(first.what, detail.summary.name)), now)
 
 
 def _print_steps(console: Console, detail: Detail, now: datetime) -> None:
     from rich.text import Text
 
     from cli import render
+    from engine.reasons import in_short
 
     _title(console, "Steps")
     sentence = _first_sentence(detail, now)
     rows = []
     for step in detail.summary.steps:
+        reason = in_short((step.reason or "").removeprefix("skipped: "), detail.summary.name)
         # The sentence above has the reason of the step that is on.
-        is_told = step is detail.summary.step and (step.reason or "") in sentence
-        reason = "" if is_told else (step.reason or "").removeprefix("skipped: ")
+        if step is detail.summary.step and reason in sentence:
+            reason = ""
         took = _took(step, detail, now)
         tries = str(step.attempts or "")
         rows.append(
@@ -208,20 +214,21 @@ def _print_verifications(console: Console, detail: Detail, now: datetime) -> Non
     from rich.text import Text
 
     from cli import words
-    from cli.render import print_wrapped
+    from cli.render import print_findings, print_wrapped
 
     if not detail.verifications:
         return
     _title(console, "Verifications")
+    told: list[Record] = []
     for run in detail.verifications[-VERIFICATIONS_SHOWN:]:
         kind = "with a test message" if run["sends_message"] else "reading only"
         ago = f"{words.span(now - (run['finished_at'] or run['requested_at']))} ago"
         print_wrapped(console, Text.assemble(_styled(run["state"]), f"  {run['trigger']}, {kind}, {ago}"), indent=2)
-        for finding in run["findings"]:
-            sign = {"error": ("✘ ", "bold red")}.get(finding["severity"], ("! ", "yellow"))
-            cure = (f"  -> {finding['cure']}", "dim") if finding["cure"] else ""
-            line = Text.assemble(sign, f"{finding['subject']} {finding['problem']}", cure)
-            print_wrapped(console, line, indent=4)
+        if run["findings"] and run["findings"] == told:
+            print_wrapped(console, Text("the same as before", "dim"), indent=4)
+        else:
+            print_findings(console, run["findings"], indent=4)
+        told = run["findings"]
 
 
 def _print_messages(console: Console, messages: Sequence[Record], now: datetime) -> None:

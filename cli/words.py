@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from engine.reasons import in_short
 from models.states import OnboardingState, StepState
 
 if TYPE_CHECKING:
@@ -143,4 +144,4 @@ def matter(summary: Summary, now: datetime) -> str:
             return f"{who}{step.reason or ''}"
         if step.state is S.READY and now - summary.updated_at > LONG_READY:
             return f"no worker has taken it for {span(now - summary.updated_at)}"
-    return summary.reason or ""
+    return in_short(summary.reason or "", summary.name)

@@ -72,7 +72,7 @@ def test_show_prints_findings_with_their_cures_and_messages(world):
     message = {"client_reference": "onb-1", "body": "Hello", "created_at": world.time, "updated_at": world.time}
     world.add(Message, **message, recipient="+12125550123", status="undelivered", error_code=30003)
     output = world.onboard("show", "acme")
-    assert "the sender is gone  -> make a new one" in output
+    assert "the sender is gone\n      -> make a new one" in output
     assert "+12125550123" in output
     assert "error 30003" in output
 
