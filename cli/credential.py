@@ -9,7 +9,7 @@ import click
 from cli.batch import choose, many_options
 from cli.control import command_each, timing
 from cli.exits import FAILED, USAGE, Exit
-from cli.params import NAME, by_option, echo_json, json_option
+from cli.params import NAME, PhoneNumber, by_option, echo_json, json_option
 
 if TYPE_CHECKING:
     from engine.desired import OwnedField, OwnedObject
@@ -51,7 +51,9 @@ def show_command(name: str, *, as_json: bool) -> None:
 
 @credential_command.command("verify")
 @NAME
-@click.option("--to", required=True, metavar="NUMBER", help="Who gets the message, as +12125550123.")
+@click.option(
+    "--to", required=True, type=PhoneNumber(), metavar="NUMBER", help="Who gets the message, as +12125550123."
+)
 @click.option("--message", default="Connection test", show_default=True, help="Its text.")
 def verify_command(name: str, *, to: str, message: str) -> int:
     """Send one message exactly as AJO would: by the credential's payload template, headers and way to sign in.
@@ -61,7 +63,8 @@ def verify_command(name: str, *, to: str, message: str) -> int:
     Twilio charges for it.
 
     \b
-    Exit codes: 0 the provider has taken it, 1 it has not, 2 the template does not fit, 4 no such onboarding.
+    Exit codes: 0 the provider has taken it, 1 it has not, 4 no such onboarding,
+                2 the number is none or the template does not fit.
     Example:    onboard credential verify acme-rcs --to +12125550123
     """
     from cli.looking import context_of, looking
@@ -72,8 +75,16 @@ def verify_command(name: str, *, to: str, message: str) -> int:
         try:
             return (_verify_custom if ctx.spec.channel == "rcs" else _verify_twilio)(ctx, to, message)
         except OnboardingError as error:
-            cure = f": {error.cure}" if isinstance(error, NeedsPerson | Refused) else ""
+            cure = f": {_cure(error.cure)}" if isinstance(error, NeedsPerson | Refused) else ""
             raise Exit(f"{name}: {error.message}{cure}", FAILED) from None
+
+
+def _cure(cure: str) -> str:
+    """The message is of this command, not of the spec."""
+    for field, option in (("verification.to", "--to"), ("verification.message", "--message")):
+        if field in cure:
+            return f"write another one with {option}"
+    return cure
 
 
 @credential_command.command("rotate")
@@ -162,7 +173,7 @@ def _verify_custom(ctx: PlanContext, to: str, message: str) -> int:
         return FAILED
     if handed.message_id is None:
         raise Exit(f"{ctx.name}: the answer has no message id at {credential['message_id_path']!r}", FAILED)
-    click.echo(f"{ctx.name}: taken as {handed.message_id}.")
+    click.echo(f"{ctx.name}: taken as {handed.message_id}. What becomes of it: `onboard inbox list {ctx.name}`.")
     return 0
 
 
@@ -176,7 +187,10 @@ def _verify_twilio(ctx: PlanContext, to: str, message: str) -> int:
     service = _there(ctx, ctx.external_id(kinds.MESSAGING_SERVICE))
     click.echo(f"Twilio account {ctx.spec.twilio.account_sid}, messaging service {service}, signing in by auth token")
     sent = twilio.send_message(Outgoing(to=to, service_sid=service, body=message))
-    click.echo(f"{ctx.name}: taken as {sent.sid} ({sent.status}).")
+    click.echo(
+        f"{ctx.name}: taken as {sent.sid} ({sent.status}). What becomes of it: the Twilio Console, Monitor > Logs > Messaging; "
+        f"`onboard verify {ctx.name} --send` waits for the delivery of a message of its own."
+    )
     return 0
 
 

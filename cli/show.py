@@ -166,13 +166,19 @@ def _print_checklist(console: Console, items: Sequence[Record], name: str) -> No
     from rich.text import Text
 
     from cli.render import Column, print_columns, print_wrapped
-    from engine.checklist_view import is_blocking, is_settled
+    from engine.checklist_view import is_blocking, is_settled, milestone
 
     if not items:
         return
     _title(console, "Checklist")
     rows = [
-        (item["key"], _styled(item["state"]), item["checked_by"], item["stage"], item["detail"] or item["title"])
+        (
+            item["key"],
+            _styled(item["state"]),
+            item["checked_by"],
+            milestone(item["stage"], items),
+            item["detail"] or item["title"],
+        )
         for item in items
         if is_blocking(item) or item["state"] == "unmet"
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engine.checklist_view import done_command, is_needed
+from engine.checklist_view import done_command, is_needed, milestone
 from engine.retry import FAILURES_BEFORE_GIVING_UP
 from models.states import DONE, OnboardingState, StepState
 
@@ -199,15 +199,17 @@ def _of_wait(one: Summary, step: Step, reason: str, now: datetime) -> Blocker:
     return replace(wait, until=step.waiting_until, then=ASKED)
 
 
-def _of_checklist(name: str, checklist: Iterable[Record], step: Step, blocker: Blocker) -> Iterator[Blocker]:
+def _of_checklist(name: str, checklist: Sequence[Record], step: Step, blocker: Blocker) -> Iterator[Blocker]:
     for item in checklist:
-        if not is_needed(item, step.waiting_topic):
+        # What onboard has not looked at yet is no news while it waits for something else.
+        is_ours = item["checked_by"] == "program" and item["state"] == "open"
+        if is_ours or not is_needed(item, step.waiting_topic):
             continue
         detail = f" ({item['detail']})" if item["detail"] else ""
         is_persons = item["checked_by"] == "person"
         yield Blocker(
             f"item_{item['state']}",
-            f"{item['title']}{detail}, needed for the {item['stage']}",
+            f"{item['title']}{detail}, needed for the {milestone(item['stage'], checklist)}",
             step.name,
             item["updated_at"],
             CHECKERS.get(item["checked_by"], item["checked_by"]),

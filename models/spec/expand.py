@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 DELIMITERS = ",;\t"
 LARGEST_TABLE = 64 * 1024 * 1024
-IN_QUOTES = 'put a text that begins with a placeholder in quotes: "{{ column }}"'
+UNQUOTED = re.compile(r"(?:^|[:\-]\s+|[,\[]\s*)(\{\{)")
+BARE = "a placeholder stands without quotes, which YAML takes for a mapping"
+IN_QUOTES = 'put the whole text in quotes, for example name: "{{ key }}-sms"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def expand(template: Path, table: Table) -> Expansion:
     """:raises SpecErrors: with all faults of template and rows; what is wrong in every row alike stands once, in the template."""
     document = read(template)
     if document.faults:
-        raise SpecErrors([_hinted(document, fault) for fault in document.faults])
+        raise SpecErrors(list(dict.fromkeys(_hinted(document, fault) for fault in document.faults)))
     used = {loc: found for loc, text in _texts(document.data, ()) if (found := PLACEHOLDER.findall(text))}
     faults = list(_template_faults(document, table, used))
     named = {column for found in used.values() for column in found}
@@ -138,9 +140,14 @@ def expand(template: Path, table: Table) -> Expansion:
 
 
 def _hinted(document: Document, fault: SpecFault) -> SpecFault:
-    """YAML takes a placeholder without quotes for a mapping and complains of that."""
-    lines = document.text.splitlines()[fault.line - 1 : fault.line] if fault.line else []
-    return replace(fault, cure=IN_QUOTES) if any("{{" in line for line in lines) else fault
+    """YAML complains of a placeholder without quotes where its text goes on, which may be a line further down."""
+    lines = document.text.splitlines()
+    for number in range(fault.line, max(fault.line - 2, 0), -1):
+        found = UNQUOTED.search(lines[number - 1]) if number <= len(lines) else None
+        if found is not None:
+            here = replace(fault, path="", line=number, column=found.start(1) + 1, problem=BARE, cure=IN_QUOTES)
+            return replace(here, excerpt=document.excerpt(number))
+    return fault
 
 
 def _template_faults(document: Document, table: Table, used: Mapping[Location, Sequence[str]]) -> Iterator[SpecFault]:

@@ -154,8 +154,9 @@ def test_an_unknown_placeholder_is_refused_and_an_unused_column_warned_of(desk):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("name: {{ id }}\nchannel: sms\n", "in quotes"),
-        ("brand: {{ brand }} SMS\n", "in quotes"),
+        ("name: {{ id }}\nchannel: sms\n", "brand.yaml:1:7  a placeholder stands without quotes"),
+        ("name: {{ id }}-sms\nchannel: sms\n", "brand.yaml:1:7  a placeholder stands without quotes"),
+        ("brand: {{ brand }} SMS\n", 'help: put the whole text in quotes, for example name: "{{ key }}-sms"'),
         ('name: "{{ id"\n', "not closed"),
         ("name: acme\n", "the same for all 2 rows"),
     ],

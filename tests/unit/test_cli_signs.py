@@ -24,6 +24,6 @@ def test_a_stream_that_cannot_show_our_signs_gets_others_and_no_question_marks(
     monkeypatch.setattr(locale, "setlocale", lambda _: "C")
     monkeypatch.setattr(sys, "stdout", stream)
     show_signs()
-    print("✔ ✘ → … é")
+    stream.write("✔ ✘ → … é")
     stream.flush()
     assert raw.getvalue().decode().strip() == shown
