@@ -25,7 +25,7 @@ def credential_command() -> None:
     """
 
 
-@credential_command.command("show")
+@credential_command.command("show", short_help="The credential and the key, field by field.")
 @NAME
 @json_option()
 def show_command(name: str, *, as_json: bool) -> None:
@@ -49,7 +49,7 @@ def show_command(name: str, *, as_json: bool) -> None:
         click.echo("Secrets are being replaced: AJO's old token is good until AJO has used the new one.")
 
 
-@credential_command.command("verify")
+@credential_command.command("verify", short_help="Send one message exactly as AJO would.")
 @NAME
 @click.option(
     "--to", required=True, type=PhoneNumber(), metavar="NUMBER", help="Who gets the message, as +12125550123."
@@ -87,7 +87,7 @@ def _cure(cure: str) -> str:
     return cure
 
 
-@credential_command.command("rotate")
+@credential_command.command("rotate", short_help="New secrets while messages go on.")
 @many_options
 @by_option()
 def rotate_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any) -> int:
@@ -118,7 +118,7 @@ def rotate_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any
     )
 
 
-@credential_command.command("finish")
+@credential_command.command("finish", short_help="End AJO's old token after a rotation.")
 @NAME
 @by_option()
 def finish_command(name: str, *, by: str) -> int:

@@ -45,7 +45,7 @@ class Result:
 
     @property
     def word(self) -> str:
-        return "unseen" if self.problem else "drifted" if self.found else "as declared"
+        return "could not look" if self.problem else "drifted" if self.found else "as declared"
 
 
 @click.command("drift", cls=TwoIsNews)
@@ -152,9 +152,9 @@ def _print(result: Result) -> None:
     console = make_console()
     style = {"drifted": "bold red", "as declared": "green"}.get(result.word, "bold magenta")
     unread = f"; {result.unread} cannot be read, a person declared them" if result.unread else ""
-    console.print(Text.assemble((result.name, "bold"), "  ", (result.word, style), (unread, "dim")))
-    if result.problem:
-        print_hanging(console, Text("  "), Text(f"could not look: {result.problem}"))
+    problem = f": {result.problem}" if result.problem else ""
+    margin = Text.assemble((result.name, "bold"), "  ")
+    print_hanging(console, margin, Text.assemble((result.word, style), problem, (unread, "dim")))
     for place, finding in enumerate(result.found):
         known = result.memory.get(finding.key)
         seen = known.first_seen_at if known else None

@@ -104,7 +104,8 @@ def _first_sentence(detail: Detail, now: datetime) -> str:
     from engine.explain import explain
     from engine.reasons import in_short
 
-    first = explain(detail.summary, tasks=detail.tasks, checklist=detail.checklist, now=now)[0]
+    every = detail.spec["verification"]["every"]
+    first = explain(detail.summary, tasks=detail.tasks, checklist=detail.checklist, every=every, now=now)[0]
     # The findings themselves stand under "Verifications".
     return words.sentence(replace(first, what=in_short(first.what, detail.summary.name)), now)
 
@@ -272,9 +273,10 @@ def print_events(events: Sequence[Record], console: Console | None = None, *, in
     from cli.render import make_console, print_hanging
 
     console = console or make_console()
+    # As long as the longest kind, `onboarding:tearing_down`.
     has_kinds = not console.is_terminal or console.width >= WIDE
     for event in events:
-        kind = f"{event['kind']:<22}  " if has_kinds else ""
+        kind = f"{event['kind']:<23}  " if has_kinds else ""
         margin = Text.assemble(
             " " * indent, (words.clock(event["at"]), "dim"), f"  {event['step'] or 'onboarding':<12}  {kind}"
         )

@@ -109,7 +109,8 @@ def _tail(blocker: Blocker, now: datetime) -> Iterator[str]:
         case "active" if looks_at is None:
             yield "no further check is planned"
         case "active" | "degraded" if looks_at is not None:
-            yield f"checked again {until(looks_at, now)} ({day(looks_at)})"
+            often = f"; every {blocker.every}, spread" if blocker.every else ""
+            yield f"checked again {until(looks_at, now)} ({day(looks_at)}{often})"
         case "wait" | "overdue" if looks_at is not None and now - looks_at > LONG_READY:
             yield f"its next look has been due for {span(now - looks_at)}: is the scheduler running? `onboard up` starts it"
         case "wait" | "overdue" if looks_at is not None:

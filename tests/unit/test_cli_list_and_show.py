@@ -10,7 +10,7 @@ from cli.render import make_console
 from cli.show import print_detail
 from engine.contract import Failed, Wait
 from engine.queries import read_onboarding
-from models.tables import Message, Verification
+from models.tables import Event, Message, Verification
 from tests.unit.cli_world import make_world, terminal
 
 REVIEW = Wait("review", "US: PENDING", "Twilio and the carriers", timedelta(minutes=15), timedelta(days=60))
@@ -181,3 +181,12 @@ def test_a_step_that_nobody_takes_asks_after_the_workers(world):
     world.start()
     assert "is a worker running?" in world.onboard("show", "acme")
     assert "no worker has taken it for 10 min" in world.onboard("list")
+
+
+def test_the_longest_kind_of_event_keeps_its_column(world):
+    world.start()
+    for kind in ("onboarding:tearing_down", "step:ready"):
+        world.add(Event, kind=kind, text="news", at=world.time, details={})
+    lines = [line for line in world.onboard("events", "acme").splitlines() if line.endswith("news")]
+    assert len({line.index("news") for line in lines}) == 1
+    assert len(lines) == 2

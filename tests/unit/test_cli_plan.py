@@ -282,7 +282,8 @@ def test_drift_is_0_without_2_with_and_1_when_one_could_not_look(world):
     assert "messaging-service/status_callback  since" in output
     assert world.json("show", "acme")["status"] == "degraded"
     world.answers["acme"] = AWAY
-    assert f"could not look: {AWAY}" in world.onboard("drift", "acme", code=1)
+    assert world.onboard("drift", "acme", code=1) == f"acme  could not look: {AWAY}\n"
+    assert world.json("drift", "acme", code=1)["result"] == "could not look"
     world.answers.clear()
     world.onboard("drift", "acme")
     assert world.json("show", "acme")["status"] == "active"

@@ -485,3 +485,9 @@ def test_a_call_that_may_still_go_on_under_a_cancelled_step_is_said():
     assert sentences(summary)[1] == (
         "At webhook its worker may be in the middle of a call; `onboard retry` waits for its end, in 10 min at the latest."
     )
+
+
+def test_a_check_says_how_often_it_comes_where_that_is_known():
+    summary = make_summary(O.ACTIVE, next_verification_at=NOW + timedelta(days=10))
+    (text,) = sentences(summary, every="7d")
+    assert "checked again in 10 d (2026-12-03; every 7d, spread)" in text

@@ -206,3 +206,9 @@ def test_help_loads_nothing_heavy(command):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Usage:" in done.stdout
+
+
+@pytest.mark.parametrize("group", ["credential", "limits", "secrets", "task", "evidence", "inbox"])
+def test_the_help_of_a_group_cuts_no_line_at_80_columns(group):
+    said = CliRunner().invoke(cli, [group, "--help"], terminal_width=80).output
+    assert [line for line in said.partition("Commands:")[2].splitlines() if line.endswith("...")] == []
