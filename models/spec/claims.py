@@ -119,17 +119,8 @@ def _can_share(claim: Claim, one: Claimant, other: Claimant) -> bool:
 
 def _can_be_one_service(one: Claimant, other: Claimant) -> bool:
     mine, theirs = (each.service or pick(each.data, "twilio", "messaging_service", "sid") for each in (one, other))
-    if mine is not None and theirs is not None:
-        return bool(mine == theirs)
-    if mine is not None or theirs is not None:
-        # The service of that SID may be the one that the other channel made.
-        return True
-    # Both may have been adopted by the name of one service.
-    return _service_name(one) == _service_name(other)
-
-
-def _service_name(one: Claimant) -> tuple[Any, Any]:
-    return pick(one.data, "twilio", "account_sid"), pick(one.data, "twilio", "messaging_service", "friendly_name")
+    # The service of one SID may be the one that the other channel made; two that are to be made are two.
+    return bool(mine == theirs) if mine and theirs else bool(mine or theirs)
 
 
 def _sender(one: Claimant) -> Any:
