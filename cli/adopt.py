@@ -88,7 +88,7 @@ def _rehearse(spec: AnySpec, values: Mapping[str, str], look: Look) -> Adopted:
 def _print(found: Sequence[Found], findings: Sequence[Mapping[str, str]]) -> None:
     from rich.text import Text
 
-    from cli.render import make_console, print_hanging
+    from cli.render import make_console, print_findings, print_hanging
     from engine.removal import shown_kind
 
     console = make_console()
@@ -97,10 +97,7 @@ def _print(found: Sequence[Found], findings: Sequence[Mapping[str, str]]) -> Non
         word = f"  declared by {each.declared_by}: nothing public shows it" if each.declared_by else ""
         line = Text.assemble(f"{shown_kind(each.kind)} {each.name}{ids}", (word, "dim"))
         print_hanging(console, Text.assemble("  ", ("= there  ", "green"), " "), line)
-    for finding in findings:
-        style = "bold red" if finding["severity"] == "error" else "yellow"
-        line = Text.assemble(f"{finding['subject']} {finding['problem']}", (f"  -> {finding['cure']}", "dim"))
-        print_hanging(console, Text.assemble("  ", ("! differs", style), " "), line)
+    print_findings(console, findings, indent=2, word="differs")
 
 
 def _print_end(name: str, status: str | None, *, is_whole: bool) -> None:

@@ -83,12 +83,15 @@ def show_checklist(name: str, full: bool, as_json: bool) -> None:
         click.echo(f"{name} has no checklist yet: its registration has not begun.")
         return
     from cli.render import make_console
+    from engine.checklist_view import milestone
     from engine.clock import now
 
     console, moment = make_console(), now()
     _print_head(console, name, rows)
     for row in sorted(rows, key=lambda one: (is_settled(one), not is_blocking(one))):
-        _print_item(console, row, moment, is_full=full or not is_settled(row))
+        _print_item(
+            console, row | {"stage": milestone(row["stage"], rows)}, moment, is_full=full or not is_settled(row)
+        )
 
 
 @checklist_command.command("done")
@@ -166,12 +169,14 @@ def _print_head(console: Console, name: str, rows: Sequence[Record]) -> None:
     from rich.text import Text
 
     from cli.render import print_wrapped
-    from engine.checklist_view import is_blocking, is_settled
+    from engine.checklist_view import is_blocking, is_settled, milestone
 
     needed = {
         stage: sum(row["stage"] == stage for row in filter(is_blocking, rows)) for stage in ("submission", "launch")
     }
-    still = "".join(f", {count} still needed for the {stage}" for stage, count in needed.items() if count)
+    still = "".join(
+        f", {count} still needed for the {milestone(stage, rows)}" for stage, count in needed.items() if count
+    )
     counts = f"{sum(map(is_settled, rows))} of {len(rows)} met{still}"
     print_wrapped(console, Text.assemble((name, "bold"), f"  {counts}"))
 

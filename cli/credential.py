@@ -9,7 +9,7 @@ import click
 from cli.batch import choose, many_options
 from cli.control import command_each, timing
 from cli.exits import FAILED, USAGE, Exit
-from cli.params import NAME, by_option, echo_json, json_option
+from cli.params import NAME, PhoneNumber, by_option, echo_json, json_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ def credential_command() -> None:
     """
 
 
-@credential_command.command("show")
+@credential_command.command("show", short_help="The credential and the key, field by field.")
 @NAME
 @json_option()
 def show_command(name: str, *, as_json: bool) -> None:
@@ -54,9 +54,11 @@ def show_command(name: str, *, as_json: bool) -> None:
         print_wrapped(console, "Secrets are being replaced: AJO's old token is good until AJO has used the new one.")
 
 
-@credential_command.command("verify")
+@credential_command.command("verify", short_help="Send one message exactly as AJO would.")
 @NAME
-@click.option("--to", required=True, metavar="NUMBER", help="Who gets the message, as +12125550123.")
+@click.option(
+    "--to", required=True, type=PhoneNumber(), metavar="NUMBER", help="Who gets the message, as +12125550123."
+)
 @click.option("--message", default="Connection test", show_default=True, help="Its text.")
 def verify_command(name: str, *, to: str, message: str) -> int:
     """Send one message exactly as AJO would: by the credential's payload template, headers and way to sign in.
@@ -66,7 +68,8 @@ def verify_command(name: str, *, to: str, message: str) -> int:
     Twilio charges for it.
 
     \b
-    Exit codes: 0 the provider has taken it, 1 it has not, 2 the template does not fit, 4 no such onboarding.
+    Exit codes: 0 the provider has taken it, 1 it has not, 4 no such onboarding,
+                2 the number is none or the template does not fit.
     Example:    onboard credential verify acme-rcs --to +12125550123
     """
     from cli.looking import context_of, looking
@@ -77,11 +80,19 @@ def verify_command(name: str, *, to: str, message: str) -> int:
         try:
             return (_verify_custom if ctx.spec.channel == "rcs" else _verify_twilio)(ctx, to, message)
         except OnboardingError as error:
-            cure = f": {error.cure}" if isinstance(error, NeedsPerson | Refused) else ""
+            cure = f": {_cure(error.cure)}" if isinstance(error, NeedsPerson | Refused) else ""
             raise Exit(f"{name}: {error.message}{cure}", FAILED) from None
 
 
-@credential_command.command("rotate")
+def _cure(cure: str) -> str:
+    """The message is of this command, not of the spec."""
+    for field, option in (("verification.to", "--to"), ("verification.message", "--message")):
+        if field in cure:
+            return f"write another one with {option}"
+    return cure
+
+
+@credential_command.command("rotate", short_help="New secrets while messages go on.")
 @many_options
 @by_option()
 def rotate_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any) -> int:
@@ -112,7 +123,7 @@ def rotate_command(names: tuple[str, ...], *, as_json: bool, by: str, **how: Any
     )
 
 
-@credential_command.command("finish")
+@credential_command.command("finish", short_help="End AJO's old token after a rotation.")
 @NAME
 @by_option()
 def finish_command(name: str, *, by: str) -> int:
@@ -167,7 +178,7 @@ def _verify_custom(ctx: PlanContext, to: str, message: str) -> int:
         return FAILED
     if handed.message_id is None:
         raise Exit(f"{ctx.name}: the answer has no message id at {credential['message_id_path']!r}", FAILED)
-    click.echo(f"{ctx.name}: taken as {handed.message_id}.")
+    click.echo(f"{ctx.name}: taken as {handed.message_id}. What becomes of it: `onboard inbox list {ctx.name}`.")
     return 0
 
 
@@ -181,7 +192,10 @@ def _verify_twilio(ctx: PlanContext, to: str, message: str) -> int:
     service = _there(ctx, ctx.external_id(kinds.MESSAGING_SERVICE))
     click.echo(f"Twilio account {ctx.spec.twilio.account_sid}, messaging service {service}, signing in by auth token")
     sent = twilio.send_message(Outgoing(to=to, service_sid=service, body=message))
-    click.echo(f"{ctx.name}: taken as {sent.sid} ({sent.status}).")
+    click.echo(
+        f"{ctx.name}: taken as {sent.sid} ({sent.status}). What becomes of it: the Twilio Console, Monitor > Logs > Messaging; "
+        f"`onboard verify {ctx.name} --send` waits for the delivery of a message of its own."
+    )
     return 0
 
 

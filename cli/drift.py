@@ -46,7 +46,7 @@ class Result:
 
     @property
     def word(self) -> str:
-        return "unseen" if self.problem else "drifted" if self.found else "as declared"
+        return "could not look" if self.problem else "drifted" if self.found else "as declared"
 
 
 @click.command("drift", cls=TwoIsNews)
@@ -156,10 +156,10 @@ def _print(result: Result) -> None:
     console = make_console()
     style = {"drifted": "bold red", "as declared": "green"}.get(result.word, "bold magenta")
     unread = f"; {result.unread} cannot be read, a person declared them" if result.unread else ""
-    console.print(Text.assemble((result.name, "bold"), "  ", (result.word, style), (unread, "dim")))
-    if result.problem:
-        print_hanging(console, Text("  "), Text(f"could not look: {result.problem}"))
-    for finding in result.found:
+    problem = f": {result.problem}" if result.problem else ""
+    margin = Text.assemble((result.name, "bold"), "  ")
+    print_hanging(console, margin, Text.assemble((result.word, style), problem, (unread, "dim")))
+    for place, finding in enumerate(result.found):
         known = result.memory.get(finding.key)
         seen = known.first_seen_at if known else None
         ago = f"  since {seen.astimezone():%Y-%m-%d %H:%M} ({span(now() - seen)})" if seen else ""
@@ -169,7 +169,9 @@ def _print(result: Result) -> None:
         if known and known.last_change:
             at = datetime.fromisoformat(known.last_change["at"]).astimezone()
             print_hanging(console, Text("      "), Text(told(known.last_change, f"{at:%Y-%m-%d %H:%M}")))
-        print_hanging(console, Text("      "), Text(finding.cure, "dim"))
+        following = result.found[place + 1 : place + 2]
+        if not following or following[0].cure != finding.cure:
+            print_hanging(console, Text("      "), Text(finding.cure, "dim"))
     for finding in result.known:
         accepted = result.accepted[finding.key]
         text = f"accepted by {accepted.accepted_by} until {accepted.until.astimezone():%Y-%m-%d}: {accepted.reason}"

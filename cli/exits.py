@@ -8,6 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from cli.signs import show_signs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -73,6 +75,7 @@ def _failing() -> Iterator[None]:
 
 def run(command: click.Command, argv: Sequence[str] | None) -> int:
     """Run ``command`` and return its exit code. Ctrl-C is 130, a closed pipe is 0, as shells expect."""
+    show_signs()
     try:
         result = command.main(args=argv, standalone_mode=False, prog_name="onboard")
     except click.exceptions.Abort:

@@ -33,7 +33,8 @@ def explain_command(name: str, as_json: bool) -> None:
         if detail.summary.status not in ENDED:
             say_if_nothing_runs(fetch)
     moment, one = now(), detail.summary
-    found = explain(one, tasks=detail.tasks, checklist=detail.checklist, forwards=forwards, now=moment)
+    every = detail.spec["verification"]["every"]
+    found = explain(one, tasks=detail.tasks, checklist=detail.checklist, forwards=forwards, every=every, now=moment)
     if as_json:
         things = [to_json(each) | {"sentence": words.sentence(each, moment)} for each in found]
         echo_json({"name": one.name, "status": one.status, "things": things})

@@ -87,7 +87,7 @@ def _about(one: AccountState, at: datetime) -> str:
     return "; ".join(said)
 
 
-@limits_command.command("reset")
+@limits_command.command("reset", short_help="End a pause before its time.")
 @click.argument("vendor", type=click.Choice(["Twilio", "Adobe"], case_sensitive=False))
 @click.argument("account")
 def reset_command(vendor: str, account: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from engine.context import Workshop
     from engine.plan import Plan, PlanContext
     from models.spec.onboarding import AnySpec
+
+# What to call once an onboarding is mended: of no use for a file that was not started.
+NEXT_COMMAND = re.compile(r"[,;:]? (then|and) (run )?`onboard .*", re.DOTALL)
 
 
 @contextmanager
@@ -93,7 +97,8 @@ def plan_or_problem(ctx: PlanContext) -> Plan | str:
     try:
         return make_plan(ctx)
     except (NeedsPerson, Refused) as error:
-        return f"{error.message}: {error.cure}"
+        cure = error.cure if ctx.row is not None else NEXT_COMMAND.sub("", error.cure)
+        return f"{error.message}: {cure}"
     except OnboardingError as error:
         return error.message
     except (Misconfigured, NotPossible) as error:

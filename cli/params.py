@@ -109,6 +109,24 @@ class Words(click.ParamType[str]):
         return text
 
 
+class PhoneNumber(click.ParamType[str]):
+    """A number in E.164, by the rule of the spec."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from pydantic import TypeAdapter, ValidationError
+
+        from models.spec.refusal import CURE
+        from models.spec.types import Phone
+
+        try:
+            return TypeAdapter[str](Phone).validate_python(value)
+        except ValidationError as error:
+            problem, _, cure = str(error.errors()[0]["ctx"]["error"]).partition(CURE)
+            self.fail(f"{problem}: {cure}.", param, ctx)
+
+
 class Condition(click.ParamType[tuple[str, str]]):
     """``FIELD=VALUE``, one that onboardings can be chosen by."""
 

@@ -64,11 +64,14 @@ def plan_command(targets: tuple[str, ...], *, is_all: bool, where: Sequence[tupl
 def _contexts(shop: Workshop, targets: Sequence[str]) -> Iterator[PlanContext]:
     """All files are checked before the first vendor is asked."""
     from cli.looking import context_of
+    from cli.reuse import check_reuse
     from cli.spec import load_or_exit
 
     files = [Path(target) for target in targets if is_file(target)]
     names = [target for target in targets if not is_file(target)]
     loaded = load_or_exit(files, with_secrets=True) if files else []
+    if loaded:
+        check_reuse(file for file, _ in loaded)
     for one, secrets in loaded:
         values = {name: secret.get_secret_value() for name, secret in secrets.items()}
         yield context_of(shop, one.spec.name, one.spec, values)

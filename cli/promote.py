@@ -69,7 +69,7 @@ def promote_command(  # noqa: PLR0917  one for each option
 def _read(name: str) -> tuple[AnySpec, list[Any]]:
     """The spec of an active onboarding, and what its organisation uses."""
     from cli.state import reading, unknown_name
-    from engine.queries import organisation_specs, read_onboarding
+    from engine.queries import read_onboarding, specs_around
     from engine.reuse import Other
     from models.spec.onboarding import spec_from_json
 
@@ -77,7 +77,7 @@ def _read(name: str) -> tuple[AnySpec, list[Any]]:
         detail = read_onboarding(fetch, name)
         if detail is None:
             raise unknown_name(fetch, [name])
-        rows = organisation_specs(fetch, detail.summary.organization_id)
+        rows = specs_around(fetch, [detail.summary.organization_id])
     if detail.summary.status != "active":
         status = detail.summary.status.value.replace("_", " ")
         raise Exit(f"{name} is {status}; only a verified channel is promoted (`onboard explain {name}`).", USAGE)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from engine.reasons import problem_of
 from models.states import StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from engine.queries import Summary
 
@@ -47,10 +49,7 @@ NARROWEST = 14
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """rich minds NO_COLOR and whether somebody watches. Symbols a terminal cannot show become question marks."""
-    stream = sys.stderr if stderr else sys.stdout
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="replace")
+    """rich minds NO_COLOR and whether somebody watches; :mod:`cli.signs`, what the stream can show."""
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
@@ -121,6 +120,22 @@ def print_hanging(console: Console, margin: Text, text: Text, *, room: int | Non
         whole = (margin if number == 0 else Text(" " * width)).append_text(part)
         whole.rstrip()
         console.print(whole)
+
+
+def print_findings(
+    console: Console, findings: Sequence[Mapping[str, str]], *, indent: int, word: str | None = None
+) -> None:
+    """Each problem on its line, and the cure once below all that it is for.
+
+    :param word: stands after the sign.
+    """
+    for cure, group in groupby(findings, key=lambda finding: finding["cure"]):
+        for finding in group:
+            sign, style = ("✘", "bold red") if finding["severity"] == "error" else ("!", "yellow")
+            margin = Text.assemble(" " * indent, (f"{sign} {word}  " if word else f"{sign} ", style))
+            print_hanging(console, margin, Text(problem_of(finding["subject"], finding["problem"])))
+        if cure:
+            print_hanging(console, Text(" " * (indent + 2)), Text(f"-> {cure}", "dim"))
 
 
 def print_wrapped(console: Console, text: str | Text, *, indent: int = 0) -> None:

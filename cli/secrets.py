@@ -24,7 +24,7 @@ def new_key_command() -> None:
     click.echo(new_key())
 
 
-@secrets_command.command("rotate")
+@secrets_command.command("rotate", short_help="Encrypt every secret anew with the first key.")
 def rotate_command() -> None:
     """Encrypt every stored secret anew with the first key of ONBOARD_SECRET_KEYS.
 

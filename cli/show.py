@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -104,22 +105,28 @@ def _first_sentence(detail: Detail, now: datetime) -> str:
     """All of them: ``onboard explain``."""
     from cli import words
     from engine.explain import explain
+    from engine.reasons import in_short
 
-    return words.sentence(explain(detail.summary, tasks=detail.tasks, checklist=detail.checklist, now=now)[0], now)
+    every = detail.spec["verification"]["every"]
+    first = explain(detail.summary, tasks=detail.tasks, checklist=detail.checklist, every=every, now=now)[0]
+    # The findings themselves stand under "Verifications".
+    return words.sentence(replace(first, what=in_short(first.what, detail.summary.name)), now)
 
 
 def _print_steps(console: Console, detail: Detail, now: datetime) -> None:
     from rich.text import Text
 
     from cli import render
+    from engine.reasons import in_short
 
     _title(console, "Steps")
     sentence = _first_sentence(detail, now)
     rows = []
     for step in detail.summary.steps:
+        reason = in_short((step.reason or "").removeprefix("skipped: "), detail.summary.name)
         # The sentence above has the reason of the step that is on.
-        is_told = step is detail.summary.step and (step.reason or "") in sentence
-        reason = "" if is_told else (step.reason or "").removeprefix("skipped: ")
+        if step is detail.summary.step and reason in sentence:
+            reason = ""
         took = _took(step, detail, now)
         tries = str(step.attempts or "")
         rows.append(
@@ -163,13 +170,19 @@ def _print_checklist(console: Console, items: Sequence[Record], name: str) -> No
     from rich.text import Text
 
     from cli.render import Column, print_columns, print_wrapped
-    from engine.checklist_view import is_blocking, is_settled
+    from engine.checklist_view import is_blocking, is_settled, milestone
 
     if not items:
         return
     _title(console, "Checklist")
     rows = [
-        (item["key"], _styled(item["state"]), item["checked_by"], item["stage"], item["detail"] or item["title"])
+        (
+            item["key"],
+            _styled(item["state"]),
+            item["checked_by"],
+            milestone(item["stage"], items),
+            item["detail"] or item["title"],
+        )
         for item in items
         if is_blocking(item) or item["state"] == "unmet"
     ]
@@ -211,20 +224,21 @@ def _print_verifications(console: Console, detail: Detail, now: datetime) -> Non
     from rich.text import Text
 
     from cli import words
-    from cli.render import print_wrapped
+    from cli.render import print_findings, print_wrapped
 
     if not detail.verifications:
         return
     _title(console, "Verifications")
+    told: list[Record] = []
     for run in detail.verifications[-VERIFICATIONS_SHOWN:]:
         kind = "with a test message" if run["sends_message"] else "reading only"
         ago = f"{words.span(now - (run['finished_at'] or run['requested_at']))} ago"
         print_wrapped(console, Text.assemble(_styled(run["state"]), f"  {run['trigger']}, {kind}, {ago}"), indent=2)
-        for finding in run["findings"]:
-            sign = {"error": ("✘ ", "bold red")}.get(finding["severity"], ("! ", "yellow"))
-            cure = (f"  -> {finding['cure']}", "dim") if finding["cure"] else ""
-            line = Text.assemble(sign, f"{finding['subject']} {finding['problem']}", cure)
-            print_wrapped(console, line, indent=4)
+        if run["findings"] and run["findings"] == told:
+            print_wrapped(console, Text("the same as before", "dim"), indent=4)
+        else:
+            print_findings(console, run["findings"], indent=4)
+        told = run["findings"]
 
 
 def _print_messages(console: Console, messages: Sequence[Record], now: datetime) -> None:
@@ -262,9 +276,10 @@ def print_events(events: Sequence[Record], console: Console | None = None, *, in
     from cli.render import make_console, print_hanging
 
     console = console or make_console()
+    # As long as the longest kind, `onboarding:tearing_down`.
     has_kinds = not console.is_terminal or console.width >= WIDE
     for event in events:
-        kind = f"{event['kind']:<22}  " if has_kinds else ""
+        kind = f"{event['kind']:<23}  " if has_kinds else ""
         margin = Text.assemble(
             " " * indent, (words.clock(event["at"]), "dim"), f"  {event['step'] or 'onboarding':<12}  {kind}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +51,7 @@ def start_command(files: tuple[Path, ...], is_update: bool, yes: bool, as_json: 
 
     All files are checked, and their secrets read, before anything is changed. On a terminal the plan is shown first, and
     you are asked; elsewhere it begins at once (`onboard plan FILE` shows what would be done). Starting the same spec
-    again does nothing; a changed one is shown and needs --update.
+    again does nothing; a changed one is shown, and `onboard update FILE` applies it.
 
     \b
     Exit codes: 0 all done, 1 one failed, 2 a file is wrong, or differs from
@@ -60,11 +59,12 @@ def start_command(files: tuple[Path, ...], is_update: bool, yes: bool, as_json: 
     Examples:   onboard start acme-rcs.yaml bistro-sms.yaml
                 onboard start --update acme-rcs.yaml
     """
+    from cli.reuse import check_reuse
     from cli.spec import load_or_exit
     from settings import is_interactive
 
     loaded = load_or_exit(files, with_secrets=True)
-    _warn_of_reuse(loaded)
+    check_reuse(file for file, _ in loaded)
     mends: dict[str, list[str]] = {}
     if not (yes or as_json) and is_interactive():
         # What was started already is left alone, unless it is to be updated.
@@ -94,12 +94,13 @@ def update_command(files: tuple[Path, ...], yes: bool, as_json: bool) -> int:
                 and --yes is missing.
     Example:    onboard update acme-rcs.yaml
     """
+    from cli.reuse import check_reuse
     from cli.spec import load_or_exit
 
     if not yes:
         require_somebody(as_json=as_json)
     loaded = load_or_exit(files, with_secrets=True)
-    _warn_of_reuse(loaded)
+    check_reuse(file for file, _ in loaded)
     plans = _look(loaded, must_be_started=True)
     blind = {name: found for name, found in plans.items() if isinstance(found, str)}
     if blind:
@@ -109,28 +110,6 @@ def update_command(files: tuple[Path, ...], yes: bool, as_json: bool) -> int:
     if not as_json:
         _ask(plans, verb="update", asks=not yes)
     return _tell(_start_all(loaded, is_update=True, mends=_mends(plans)), as_json=as_json)
-
-
-def _warn_of_reuse(loaded: Loaded) -> None:
-    """Say which sender would serve two sandboxes: it works, and what comes back cannot be told apart."""
-    from cli.state import reading
-    from engine.queries import organisation_specs
-    from engine.reuse import Other, find_reuse, senders_of
-    from models.spec.onboarding import spec_to_json
-
-    files = {file.spec.name: spec_to_json(file.spec) for file, _ in loaded}
-    known: dict[str, list[Other]] = {spec["ajo"]["organization_id"]: [] for spec in files.values()}
-    # Nothing was started yet, or starting will say what is wrong with the database.
-    with contextlib.suppress(Exit), reading() as fetch:
-        for organisation, others in known.items():
-            others += [Other(**row) for row in organisation_specs(fetch, organisation) if row["name"] not in files]
-    for name, spec in files.items():
-        known[spec["ajo"]["organization_id"]].append(Other(name, spec["ajo"]["sandbox"], spec))
-    for name, spec in files.items():
-        sandbox = spec["ajo"]["sandbox"]
-        elsewhere = [one for one in known[spec["ajo"]["organization_id"]] if one.sandbox != sandbox]
-        for reuse in find_reuse(elsewhere, sorted(senders_of(spec))):
-            click.echo(f"Warning: {name}: {reuse}", err=True)
 
 
 def _mends(plans: Mapping[str, Plan | str]) -> dict[str, list[str]]:

@@ -83,8 +83,8 @@ def await_verification(
 
 
 def _report(one: Summary, run: Record) -> int:
-    for finding in run["findings"]:
-        cure = f" -> {finding['cure']}" if finding["cure"] else ""
-        click.echo(f"  {finding['severity']}: {finding['subject']} {finding['problem']}{cure}")
+    from cli.render import make_console, print_findings
+
+    print_findings(make_console(), run["findings"], indent=2)
     click.echo(f"{one.name}: the checks have {run['state']}")
     return 0 if run["state"] == "passed" else FAILED

@@ -121,7 +121,7 @@ def _print_changes(looks: Iterator[list[Summary]], console: Console) -> list[Sum
             for (name, what), (state, reason) in news.items():
                 is_first_and_idle = (name, what) not in known and state == StepState.PENDING
                 if known.get((name, what)) != (state, reason) and not is_first_and_idle:
-                    about = f"  {reason}" if reason else ""
+                    about = f"  {reason.removeprefix('skipped: ')}" if reason else ""
                     line = f"{clock(now())}  {name:<20}  {what:<12}  {state.replace('_', ' ')}{about}"
                     console.print(Text(line))
                 known[name, what] = (state, reason)

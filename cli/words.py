@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from engine.reasons import in_short
 from models.states import OnboardingState, StepState
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def _tail(blocker: Blocker, now: datetime) -> Iterator[str]:
         case "active" if looks_at is None:
             yield "no further check is planned"
         case "active" | "degraded" if looks_at is not None:
-            yield f"checked again {until(looks_at, now)} ({day(looks_at)})"
+            often = f"; every {blocker.every}, spread" if blocker.every else ""
+            yield f"checked again {until(looks_at, now)} ({day(looks_at)}{often})"
         case "wait" | "overdue" if looks_at is not None and now - looks_at > LONG_READY:
             yield f"its next look has been due for {span(now - looks_at)}: is the scheduler running? `onboard up` starts it"
         case "wait" | "overdue" if looks_at is not None:
@@ -142,4 +144,4 @@ def matter(summary: Summary, now: datetime) -> str:
             return f"{who}{step.reason or ''}"
         if step.state is S.READY and now - summary.updated_at > LONG_READY:
             return f"no worker has taken it for {span(now - summary.updated_at)}"
-    return summary.reason or ""
+    return in_short(summary.reason or "", summary.name)

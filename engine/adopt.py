@@ -16,6 +16,7 @@ from engine import verifications
 from engine.commands import NotPossible
 from engine.contract import Done, Failed, Finding, Suspend
 from engine.plan import LATER, find_row
+from engine.reasons import reason_of
 from engine.runner import run_step
 from engine.start import start
 from engine.transitions import append_event, move_step, settle_onboarding
@@ -227,7 +228,7 @@ class _FirstLook:
         closing = verifications.closing(ctx, run.id, findings, is_passed=not errors)
         if not errors:
             return Done(also=closing)
-        return Failed(f"taken over with differences: {verifications.reason_of(errors)}", also=closing)
+        return Failed(f"taken over; {reason_of(errors)}", also=closing)
 
 
 def _observed(ctx: StepContext, step: Any) -> list[Finding]:

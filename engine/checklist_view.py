@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from engine.reading import Fetch, Record
 
@@ -72,6 +72,15 @@ def is_needed(row: Record, topic: str | None) -> bool:
         return is_blocking(row)
     is_submitted = topic in AFTER_SUBMISSION
     return not is_submitted if row["stage"] == "submission" else is_submitted or row["state"] == "unmet"
+
+
+def milestone(stage: str, rows: Iterable[Record]) -> str:
+    """What a stage is for: only an RCS sender is submitted to anybody.
+
+    :param rows: the whole checklist.
+    """
+    is_submitted = any(row["key"].startswith("rcs") for row in rows)
+    return "registration" if stage == "submission" and not is_submitted else stage
 
 
 def done_command(name: str, key: str) -> str:

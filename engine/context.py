@@ -147,14 +147,12 @@ class StepContext(Memory):
     def secret(self, name: str) -> str:
         """A secret of this onboarding in clear.
 
-        :raises Suspend: it is missing, so a person has to run ``start --update``.
+        :raises Suspend: it is missing, so a person has to run ``update``.
         """
         value = self.find_secret(name)
         if value is None:
             raise Suspend(
-                self.person_wait(
-                    f"the secret {name} is not stored; run `onboard start FILE --update` where it can be read"
-                )
+                self.person_wait(f"the secret {name} is not stored; run `onboard update FILE` where it can be read")
             )
         return value
 

@@ -13,6 +13,7 @@ from engine.commands import CAN_VERIFY, NotPossible, find
 from engine.context import StepContext
 from engine.contract import Done, Failed
 from engine.desired import EXISTS, findings
+from engine.reasons import reason_of
 from engine.rechecks import begin_verification
 from engine.runner import conclude
 from engine.transitions import append_event, lock_onboarding
@@ -108,7 +109,7 @@ def settle(shop: Workshop, seen: Row[Any], found: Sequence[Finding], objects: It
     reviews.follow(ctx, objects)
     errors = verifications.errors_of(found)
     closing = verifications.closing(ctx, run.id, found, is_passed=not errors)
-    conclude(shop, lease, Failed(verifications.reason_of(errors), also=closing) if errors else Done(also=closing))
+    conclude(shop, lease, Failed(reason_of(errors), also=closing) if errors else Done(also=closing))
     return True
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engine.checklist_view import done_command, is_needed
+from engine.checklist_view import done_command, is_needed, milestone
 from engine.retry import FAILURES_BEFORE_GIVING_UP
 from models.states import DONE, OnboardingState, StepState
 
@@ -51,6 +51,7 @@ class Blocker:
     :param until: when ``then`` happens unless it has ended before; of an item of the checklist, when it is due.
     :param looks_at: when onboard looks next; None when nothing looks by itself.
     :param command: what a person can type to end it.
+    :param every: how often onboard looks, as the spec has it; the first time of each is spread over it.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class Blocker:
     then: str | None = None
     looks_at: datetime | None = None
     command: str | None = None
+    every: str | None = None
 
 
 def explain(
@@ -70,14 +72,16 @@ def explain(
     tasks: Sequence[Record] = (),
     checklist: Sequence[Record] = (),
     forwards: Forwards | None = None,
+    every: str | None = None,
     now: datetime,
 ) -> list[Blocker]:
     """The most important first; never empty.
 
     :param tasks: open operator tasks, as :func:`engine.queries.open_tasks` reads them.
     :param checklist: items in any state.
+    :param every: how often the spec has it checked.
     """
-    found = [*_of_status(summary), *_of_step(summary, tasks, checklist, now)]
+    found = [*_of_status(summary, every), *_of_step(summary, tasks, checklist, now)]
     if summary.status is O.PAUSED:
         # What it would wait for stays in sight, but nobody looks and no clock ends it.
         found = [found[0], *(_held(each) for each in found[1:])]
@@ -89,14 +93,15 @@ def _held(blocker: Blocker) -> Blocker:
     return replace(blocker, kind=kind, looks_at=None, until=None, then=None)
 
 
-def _of_status(one: Summary) -> Iterator[Blocker]:
+def _of_status(one: Summary, every: str | None) -> Iterator[Blocker]:
     """What is true of the onboarding as a whole, whatever its step does."""
     match one.status:
         case O.ACTIVE:
             if one.step is not None:
                 yield Blocker("checking", "its checks are running", one.step.name, one.since, ONBOARD)
             else:
-                yield Blocker("active", "its next check", None, one.since, ONBOARD, looks_at=one.next_verification_at)
+                looks_at = one.next_verification_at
+                yield Blocker("active", "its next check", None, one.since, ONBOARD, looks_at=looks_at, every=every)
         case O.DEGRADED:
             yield Blocker(
                 "degraded",
@@ -106,6 +111,7 @@ def _of_status(one: Summary) -> Iterator[Blocker]:
                 A_PERSON,
                 looks_at=one.next_verification_at,
                 command=f"onboard retry {one.name}",
+                every=every,
             )
         case O.PAUSED:
             command = f"onboard resume {one.name}"
@@ -199,15 +205,17 @@ def _of_wait(one: Summary, step: Step, reason: str, now: datetime) -> Blocker:
     return replace(wait, until=step.waiting_until, then=ASKED)
 
 
-def _of_checklist(name: str, checklist: Iterable[Record], step: Step, blocker: Blocker) -> Iterator[Blocker]:
+def _of_checklist(name: str, checklist: Sequence[Record], step: Step, blocker: Blocker) -> Iterator[Blocker]:
     for item in checklist:
-        if not is_needed(item, step.waiting_topic):
+        # What onboard has not looked at yet is no news while it waits for something else.
+        is_ours = item["checked_by"] == "program" and item["state"] == "open"
+        if is_ours or not is_needed(item, step.waiting_topic):
             continue
         detail = f" ({item['detail']})" if item["detail"] else ""
         is_persons = item["checked_by"] == "person"
         yield Blocker(
             f"item_{item['state']}",
-            f"{item['title']}{detail}, needed for the {item['stage']}",
+            f"{item['title']}{detail}, needed for the {milestone(item['stage'], checklist)}",
             step.name,
             item["updated_at"],
             CHECKERS.get(item["checked_by"], item["checked_by"]),

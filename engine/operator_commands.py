@@ -120,7 +120,7 @@ def reveal(connection: Connection, vault: Vault, name: str, key: str, *, by: str
             continue
         value = vault.read(connection, row.id, field["secret"])
         if value is None:
-            raise NotPossible(f"the secret {field['secret']} is not stored; run `onboard start FILE --update`")
+            raise NotPossible(f"the secret {field['secret']} is not stored; run `onboard update FILE`")
         shown[field["secret"]] = value
         text = f"{field['label']} of the task {key} was shown to {by}"
         append_event(connection, row.id, "secret:revealed", text, at=at, step=task.step)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.checklist_view import done_command, is_needed
 from engine.operator_sheet import HELD, OPEN, read_tasks
+from engine.reasons import in_short
 from engine.selection import WAITS
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _wait(row: Record) -> Record:
         "key": FAILED if is_failed else wait_key(row["waiting_topic"] or "person"),
         "onboarding": row["onboarding"],
         "step": row["step"],
-        "title": row["title"] or "no reason was recorded",
+        "title": in_short(row["title"] or "no reason was recorded", row["onboarding"]),
         "state": "failed" if is_failed else "open",
         "since": row["finished_at"] if is_failed else row["waiting_since"],
         "waiting_for": row["waiting_for"],

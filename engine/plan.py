@@ -155,7 +155,7 @@ class PlanContext(Memory):
         value = self.given.get(name) or self.find_secret(name)
         if value is None and name != kinds.BRIDGE_TOKEN:
             msg = f"the secret {name} of {self.name} is not stored"
-            raise NeedsPerson(msg, cure="run `onboard start FILE --update` where it can be read")
+            raise NeedsPerson(msg, cure="run `onboard update FILE` where it can be read")
         return LATER if value is None else value
 
     def see(self, owned: OwnedObject) -> None:

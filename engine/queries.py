@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engine.checklist_view import read_checklist
+from engine.kinds import MESSAGING_SERVICE
 from engine.operator_sheet import open_tasks
 from engine.selection import EVERYTHING, VALUES, Selection, conditions, placeholders
 from models.states import DONE, OnboardingState, StepState
@@ -179,11 +180,18 @@ def select_names(fetch: Fetch, selection: Selection, *, at: datetime) -> list[tu
     return [(row["name"], OnboardingState(row["status"])) for row in rows]
 
 
-def organisation_specs(fetch: Fetch, organization_id: str) -> list[Record]:
-    """Name, sandbox and spec of an organisation's onboardings that are not removed."""
+def specs_around(fetch: Fetch, organizations: Sequence[str], accounts: Sequence[str] = ()) -> list[Record]:
+    """Of the onboardings of these organisations and accounts that are not removed: name, organisation, sandbox, spec, and
+    the SID of the messaging service as ``service``, where it is known."""
+    params: dict[str, Any] = {"service": MESSAGING_SERVICE}
+    ours = [f"o.organization_id IN ({placeholders('organization', organizations, params)})"]
+    if accounts:
+        ours.append(f"o.twilio_account IN ({placeholders('account', accounts, params)})")
     return fetch(
-        "SELECT name, sandbox, spec FROM onboarding WHERE organization_id = :organization AND status <> 'removed' ORDER BY name",
-        {"organization": organization_id},
+        "SELECT o.name, o.organization_id AS organization, o.sandbox, o.spec, r.external_id AS service FROM onboarding o "  # noqa: S608  our words
+        "LEFT JOIN resource r ON r.onboarding_id = o.id AND r.kind = :service AND r.state <> 'gone' "
+        f"WHERE o.status <> 'removed' AND ({' OR '.join(ours)}) ORDER BY o.name",
+        params,
     )
 
 

@@ -79,11 +79,6 @@ def errors_of(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.severity == "error"]
 
 
-def reason_of(errors: Sequence[Finding]) -> str:
-    """Why an onboarding is degraded."""
-    return "; ".join(f"{finding.subject} {finding.problem}: {finding.cure}" for finding in errors)
-
-
 def closing(
     ctx: StepContext, run_id: int, findings: Sequence[Finding], *, is_passed: bool, has_looked: bool = True
 ) -> Also:

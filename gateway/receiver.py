@@ -139,7 +139,7 @@ class Receiver:
         # As %r: an address that nobody has vouched for could hold line breaks.
         log.warning(
             "403 %s event for %s: the signature does not fit %r. If Twilio calls another URL, set ONBOARD_PUBLIC_URL to it; "
-            "if the account's auth token was changed, run `onboard start FILE --update`",
+            "if the account's auth token was changed, run `onboard update FILE`",
             callback.kind,
             endpoint.name,
             url,
@@ -164,7 +164,7 @@ class Receiver:
             log.error("503 for %s: %s", endpoint.name, error)  # noqa: TRY400  the sentence says it all
             raise Refused(503, "unavailable", "try again") from None
         if found is None:
-            log.error("503 for %s: no Twilio auth token is stored; run `onboard start FILE --update`", endpoint.name)
+            log.error("503 for %s: no Twilio auth token is stored; run `onboard update FILE`", endpoint.name)
             raise Refused(503, "unavailable", "try again")
         return (found,) if former is None else (found, former)
 

@@ -154,9 +154,7 @@ class Http:
         except UNWRITABLE as error:
             outcome = type(error).__name__
             msg = f"a value that goes into a header cannot be sent ({outcome}) to {operation}"
-            cure = (
-                "remove line breaks and letters beyond ASCII from ids and headers, then `onboard start FILE --update`"
-            )
+            cure = "remove line breaks and letters beyond ASCII from ids and headers, then `onboard update FILE`"
             raise Refused(msg, cure=cure, context=context) from None
         except httpx.HTTPError as error:
             # The request left; whether it was carried out is unknown.

@@ -54,7 +54,7 @@ def _tokens(shop: Workshop, onboarding_id: int, spec: AnySpec) -> ImsTokens:
         with reader(shop.db).begin() as connection:
             value = shop.vault.read(connection, onboarding_id, name)
         if value is None:
-            msg = f"the secret {name} is not stored: run `onboard start FILE --update` where it can be read"
+            msg = f"the secret {name} is not stored: run `onboard update FILE` where it can be read"
             raise Retryable(msg)
         return value
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from models.spec.claims import Claimant, Claims
 from models.spec.faults import SpecErrors, SpecFault, path_of
 from models.spec.load import check
 from models.spec.source import read, read_text
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 DELIMITERS = ",;\t"
 LARGEST_TABLE = 64 * 1024 * 1024
-IN_QUOTES = 'put a text that begins with a placeholder in quotes: "{{ column }}"'
+UNQUOTED = re.compile(r"(?:^|[:\-]\s+|[,\[]\s*)(\{\{)")
+BARE = "a placeholder stands without quotes, which YAML takes for a mapping"
+IN_QUOTES = 'put the whole text in quotes, for example name: "{{ key }}-sms"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def expand(template: Path, table: Table) -> Expansion:
     """:raises SpecErrors: with all faults of template and rows; what is wrong in every row alike stands once, in the template."""
     document = read(template)
     if document.faults:
-        raise SpecErrors([_hinted(document, fault) for fault in document.faults])
+        raise SpecErrors(list(dict.fromkeys(_hinted(document, fault) for fault in document.faults)))
     used = {loc: found for loc, text in _texts(document.data, ()) if (found := PLACEHOLDER.findall(text))}
     faults = list(_template_faults(document, table, used))
     named = {column for found in used.values() for column in found}
@@ -137,9 +140,14 @@ def expand(template: Path, table: Table) -> Expansion:
 
 
 def _hinted(document: Document, fault: SpecFault) -> SpecFault:
-    """YAML takes a placeholder without quotes for a mapping and complains of that."""
-    lines = document.text.splitlines()[fault.line - 1 : fault.line] if fault.line else []
-    return replace(fault, cure=IN_QUOTES) if any("{{" in line for line in lines) else fault
+    """YAML complains of a placeholder without quotes where its text goes on, which may be a line further down."""
+    lines = document.text.splitlines()
+    for number in range(fault.line, max(fault.line - 2, 0), -1):
+        found = UNQUOTED.search(lines[number - 1]) if number <= len(lines) else None
+        if found is not None:
+            here = replace(fault, path="", line=number, column=found.start(1) + 1, problem=BARE, cure=IN_QUOTES)
+            return replace(here, excerpt=document.excerpt(number))
+    return fault
 
 
 def _template_faults(document: Document, table: Table, used: Mapping[Location, Sequence[str]]) -> Iterator[SpecFault]:
@@ -159,7 +167,7 @@ def _template_faults(document: Document, table: Table, used: Mapping[Location, S
 def _specs(
     template: Document, table: Table, used: Mapping[Location, Sequence[str]]
 ) -> list[tuple[AnySpec, dict[str, Any]]]:
-    made: list[tuple[AnySpec, dict[str, Any]]] = []
+    made: dict[int, tuple[AnySpec, dict[str, Any]]] = {}
     found: dict[SpecFault, list[int]] = {}
     rows: dict[str, int] = {}
     faults: list[SpecFault] = []
@@ -186,15 +194,43 @@ def _specs(
             problem = f"the name {spec.name!r} is taken by row {first}"
             cure = "choose another: a name stands for one onboarding"
             faults.append(table.fault(number, _columns_of("name", columns)[0], problem, cure, path="name"))
-        made.append((spec, document.data))
+        made[number] = (spec, document.data)
     for fault, numbers in found.items():
         if len(numbers) == len(table.rows):
             faults.append(fault)
         else:
             faults += (table.fault(number, None, fault.problem, fault.cure, path=fault.path) for number in numbers)
+    faults += dict.fromkeys(_same_things(template, table, columns, made))
     if faults:
         raise SpecErrors(sorted(faults, key=lambda fault: (fault.file == table.file, fault.line, fault.column)))
-    return made
+    return list(made.values())
+
+
+def _same_things(
+    template: Document,
+    table: Table,
+    columns: Mapping[str, Sequence[str]],
+    made: Mapping[int, tuple[AnySpec, dict[str, Any]]],
+) -> Iterator[SpecFault]:
+    """What two rows take for themselves, though it can belong to one channel only."""
+    claims = Claims()
+    rows: dict[str, int] = {}
+    for number, (spec, data) in made.items():
+        if spec.name in rows:
+            continue
+        rows[spec.name] = number
+        # Each row makes a service of its own, unless its SID stands there.
+        claimant = Claimant(spec.name, data, spec.twilio.messaging_service.sid or f"that of {spec.name}")
+        for claim, owner in claims.clashes(claimant):
+            path = path_of(claim.loc)
+            named = _columns_of(path, columns)
+            if named:
+                problem = f"{claim.words} is in row {rows[owner.name]} too, and {claim.why}"
+                yield table.fault(number, named[0], problem, claim.cure, path=path)
+            else:
+                problem = f"{claim.words} is the same for all rows, and {claim.why}"
+                yield template.fault(claim.loc, problem, "put a placeholder into it")
+        claims.add(claimant)
 
 
 def _columns_of(path: str, columns: Mapping[str, Sequence[str]]) -> list[str]:

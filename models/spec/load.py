@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from models.spec.claims import Claimant, Claims, claims_of
 from models.spec.faults import SpecErrors, SpecFault
 from models.spec.onboarding import CHANNELS, MmsSpec, RcsSpec, SmsSpec
 from models.spec.outline import close_to, model_at
@@ -56,7 +57,7 @@ def load_specs(files: Iterable[Path | str]) -> list[LoadedSpec]:
         faults += sorted(document.faults, key=lambda fault: (fault.line, fault.column))
         if spec is not None:
             loaded.append(LoadedSpec(path, spec, document))
-    doubles = _same_names(loaded)
+    doubles = _same_names(loaded) + _same_things(loaded)
     faults += doubles
     if faults:
         unsound = {fault.file for fault in doubles}
@@ -121,4 +122,25 @@ def _same_names(loaded: list[LoadedSpec]) -> list[SpecFault]:
             line = other.document.values["name",][0]
             problem = f"the name {one.spec.name!r} is taken by {other.file}:{line}"
             faults.append(one.document.fault(("name",), problem, "choose another: a name stands for one onboarding"))
+    return faults
+
+
+def _same_things(loaded: list[LoadedSpec]) -> list[SpecFault]:
+    """What two of the files take for themselves, though it can belong to one channel only."""
+    claims = Claims()
+    places: dict[str, LoadedSpec] = {}
+    faults = []
+    for one in loaded:
+        if one.spec.name in places:
+            continue
+        claimant = Claimant(one.spec.name, one.document.data)
+        for claim, owner in claims.clashes(claimant):
+            other = places[owner.name]
+            line = other.document.values[
+                next(theirs.loc for theirs in claims_of(owner.data) if theirs.key == claim.key)
+            ][0]
+            problem = f"{claim.words} is in {other.file}:{line} too, and {claim.why}"
+            faults.append(one.document.fault(claim.loc, problem, claim.cure))
+        claims.add(claimant)
+        places[one.spec.name] = one
     return faults

@@ -18,7 +18,7 @@ def classify(response: httpx.Response, context: CallContext) -> OnboardingError:
     message = f"{context.vendor} refused to {context.operation} ({response.status_code}: {said})"
     match response.status_code:
         case 401:
-            cure = "check ajo.client_id, ajo.client_secret and ajo.scopes, then `onboard start FILE --update`"
+            cure = "check ajo.client_id, ajo.client_secret and ajo.scopes, then `onboard update FILE`"
             return NeedsPerson(message, cure=cure, context=context)
         case 403:
             cure = (
@@ -31,5 +31,5 @@ def classify(response: httpx.Response, context: CallContext) -> OnboardingError:
         case 408 | 409 | 425:
             # A conflict is seen once more after a look: what is there is then found instead of made.
             return Retryable(message, context=context)
-    cure = "correct the spec as the answer says, then `onboard start FILE --update`"
+    cure = "correct the spec as the answer says, then `onboard update FILE`"
     return Refused(message, cure=cure, context=context)

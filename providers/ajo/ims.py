@@ -49,7 +49,7 @@ def _refused(response: httpx.Response, context: CallContext) -> OnboardingError:
     said = reason(body, "error_description", "error")
     return NeedsPerson(
         f"Adobe IMS refused the client credentials ({response.status_code}: {said})",
-        cure="check ajo.client_id, ajo.client_secret and ajo.scopes in the Developer Console, then `onboard start FILE --update`",
+        cure="check ajo.client_id, ajo.client_secret and ajo.scopes in the Developer Console, then `onboard update FILE`",
         context=context,
     )
 

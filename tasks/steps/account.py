@@ -98,9 +98,7 @@ def check_numbers(ctx: StepContext) -> dict[str, str]:
         if owned.external_id is None or not check.is_met:
             cure = owned.cure if owned.external_id is None else owned.fields[0].cure
             raise Suspend(
-                Failed(
-                    f"{phone}: {check.detail}; {cure}, then `onboard start FILE --update` or `onboard retry {ctx.name}`"
-                )
+                Failed(f"{phone}: {check.detail}; {cure}, then `onboard update FILE` or `onboard retry {ctx.name}`")
             )
         sids[phone] = owned.external_id
     return sids

@@ -138,7 +138,7 @@ def _require_in_line(ctx: StepContext, wanted: AjoObject, differing: Sequence[Ow
             ctx.person_wait(
                 f"AJO has {wanted.collection.replace('-', ' ')[:-1]} {wanted.name!r} that onboard did not make and that "
                 f"differs ({_words(shown)}): bring both in line or choose another name in the spec; "
-                "then `onboard start FILE --update`",
+                "then `onboard update FILE`",
                 topic="look-alike",
             )
         )

@@ -9,9 +9,10 @@ from engine import kinds
 from engine.contract import Failed, Suspend
 from engine.desired import Checked, OwnedField, OwnedObject, changes, presence_of, subject_of
 from engine.removal import numbers_of_others, remember_added, senders_of_others
+from engine.reuse import owner_of
 from models.spec.onboarding import RcsSpec
 from models.states import Provenance, ResourceState
-from providers.errors import NotFound
+from providers.errors import NeedsPerson, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from providers.twilio.types import PoolNumber, PoolSender, Service
 
 KIND = kinds.MESSAGING_SERVICE
+# Twilio's error code (providers/twilio/errors.py).
+IN_ANOTHER_POOL = 21712
 
 
 def marked_name(ctx: View) -> str:
@@ -158,7 +161,7 @@ def ensure(ctx: StepContext) -> str:
     if service is None and not is_ours(ctx):
         sid = adopted_sid(ctx)
         reason = f"no messaging service {sid} in account {ctx.spec.twilio.account_sid}"
-        cure = "write the `sid` of one that is there under twilio.messaging_service, then `onboard start FILE --update`"
+        cure = "write the `sid` of one that is there under twilio.messaging_service, then `onboard update FILE`"
         raise Suspend(Failed(f"{reason}: {cure}"))
     name = marked_name(ctx)
     if service is None:
@@ -188,7 +191,7 @@ def _another(ctx: View) -> str:
     return (
         f"the spec names messaging service {declared}, but {ctx.name} uses {former.friendly_name} ({former.sid}), which would "
         "keep onboard's callbacks and numbers: put twilio.messaging_service back as it was, then "
-        f"`onboard start FILE --update`; or give the former back first: `onboard teardown {ctx.name}`, then `onboard start FILE`"
+        f"`onboard update FILE`; or give the former back first: `onboard teardown {ctx.name}`, then `onboard start FILE`"
     )
 
 
@@ -209,7 +212,7 @@ def _refuse_look_alike(ctx: StepContext) -> None:
             ctx.person_wait(
                 f"Twilio has a messaging service named {alike.friendly_name!r} that onboard did not make: to use it, write "
                 f"`sid: {alike.sid}` under twilio.messaging_service, else choose another friendly_name; "
-                "then `onboard start FILE --update`",
+                "then `onboard update FILE`",
                 topic="look-alike",
             )
         )
@@ -225,7 +228,7 @@ def ensure_numbers(ctx: StepContext, service_sid: str, sids: dict[str, str]) -> 
     for field in changes(part(ctx, None, [numbers_field(ctx, pool)]), ctx.accepted):
         for phone in set(field.wanted) - set(field.actual):
             remember_added(ctx, KIND, sids[phone], phone)
-            twilio.add_service_number(service_sid, sids[phone])
+            _put(ctx, twilio.add_service_number, service_sid, sids[phone], phone)
         for number in pool:
             if number.phone_number in set(field.actual) - set(field.wanted):
                 twilio.remove_service_number(service_sid, number.sid)
@@ -237,7 +240,32 @@ def ensure_senders(ctx: StepContext, service_sid: str, senders: Sequence[str]) -
     pool = twilio.list_channel_senders(service_sid)
     for field in changes(part(ctx, None, [senders_field(ctx, senders, pool)]), ctx.accepted):
         for sid in set(field.wanted) - set(field.actual):
-            remember_added(ctx, KIND, sid, ctx.spec.rcs.sender_id if isinstance(ctx.spec, RcsSpec) else sid)
-            twilio.add_channel_sender(service_sid, sid)
+            name = ctx.spec.rcs.sender_id if isinstance(ctx.spec, RcsSpec) else sid
+            remember_added(ctx, KIND, sid, name)
+            _put(ctx, twilio.add_channel_sender, service_sid, sid, name)
         for sid in set(field.actual) - set(field.wanted):
             twilio.remove_channel_sender(service_sid, sid)
+
+
+def _put(ctx: StepContext, add: Callable[[str, str], None], service_sid: str, sid: str, name: str) -> None:
+    """Put a number or sender into the pool.
+
+    :raises NeedsPerson: as the provider; when another service has it, with its name and, if it is known here, its owner.
+    """
+    try:
+        add(service_sid, sid)
+    except NeedsPerson as error:
+        if error.context is None or error.context.code != IN_ANOTHER_POOL:
+            raise
+        owner = owner_of(ctx, name)
+        theirs = f"that of {owner} (`onboard show {owner}`)" if owner else "which no onboarding here has"
+        other = "write another one in the spec, then `onboard update FILE`"
+        cure = (
+            f"{other}; to share its service instead, `onboard teardown {ctx.name}`, then `onboard start FILE` with that "
+            "twilio.messaging_service.sid"
+            if owner
+            else f"{other}; or, if nothing sends with it, take it out there in the Twilio Console, then "
+            f"`onboard retry {ctx.name}`"
+        )
+        message = f"{name} is in the pool of another messaging service, {theirs}"
+        raise NeedsPerson(message, cure=cure, context=error.context) from error

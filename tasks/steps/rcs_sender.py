@@ -272,7 +272,7 @@ def _rejected(ctx: StepContext, sender: RcsSender, blocked: list[str], look_agai
     reasons = f" ({'; '.join(sender.offline_reasons)})" if sender.offline_reasons else ""
     return ctx.person_wait(
         f"no carrier accepts the sender in {', '.join(blocked)}: {what}{reasons}. Answer Twilio's review ticket, or take "
-        f"{', '.join(blocked)} out of `rcs.countries` and run `onboard start FILE --update`",
+        f"{', '.join(blocked)} out of `rcs.countries` and run `onboard update FILE`",
         topic="rejected",
         look_again=look_again,
     )

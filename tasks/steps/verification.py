@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import drift_memory, last_change, verifications
 from engine.contract import Done, Failed, Finding, Outcome, Wait
+from engine.reasons import reason_of
 from models.spec.onboarding import RcsSpec
 from providers.errors import NeedsPerson, Refused
 from tasks.steps.delivery import prove_delivery
@@ -57,7 +58,7 @@ class Verification(VerificationRemoval):
             findings = _with_who_did_it(ctx, findings)
         closing = verifications.closing(ctx, run.id, findings, is_passed=not errors, has_looked=has_looked)
         if errors:
-            return Failed(verifications.reason_of(errors), also=closing)
+            return Failed(reason_of(errors), also=closing)
         return Done(also=closing)
 
 

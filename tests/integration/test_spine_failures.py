@@ -128,7 +128,7 @@ def test_a_wrong_token_waits_for_a_person_with_the_field_to_correct(house):
     reason = house.onboarding("acme").reason
     assert house.waits_for_person("acme")
     assert "twilio.auth_token" in reason
-    assert "onboard start FILE --update" in reason
+    assert "onboard update FILE" in reason
     house.start("sms", "acme", is_update=True, token=AUTH_TOKEN)
     assert house.run_to_end("acme").status == "active"
 

@@ -50,6 +50,7 @@ class CliWorld(EngineWorld):
         self.is_broker_away = False
         self.is_up = True
         self.attempts_to_send = 0
+        self.numbers: dict[str, str] = {}
         self.settings = Settings(home=self.home)
         self.path = self.home / "onboard.sqlite3"
 
@@ -110,8 +111,12 @@ class CliWorld(EngineWorld):
             yield fetch
 
     def write_spec(self, channel: str = "sms", name: str = "acme", **overrides: Any) -> str:
+        """Each name but acme has a number of its own."""
         path = self.home.parent / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(spec_data(channel, name, **overrides)))
+        data = spec_data(channel, name)
+        if name != "acme":
+            data["twilio"]["numbers"] = [self.numbers.setdefault(name, f"+1415555{200 + len(self.numbers):04d}")]
+        path.write_text(yaml.safe_dump(data | overrides))
         return str(path)
 
 

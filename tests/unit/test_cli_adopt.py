@@ -44,7 +44,7 @@ def test_what_differs_is_degraded_and_exit_1(world):
     world.look.missing.append(GONE)
     answer = world.json("adopt", world.write_spec(), code=1)
     assert (answer["status"], answer["findings"]) == ("degraded", [GONE.as_json()])
-    assert "taken over with differences: AJO channel configuration acme_config" in world.onboarding().reason
+    assert "taken over; AJO channel configuration acme_config" in world.onboarding().reason
     assert "It was active, and its checks have failed" in world.onboard("explain", "acme")
 
 
@@ -53,7 +53,7 @@ def test_a_dry_run_takes_nothing_over(world):
     assert "Nothing was taken over." in shown
     world.look.missing.append(GONE)
     shown = world.onboard("adopt", world.write_spec(), "--dry-run", code=1)
-    assert "does not exist  -> `onboard retry acme` sees to it" in shown
+    assert "does not exist\n    -> `onboard retry acme` sees to it" in shown
     assert "Nothing was taken over." in shown
     assert world.json("list")["onboardings"] == []
 

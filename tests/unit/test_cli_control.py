@@ -89,7 +89,7 @@ def test_verify_waits_and_prints_what_was_found(world, capsys):
 
     with world.source() as source:
         assert await_verification(source, "acme", deadline_seconds=None, pause=finish) == 1
-    assert "the key was deleted -> mint one" in capsys.readouterr().out
+    assert "the key was deleted\n    -> mint one" in capsys.readouterr().out
 
 
 def test_verify_ends_when_a_person_is_needed_or_the_time_is_over(world):

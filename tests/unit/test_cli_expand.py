@@ -19,7 +19,7 @@ TEMPLATE = spec_data(
     brand="{{ brand }}",
     verification={"to": ["{{handset}}"], "message": "Hello from {{ brand }}: {{ id }}"},
 )
-TEMPLATE["twilio"] |= {"auth_token": "${env:TWILIO_{{ key }}}", "messaging_service": {"friendly_name": "{{ brand }}"}}
+TEMPLATE["twilio"] |= {"auth_token": "${env:TWILIO_{{ key }}}", "messaging_service": {"sid": "MG" + "5" * 32}}
 TEMPLATE["ajo"] |= {
     "credential": {"name": "credential"},
     "channel_configuration": {"name": "acme_config", "message_type": "transactional"},
@@ -154,8 +154,9 @@ def test_an_unknown_placeholder_is_refused_and_an_unused_column_warned_of(desk):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("name: {{ id }}\nchannel: sms\n", "in quotes"),
-        ("brand: {{ brand }} SMS\n", "in quotes"),
+        ("name: {{ id }}\nchannel: sms\n", "brand.yaml:1:7  a placeholder stands without quotes"),
+        ("name: {{ id }}-sms\nchannel: sms\n", "brand.yaml:1:7  a placeholder stands without quotes"),
+        ("brand: {{ brand }} SMS\n", 'help: put the whole text in quotes, for example name: "{{ key }}-sms"'),
         ('name: "{{ id"\n', "not closed"),
         ("name: acme\n", "the same for all 2 rows"),
     ],
@@ -217,3 +218,30 @@ def test_json_names_each_file(desk):
     found = json.loads(desk.expand(HEAD, ACE, options=["--json"]))
     spec = {"file": str(desk.out / "ace-sms.yaml"), "name": "ace-sms", "channel": "sms"}
     assert found == {"ok": True, "specs": [spec], "unused_columns": [], "faults": []}
+
+
+def test_a_number_in_two_rows_is_a_fault_of_the_later_one_unless_they_share_a_service(desk):
+    own = TEMPLATE["twilio"] | {"numbers": ["{{ number }}"], "messaging_service": {"friendly_name": "{{ brand }}"}}
+    ajo = TEMPLATE["ajo"] | {"credential": {"name": "{{ id }}"}}
+    ajo["channel_configuration"] = ajo["channel_configuration"] | {"name": "{{ id }}_sms"}
+    rows = (f"{HEAD},number", f"{ACE},+14155550101", f"{BEE},+14155550101")
+    desk.template(TEMPLATE | {"twilio": own, "ajo": ajo})
+    [number] = desk.faults(*rows)
+    assert number[:4] == ("brands.csv", 3, 5, "twilio.numbers[0]")
+    assert number[4].startswith("column number: +14155550101 is in row 2 too, and Twilio keeps a number")
+    desk.template(
+        TEMPLATE | {"twilio": own | {"messaging_service": TEMPLATE["twilio"]["messaging_service"]}, "ajo": ajo}
+    )
+    assert "Wrote 2 specs" in desk.expand(*rows)
+
+
+def test_what_belongs_to_one_channel_must_not_be_the_same_in_all_rows(desk):
+    own = TEMPLATE["twilio"] | {"messaging_service": {"friendly_name": "{{ brand }}"}}
+    desk.template(TEMPLATE | {"twilio": own})
+    found = desk.faults(HEAD, ACE, BEE, "cat,Cat,+12125550125,CAT")
+    assert [(one[0], one[3]) for one in found] == [
+        ("brand.yaml", "twilio.numbers[0]"),
+        ("brand.yaml", "ajo.credential.name"),
+        ("brand.yaml", "ajo.channel_configuration.name"),
+    ]
+    assert all("is the same for all rows" in one[4] for one in found)

@@ -10,7 +10,7 @@ from cli.render import make_console
 from cli.show import print_detail
 from engine.contract import Failed, Wait
 from engine.queries import read_onboarding
-from models.tables import Message, Verification
+from models.tables import Event, Message, Verification
 from tests.unit.cli_world import make_world, terminal
 
 REVIEW = Wait("review", "US: PENDING", "Twilio and the carriers", timedelta(minutes=15), timedelta(days=60))
@@ -72,7 +72,7 @@ def test_show_prints_findings_with_their_cures_and_messages(world):
     message = {"client_reference": "onb-1", "body": "Hello", "created_at": world.time, "updated_at": world.time}
     world.add(Message, **message, recipient="+12125550123", status="undelivered", error_code=30003)
     output = world.onboard("show", "acme")
-    assert "the sender is gone  -> make a new one" in output
+    assert "the sender is gone\n      -> make a new one" in output
     assert "+12125550123" in output
     assert "error 30003" in output
 
@@ -190,3 +190,12 @@ def test_a_list_takes_the_conditions_of_the_commands_on_many(world):
     assert [one["name"] for one in listed] == ["bee"]
     assert "Values that occur: name=ace, bee." in world.onboard("list", "--where", "name=c*")
     assert "there is no field 'nmae'" in world.onboard("list", "--where", "nmae=c", code=2)
+
+
+def test_the_longest_kind_of_event_keeps_its_column(world):
+    world.start()
+    for kind in ("onboarding:tearing_down", "step:ready"):
+        world.add(Event, kind=kind, text="news", at=world.time, details={})
+    lines = [line for line in world.onboard("events", "acme").splitlines() if line.endswith("news")]
+    assert len({line.index("news") for line in lines}) == 1
+    assert len(lines) == 2

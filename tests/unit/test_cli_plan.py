@@ -10,10 +10,13 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 import cli.looking
+import engine.plan
 import settings as settings_module
+from cli.looking import plan_or_problem
 from engine.desired import Means, OwnedField, OwnedObject, Presence
 from engine.plan import Plan, _planned
 from engine.removal import Choice
+from providers.errors import NeedsPerson
 from tests.factories import spec_data
 from tests.unit.cli_world import make_world
 
@@ -256,6 +259,25 @@ def test_update_changes_nothing_when_one_of_its_files_cannot_be_looked_at(world)
     assert world.sent == []
 
 
+@pytest.mark.parametrize(
+    ("cure", "before"),
+    [
+        ("check the token, then `onboard update FILE`; if only the account was closed, open it", "check the token"),
+        ("leave DE out of `rcs.countries` and run `onboard update FILE`", "leave DE out of `rcs.countries`"),
+        ("nothing: it passes", "nothing: it passes"),
+    ],
+)
+def test_the_cure_for_a_file_that_was_not_started_names_no_command_for_one_that_was(
+    tmp_path, monkeypatch, cure, before
+):
+    def refuse(_):
+        raise NeedsPerson("Twilio refused", cure=cure)
+
+    monkeypatch.setattr(engine.plan, "make_plan", refuse)
+    assert plan_or_problem(SimpleNamespace(row=None)) == f"Twilio refused: {before}"
+    assert plan_or_problem(SimpleNamespace(row="acme")) == f"Twilio refused: {cure}"
+
+
 # -- drift ----------------------------------------------------------------------------------------------------------
 def test_drift_is_0_without_2_with_and_1_when_one_could_not_look(world):
     activated(world)
@@ -265,7 +287,8 @@ def test_drift_is_0_without_2_with_and_1_when_one_could_not_look(world):
     assert "messaging-service/status_callback  since" in output
     assert world.json("show", "acme")["status"] == "degraded"
     world.answers["acme"] = AWAY
-    assert f"could not look: {AWAY}" in world.onboard("drift", "acme", code=1)
+    assert world.onboard("drift", "acme", code=1) == f"acme  could not look: {AWAY}\n"
+    assert world.json("drift", "acme", code=1)["result"] == "could not look"
     world.answers.clear()
     world.onboard("drift", "acme")
     assert world.json("show", "acme")["status"] == "active"

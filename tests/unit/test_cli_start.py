@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import update
 
+from engine.kinds import MESSAGING_SERVICE
 from models.states import OnboardingState
+from models.tables import Onboarding, Resource
 from tests.factories import spec_data
 from tests.unit.cli_world import TOKEN, make_world
 
@@ -50,11 +53,63 @@ def test_update_applies_it_and_names_the_steps_that_run_again(world):
 
 
 def test_a_sender_that_would_serve_two_sandboxes_is_warned_of_with_adobes_advice(world):
-    world.onboard("start", world.write_spec("sms", "acme"))
-    assert "Warning" not in world.onboard("start", world.write_spec("sms", "acme-too"))
+    shared = spec_data()["twilio"] | {"messaging_service": {"sid": "MG" + "1" * 32}}
+    world.onboard("start", world.write_spec("sms", "acme", twilio=shared))
+    assert "Warning" not in world.onboard("start", world.write_spec("sms", "acme-too", twilio=shared))
     elsewhere = spec_data("sms", "acme-dev")["ajo"] | {"sandbox": "dev"}
-    said = world.onboard("start", world.write_spec("sms", "acme-dev", ajo=elsewhere))
+    said = world.onboard("start", world.write_spec("sms", "acme-dev", ajo=elsewhere, twilio=shared))
     assert "Warning: acme-dev: +14155550101 is used by acme in sandbox prod. Adobe advises" in said
+
+
+def test_a_number_that_belongs_to_another_onboarding_is_refused_before_anything_is_made(world):
+    world.onboard("start", world.write_spec("sms", "olive"))
+    number = world.numbers["olive"]
+    mine = world.write_spec("sms", "plum", twilio=spec_data("sms", "plum")["twilio"] | {"numbers": [number]})
+    for command in ("start", "plan"):
+        said = world.onboard(command, mine, code=2 if command == "start" else 1)
+        assert "plum.yaml:" in said
+        assert f"twilio.numbers[0]: {number} belongs to olive (`onboard show olive`), and Twilio keeps" in said
+    assert [one["name"] for one in world.json("list")["onboardings"]] == ["olive"]
+    # The owner itself is not asked about it, whatever else its file changes.
+    assert "updated" in world.onboard("start", "--update", world.write_spec("sms", "olive", brand="Olive Two"))
+
+
+def test_a_number_is_shared_with_the_service_that_the_other_made_and_free_once_it_is_removed(world):
+    world.onboard("start", world.write_spec("sms", "olive"))
+    world.migrate()
+    made = "MG" + "2" * 32
+    twilio = spec_data("sms", "plum")["twilio"] | {"numbers": [world.numbers["olive"]]}
+    world.add(
+        Resource,
+        "olive",
+        kind=MESSAGING_SERVICE,
+        vendor="twilio",
+        step="registration",
+        name="Acme",
+        external_id=made,
+        provenance="created",
+        state="present",
+        details={},
+        intended_at=world.time,
+    )
+    own = world.write_spec("sms", "plum", twilio=twilio)
+    assert f"twilio.messaging_service.sid: {made}" in world.onboard("start", own, code=2)
+    other = world.write_spec("sms", "plum", twilio=twilio | {"messaging_service": {"sid": "MG" + "3" * 32}})
+    assert "belongs to olive" in world.onboard("start", other, code=2)
+    shared = world.write_spec("sms", "plum", twilio=twilio | {"messaging_service": {"sid": made}})
+    assert "plum  started" in world.onboard("start", shared)
+    with world.db.begin() as connection:
+        connection.execute(update(Onboarding).values(status=OnboardingState.REMOVED))
+    fresh = world.write_spec("sms", "quince", twilio=twilio)
+    assert "quince  started" in world.onboard("start", fresh)
+
+
+def test_two_files_of_one_start_are_compared_by_the_services_that_they_will_have(world):
+    twilio = spec_data()["twilio"]
+    made, named = world.write_spec("sms", "ace", twilio=twilio), {"messaging_service": {"sid": "MG" + "4" * 32}}
+    said = world.onboard("start", made, world.write_spec("sms", "bee", twilio=twilio | named), code=2)
+    assert f"+14155550101 is in {made} too" in said
+    assert not world.path.exists()
 
 
 def test_one_bad_file_keeps_all_from_being_started(world):

@@ -36,7 +36,9 @@ def test_all_active_is_success(world, capsys):
     world.start()
     moves = [lambda step=step: world.run(step) for step in STEPS]
     assert watch(world, ["acme"], *moves) == 0
-    lines = [line.split(maxsplit=2)[2].split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    shown = capsys.readouterr().out
+    assert "webhook       skipped  not for sms\n" in shown
+    lines = [line.split(maxsplit=2)[2].split(maxsplit=1) for line in shown.splitlines()]
     assert [step for name, step in lines if "succeeded" in step] == [
         f"{step:<12}  succeeded" for step in STEPS if step != "webhook"
     ]

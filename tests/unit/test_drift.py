@@ -74,7 +74,7 @@ def test_a_look_that_finds_an_error_degrades_and_one_that_finds_none_restores(ac
     due = active.onboarding().next_verification_at
     assert settle(active, CALLBACK)
     assert active.status() is OnboardingState.DEGRADED
-    assert active.onboarding().reason == f"{CALLBACK.subject} {CALLBACK.problem}: mend it"
+    assert active.onboarding().reason == f"{CALLBACK.subject}: {CALLBACK.problem}: mend it"
     assert settle(active)
     assert active.status() is OnboardingState.ACTIVE
     assert active.onboarding().next_verification_at != due

@@ -423,6 +423,17 @@ def test_open_and_unmet_items_are_said_while_registration_is_on_and_met_ones_and
     assert kinds(later, checklist=items) == ["wait"]
 
 
+def test_what_onboard_will_look_at_itself_is_no_news_and_without_a_sender_nothing_is_submitted():
+    attested = {"key": "a2p", "title": "Campaign registered", "stage": "submission"}
+    items = [item("open", "program", stage="submission"), item("open", "person", **attested)]
+    registering = make_summary(O.WAITING, make_step("registration", S.WAITING_PERSON, **PERSON))
+    (text,) = sentences(registering, checklist=items)[1:]
+    assert "Campaign registered, needed for the registration; a person" in text
+    (text,) = sentences(registering, checklist=[*items[1:], item("open", "person", key="rcs.policies")])[1:]
+    assert "needed for the submission" in text
+    assert kinds(registering, checklist=[item("unmet", "program")]) == ["wait", "item_unmet"]
+
+
 @pytest.mark.parametrize(
     ("topic", "expected"),
     [
@@ -474,3 +485,9 @@ def test_a_call_that_may_still_go_on_under_a_cancelled_step_is_said():
     assert sentences(summary)[1] == (
         "At webhook its worker may be in the middle of a call; `onboard retry` waits for its end, in 10 min at the latest."
     )
+
+
+def test_a_check_says_how_often_it_comes_where_that_is_known():
+    summary = make_summary(O.ACTIVE, next_verification_at=NOW + timedelta(days=10))
+    (text,) = sentences(summary, every="7d")
+    assert "checked again in 10 d (2026-12-03; every 7d, spread)" in text

@@ -316,7 +316,7 @@ def test_a_database_that_is_away_asks_twilio_to_repeat(site, monkeypatch):
 def test_an_onboarding_without_a_stored_token_asks_twilio_to_repeat(tmp_path, caplog):
     site = Site(tmp_path, auth_token=None)
     assert site.post(MessageStatus="sent").status_code == 503
-    assert "onboard start FILE --update" in caplog.text
+    assert "onboard update FILE" in caplog.text
     site.db.dispose()
 
 

@@ -13,7 +13,7 @@ from engine.plan import PlanContext
 from engine.removal import remember_added
 from models.states import OnboardingState, Provenance, ResourceState
 from models.tables import Onboarding, Resource
-from providers.errors import NotFound
+from providers.errors import CallContext, NeedsPerson, NotFound
 from providers.twilio.types import PoolNumber, PoolSender, Service
 from tasks.steps import messaging_service
 from tests.factories import spec_data
@@ -183,3 +183,24 @@ def test_what_a_removed_onboarding_left_in_a_shared_pool_is_taken_out(world, twi
     ensure_pool(ours, sid)
     messaging_service.ensure_senders(ours, sid, [])
     assert (twilio.numbers, twilio.senders) == ([NUMBERS[0]], [])
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_number_in_another_pool_is_named_with_its_owner_where_one_is_known(world, twilio, is_known):
+    if is_known:
+        world.start("olive", twilio=spec_data("sms")["twilio"])
+        world.start("late", twilio=spec_data("sms")["twilio"])
+    ctx = begin(world)
+    code = CallContext("twilio", "put number PN1 into the service", 409, 21712)
+
+    def refuse(*_):
+        raise NeedsPerson("Twilio refused to put number PN1 into the service", cure="none", context=code)
+
+    twilio.add_service_number = refuse
+    ctx.record(KIND, vendor="twilio", name="Acme", external_id=OURS, provenance=Provenance.CREATED)
+    with pytest.raises(NeedsPerson) as caught:
+        messaging_service.ensure_numbers(ctx, OURS, {NUMBERS[0]: "PN1"})
+    start = f"{NUMBERS[0]} is in the pool of another messaging service, "
+    assert caught.value.message.startswith(start + ("that of olive (`onboard show olive`)" if is_known else "which no"))
+    assert "onboard update FILE" in caught.value.cure
+    assert ("Twilio Console" in caught.value.cure) is not is_known

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from models.spec.load import SpecErrors, SpecFault, load_spec, load_specs
+from tests.factories import spec_data
 
 EXAMPLES = Path(__file__).parents[2] / "models" / "spec" / "examples"
 SMS = (EXAMPLES / "bistro-sms.yaml").read_text()
@@ -185,3 +187,62 @@ def test_a_name_stands_for_one_file(tmp_path):
     assert (fault.file, fault.line, fault.path) == (str(second), 3, "name")
     assert f"{first}:2" in fault.problem
     assert len(load_specs([first, first])) == 1
+
+
+def written(folder, channel, name, **overrides):
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(spec_data(channel, name, **overrides), sort_keys=False))
+    return file
+
+
+def refusals(*files):
+    with pytest.raises(SpecErrors) as caught:
+        load_specs(files)
+    return [(fault.file, fault.path, fault.problem) for fault in caught.value.faults]
+
+
+def test_a_number_in_two_files_is_a_fault_with_both_places(tmp_path):
+    ace, bee = written(tmp_path, "sms", "ace"), written(tmp_path, "sms", "bee")
+    line = ace.read_text().splitlines().index("  - '+14155550101'") + 1
+    [(file, path, problem)] = refusals(ace, bee)
+    assert (file, path) == (str(bee), "twilio.numbers[0]")
+    assert problem == (
+        f"+14155550101 is in {ace}:{line} too, and Twilio keeps a number in the pool of one messaging service only"
+    )
+
+
+def test_channels_that_share_a_service_share_what_is_in_it_and_others_do_not(tmp_path):
+    one, two = ({"messaging_service": {"sid": "MG" + digit * 32}} for digit in "12")
+    ours = spec_data()["twilio"]
+    ace, bee = written(tmp_path, "sms", "ace", twilio=ours | one), written(tmp_path, "sms", "bee", twilio=ours | one)
+    assert len(load_specs([ace, bee])) == 2
+    # It may be the service that the other makes.
+    assert len(load_specs([ace, written(tmp_path, "sms", "cat")])) == 2
+    # A copy of a file, in which only the names are others, makes a service of its own.
+    assert (
+        len(refusals(written(tmp_path, "sms", "dog", twilio=ours), written(tmp_path, "sms", "eel", twilio=ours))) == 1
+    )
+    assert len(refusals(ace, written(tmp_path, "sms", "fox", twilio=ours | two))) == 1
+
+
+def test_an_rcs_sender_a_credential_and_a_configuration_belong_to_one_channel(tmp_path):
+    first = spec_data("rcs", "ace")
+    copy = {key: first[key] for key in ("twilio", "rcs", "ajo")}
+    other = {"messaging_service": {"friendly_name": "Other"}, "numbers": ["+14155550105"]}
+    found = refusals(
+        written(tmp_path, "rcs", "ace"), written(tmp_path, "rcs", "bee", **copy | {"twilio": copy["twilio"] | other})
+    )
+    assert [path for _, path, _ in found] == ["rcs.sender_id", "ajo.credential.name", "ajo.channel_configuration.name"]
+    elsewhere = copy | {"ajo": first["ajo"] | {"sandbox": "dev"}, "twilio": copy["twilio"] | other}
+    found = refusals(tmp_path / "ace.yaml", written(tmp_path, "rcs", "cat", **elsewhere))
+    assert [path for _, path, _ in found] == ["rcs.sender_id"]
+
+
+def test_sms_and_mms_of_one_brand_may_have_one_credential(tmp_path):
+    shared = spec_data()["twilio"] | {"messaging_service": {"sid": "MG" + "1" * 32}}
+    ajo = spec_data("mms", "bee")["ajo"] | {"credential": {"name": "ace credential"}}
+    files = [
+        written(tmp_path, "sms", "ace", twilio=shared),
+        written(tmp_path, "mms", "bee", twilio=shared, ajo=ajo),
+    ]
+    assert len(load_specs(files)) == 2

@@ -297,3 +297,9 @@ def test_an_up_that_begins_says_nothing_of_the_one_that_was_killed(running, tmp_
 )
 def test_a_command_that_is_none_names_those_that_may_be_meant(typed, said):
     assert said in command_line.onboard(typed, code=2)
+
+
+@pytest.mark.parametrize("group", ["credential", "limits", "secrets", "task", "evidence", "inbox"])
+def test_the_help_of_a_group_cuts_no_line_at_80_columns(group):
+    said = CliRunner().invoke(cli, [group, "--help"], terminal_width=80).output
+    assert [line for line in said.partition("Commands:")[2].splitlines() if line.endswith("...")] == []

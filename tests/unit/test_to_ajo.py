@@ -39,7 +39,7 @@ def test_an_event_waits_while_the_secret_for_its_token_is_not_stored():
         received_at=world.time,
     )
     to = destinations("ims", "SM1")
-    with pytest.raises(Retryable, match=r"ajo\.client_secret is not stored: run `onboard start FILE --update`"):
+    with pytest.raises(Retryable, match=r"ajo\.client_secret is not stored: run `onboard update FILE`"):
         post_to_ajo(world.shop, row, to)
 
 
