@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from threading import Event
 from typing import TYPE_CHECKING
 
 from cli.exits import NOT_SET_UP, Exit
@@ -11,6 +12,9 @@ from settings import LOCK_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+TRIES = 5
+PAUSE_SECONDS = 0.02
 
 
 class InstanceLock:
@@ -24,16 +28,15 @@ class InstanceLock:
         """:raises Exit: somebody else holds it."""
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        # A command that asks whether one runs holds it for some microseconds.
+        if not any(_try(descriptor) for _ in range(TRIES)):
             pid = os.read(descriptor, 20).decode().strip() or "unknown"
             os.close(descriptor)
             msg = (
                 f"onboard is already running on {self._path.parent} with pid {pid}. "
                 f"Stop it (`kill {pid}`), or give this one a state folder of its own by ONBOARD_HOME."
             )
-            raise Exit(msg, NOT_SET_UP) from None
+            raise Exit(msg, NOT_SET_UP)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
@@ -44,3 +47,13 @@ class InstanceLock:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _try(descriptor: int) -> bool:
+    """Whether the lock is ours now; waits a little when it is not."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        Event().wait(PAUSE_SECONDS)
+        return False
+    return True

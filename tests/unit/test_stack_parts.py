@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,15 @@ def test_a_second_instance_on_one_state_folder_is_refused_with_the_first_ones_pi
     assert not is_held(tmp_path)
     second.take()
     second.free()
+
+
+def test_a_command_that_only_asks_keeps_no_up_from_beginning(tmp_path):
+    asking = os.open(tmp_path / "up.pid", os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    threading.Timer(0.03, os.close, [asking]).start()
+    lock = InstanceLock(tmp_path)
+    lock.take()
+    lock.free()
 
 
 def test_the_lock_of_a_killed_instance_is_free(tmp_path):
