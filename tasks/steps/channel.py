@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.contract import AnySpec
     from engine.desired import OwnedObject
     from engine.memory import View
+    from providers.ajo.surfaces import Surface
 
 PLACE = "Journey Optimizer > Administration > Channels > General settings > Channel configurations > Create channel configuration"
 INSTRUCTIONS = (
@@ -54,8 +55,7 @@ class Channel(ChannelRemoval):
 
     def desired(self, ctx: View) -> Iterable[OwnedObject]:
         """Adobe's public API shows that it is there and its status, whatever the driver."""
-        name = ctx.spec.ajo.channel_configuration.name
-        surface = ctx.vendors.ajo.surfaces.find_surface(name, channel=SURFACE_CHANNEL)
+        surface = find_surface(ctx)
         is_active = surface is not None and surface.status.lower() == "active"
         owned = ajo_objects.declared(ctx, wanted_configuration(ctx))
         if surface is None:
@@ -77,7 +77,7 @@ class Channel(ChannelRemoval):
     def act(self, ctx: StepContext) -> Outcome:
         name = ctx.spec.ajo.channel_configuration.name
         found = ajo_objects.ensure(ctx, wanted_configuration(ctx))
-        surface = ctx.vendors.ajo.surfaces.find_surface(name, channel=SURFACE_CHANNEL)
+        surface = find_surface(ctx)
         status = surface.status if surface is not None else "not visible yet"
         match status.lower():
             case "active":
@@ -97,6 +97,14 @@ class Channel(ChannelRemoval):
             look_again=ctx.scaled(minutes=2),
             at_most=timedelta(hours=24),
         )
+
+
+def find_surface(ctx: View) -> Surface | None:
+    """What Adobe's public API shows of the configuration, whatever the driver.
+
+    :raises providers.errors.OnboardingError: above all where the sandbox is not there, or may not be entered.
+    """
+    return ctx.vendors.ajo.surfaces.find_surface(ctx.spec.ajo.channel_configuration.name, channel=SURFACE_CHANNEL)
 
 
 def wanted_configuration(ctx: View) -> AjoObject:

@@ -140,7 +140,7 @@ def _clear_up(ctx: StepContext, twilio: TwilioClient, message: Record, *, number
     """The intent is there, the SID is not: look the message up by the reference in its body before sending again."""
     is_rcs = isinstance(ctx.spec, RcsSpec)
     to = f"rcs:{message.recipient}" if is_rcs else message.recipient
-    for seen in twilio.list_messages(to=to, sent_after=message.created_at - timedelta(days=1)):
+    for seen in twilio.list_messages(to=to, sent_after=message.created_at - timedelta(days=2)):
         if message.client_reference in seen.body:
             _note_accepted(ctx, message.id, seen)
             return f"test message {seen.sid} to {message.recipient} is {seen.status} (found again)"

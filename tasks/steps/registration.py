@@ -8,7 +8,7 @@ from engine import checklist, kinds, reviews
 from engine.contract import Done, Finding, Outcome
 from engine.desired import findings
 from models.spec.onboarding import RcsSpec
-from tasks.steps import account, messaging_service, rcs_sender
+from tasks.steps import account, channel, messaging_service, rcs_sender
 from tasks.steps.removal.steps import RegistrationRemoval
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Registration(RegistrationRemoval):
     def act(self, ctx: StepContext) -> Outcome:
         checklist.open_items(ctx)
         account.check_account(ctx)
+        if ctx.resource(kinds.MESSAGING_SERVICE) is None:
+            # A sandbox that is not there, or that we may not enter, is heard of before anything is made.
+            channel.find_surface(ctx)
         service_sid = messaging_service.ensure(ctx)
         messaging_service.ensure_numbers(ctx, service_sid, account.check_numbers(ctx))
         if isinstance(ctx.spec, RcsSpec):

@@ -133,6 +133,16 @@ def test_a_wrong_token_waits_for_a_person_with_the_field_to_correct(house):
     assert house.run_to_end("acme").status == "active"
 
 
+@pytest.mark.parametrize("channel", ["sms", "rcs"])
+def test_a_sandbox_that_is_not_there_is_found_before_anything_is_made(house, channel):
+    house.start(channel, "acme", ajo=spec_data(channel)["ajo"] | {"sandbox": "nowhere"})
+    onboarding = house.run_to_end("acme")
+    assert (onboarding.status, house.steps("acme")[0].state) == ("failed", "failed")
+    assert "The sandbox nowhere does not exist): check names and sandbox in the spec" in onboarding.reason
+    assert house.of(Resource, "acme") == []
+    assert not any(count["live"] for count in house.simulator.ledger["counts"].values())
+
+
 def test_a_rejected_sender_waits_for_a_person_who_can_take_the_country_out(house):
     house.start("rcs", "acme", rcs=rcs_part("acme_reject"))
     house.run_to_end("acme")

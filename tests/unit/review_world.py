@@ -87,7 +87,8 @@ class ReviewWorld(CliWorld):
     def migrate(self) -> ReviewWorld:
         super().migrate()
         self.catalogue = Catalogue((Registration(), *self.steps[1:]))  # type: ignore[arg-type]
-        vendors: Any = SimpleNamespace(twilio=self.twilio)
+        ajo = SimpleNamespace(surfaces=SimpleNamespace(find_surface=lambda *_, **__: None))
+        vendors: Any = SimpleNamespace(twilio=self.twilio, ajo=ajo)
         self.shop = replace(self.shop, catalogue=self.catalogue, make_vendors=lambda *_: vendors)
         return self
 
