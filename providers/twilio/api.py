@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Twilio allows 1 to 1000; 50 is its default.
-PAGE_SIZE = 200
+# The most that Twilio gives. Between two pages somebody may delete something, and the second one skip a row for it.
+PAGE_SIZE = 1000
 MOST_PAGES = 500
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.checklist import COUNTRY
 from models.checklists import catalogue
 from models.checklists.catalogue import items_for, load_files, load_items
 from models.checklists.item import Item
@@ -69,23 +70,31 @@ def test_10dlc_is_asked_for_american_numbers_only():
     assert "us.10dlc" not in keys("sms", twilio=twilio)
 
 
-def test_every_item_that_a_step_sets_stands_in_a_file():
-    """An id that no file knows is a defect; it must not wait for the run that meets it."""
+def items_of_the_steps():
+    """The ids that the steps' objects speak of (``Checked``): written out, or the one of each country."""
     used = set()
     for path in (ROOT / "tasks" / "steps").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "check":
-                assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno}: the id must be written out"
-                used.add(node.args[0].value)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Checked":
+                (item,) = (keyword.value for keyword in node.keywords if keyword.arg == "item")
+                is_written_out = isinstance(item, ast.Constant)
+                assert is_written_out or ast.unparse(item) == "checklist.COUNTRY", f"{path.name}:{node.lineno}"
+                used.add(item.value if is_written_out else COUNTRY)
+    return used
+
+
+def test_every_item_that_a_step_sets_stands_in_a_file():
+    """An id that no file knows is a defect; it must not wait for the run that meets it."""
+    used = items_of_the_steps()
     assert len(used) >= 5
     assert used <= set(load_items())
 
 
 def test_items_that_only_the_program_can_set_are_set_by_a_step_or_by_the_spec():
-    steps = "".join(path.read_text() for path in (ROOT / "tasks" / "steps").glob("*.py"))
+    used = items_of_the_steps()
     for item in load_items().values():
         if item.who == "program":
-            assert item.spec or f'check("{item.id}"' in steps, item.id
+            assert item.spec or item.id in used, item.id
 
 
 def test_every_file_of_countries_is_named_after_them_and_every_path_leads_somewhere():

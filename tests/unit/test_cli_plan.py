@@ -216,7 +216,7 @@ def test_one_that_is_being_removed_is_not_updated_and_left_out_of_a_look_at_all(
 def test_when_a_vendor_cannot_be_read_start_says_so_and_is_possible(on_a_terminal):
     on_a_terminal.answers["acme"] = AWAY
     output = on_a_terminal.onboard("start", on_a_terminal.write_spec())
-    assert f"acme cannot be planned: {AWAY}" in output
+    assert f"acme  cannot be planned: {AWAY}" in output
     assert "acme  started" in output
 
 

@@ -16,6 +16,8 @@ from models.tables import Onboarding, Resource
 from providers.errors import CallContext, NeedsPerson, NotFound
 from providers.twilio.types import PoolNumber, PoolSender, Service
 from tasks.steps import messaging_service
+from tasks.steps.removal.key import KEY
+from tasks.steps.removal.service import SERVICE
 from tests.factories import spec_data
 
 KIND = kinds.MESSAGING_SERVICE
@@ -204,3 +206,13 @@ def test_a_number_in_another_pool_is_named_with_its_owner_where_one_is_known(wor
     assert caught.value.message.startswith(start + ("that of olive (`onboard show olive`)" if is_known else "which no"))
     assert "onboard update FILE" in caught.value.cure
     assert ("Twilio Console" in caught.value.cure) is not is_known
+
+
+def test_a_list_that_skips_what_is_there_makes_a_teardown_believe_nothing():
+    """Twilio's pages shift when something else is deleted between two of them."""
+    twilio = SimpleNamespace(
+        fetch_service=lambda sid: sid, list_services=list, fetch_key=lambda sid: sid, list_keys=list
+    )
+    ctx = SimpleNamespace(mark="onb-1", vendors=SimpleNamespace(twilio=twilio))
+    row = SimpleNamespace(external_id="MG1", provenance=Provenance.CREATED)
+    assert SERVICE.find(ctx, row) == KEY.find(ctx, row) == ["MG1"]

@@ -28,20 +28,20 @@ def test_the_2010_apis_relative_next_page_is_joined_to_the_base_url_with_its_pre
     path = f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json"
     number = "+14155550100"
     vendor = Vendor(
-        json({"incoming_phone_numbers": [], "next_page_uri": f"{path}?PageSize=200&Page=1&PageToken=PT1"}),
+        json({"incoming_phone_numbers": [], "next_page_uri": f"{path}?PageSize=1000&Page=1&PageToken=PT1"}),
         json({"incoming_phone_numbers": [{"sid": "PN1", "phone_number": number}], "next_page_uri": None}),
     )
     found = twilio(vendor, twilio_api_url=f"{SIMULATOR}/api.twilio.com").find_number(number)
     assert found is not None
     assert vendor.paths == [
-        f"/api.twilio.com{path}?PageSize=200&PhoneNumber=%2B14155550100",
-        f"/api.twilio.com{path}?PageSize=200&Page=1&PageToken=PT1",
+        f"/api.twilio.com{path}?PageSize=1000&PhoneNumber=%2B14155550100",
+        f"/api.twilio.com{path}?PageSize=1000&Page=1&PageToken=PT1",
     ]
 
 
 def test_the_newer_apis_absolute_next_page_is_followed_on_the_same_host():
     base = f"{SIMULATOR}/messaging.twilio.com"
-    following = f"{base}/v1/Services?PageSize=200&Page=1"
+    following = f"{base}/v1/Services?PageSize=1000&Page=1"
     vendor = Vendor(
         json({"services": [SERVICE], "meta": {"next_page_url": following}}),
         json({"services": [{"sid": "MG2"}], "meta": {"next_page_url": None}}),

@@ -19,13 +19,13 @@ URLS = ("inbound_request_url", "status_callback")
 
 
 def _find(ctx: StepContext, row: Record) -> list[str]:
-    services = ctx.vendors.twilio.list_services()
-    is_ours = row.provenance is not Provenance.ADOPTED
-    return [
-        service.sid
-        for service in services
-        if service.sid == row.external_id or (is_ours and service.friendly_name.endswith(f"[{ctx.mark}]"))
-    ]
+    """By its id; of our own also by our mark: a crash may have kept an id from being recorded."""
+    twilio = ctx.vendors.twilio
+    ids = target.by_id(twilio.fetch_service, row.external_id)
+    if row.provenance is Provenance.ADOPTED:
+        return ids
+    marked = [one.sid for one in twilio.list_services() if one.friendly_name.endswith(f"[{ctx.mark}]")]
+    return list(dict.fromkeys([*ids, *marked]))
 
 
 SERVICE = target.Target(_find, lambda ctx, sid: ctx.vendors.twilio.delete_service(sid))

@@ -33,6 +33,17 @@ class Target:
     delete: Callable[[StepContext, str], None]
 
 
+def by_id(fetch: Callable[[str], object], object_id: str | None) -> list[str]:
+    """The id, if it is there. A list may skip what is there, when something else is deleted while its pages are read."""
+    if object_id is None:
+        return []
+    try:
+        fetch(object_id)
+    except NotFound:
+        return []
+    return [object_id]
+
+
 def remove(ctx: StepContext, row: Record, target: Target) -> None:
     """:raises Suspend: its vendor says that something still uses it."""
     ids = target.find(ctx, row)
