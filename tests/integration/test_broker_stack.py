@@ -141,6 +141,7 @@ def test_an_up_that_is_killed_leaves_nothing_running_and_can_be_started_again(up
     up()
 
 
+@pytest.mark.slow
 def test_two_demos_at_once_both_succeed_and_leave_nothing(tmp_path):
     homes = [tmp_path / "one", tmp_path / "two"]
     demos = [

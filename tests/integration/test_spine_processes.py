@@ -43,6 +43,7 @@ def test_starting_the_same_files_again_does_nothing(stack):
     assert objects(stack)["message"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_fifty_brands_and_two_workers_make_everything_exactly_once(stack):
     stack.up(workers=2)

@@ -65,6 +65,7 @@ def keys(redis) -> set[str]:
     return set(re.findall(r"^[^$*\r\n]+", redis.command("KEYS *").decode(), re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_a_thousand_waits_leave_no_message_in_the_broker(tmp_path, redis, worker):
     world = EngineWorld(f"sqlite:///{tmp_path / 'home' / 'onboard.sqlite3'}")
     with world.db.begin() as connection:
