@@ -89,17 +89,20 @@ def sent_by(senders):
 
 
 def run_under_traffic(house, senders, reached, *, what):
-    """As ``house.run_until``; before each turn of it a fifteenth of all messages goes out, so that they meet each state between."""
+    """As ``house.run_until``, but half of all messages meet the state at its beginning, and some more each that follows."""
+
+    def send(count):
+        enough = sent_by(senders) + count
+        eventually(lambda: sent_by(senders) >= enough, within=60 + count / 10, what=f"{count} messages go out")
 
     def turn_after_messages():
-        if reached():
-            return True
-        enough = sent_by(senders) + SENDS // 15
-        eventually(lambda: sent_by(senders) >= enough, within=60 + SENDS / 50, what="messages go out")
-        house.turn()
-        return False
+        if not reached():
+            send(SENDS // 15)
+            house.turn()
+        return reached()
 
-    eventually(turn_after_messages, within=60 + SENDS / 2, what=what)
+    send(SENDS // 2)
+    eventually(turn_after_messages, within=60 + SENDS / 10, what=what)
 
 
 def test_secrets_are_replaced_while_messages_go_on_and_none_is_refused(house):
