@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.body import parse_form
 from tests.fuzz.harness import HEADERS, METHODS, PATHS, TYPES, Target
 
 choices = st.tuples(
@@ -55,3 +58,10 @@ def test_whatever_comes_is_refused_in_good_order(target, head, rest):
 def test_health_is_all_that_an_unknown_caller_gets(target):
     assert target.check(bytes([PATHS.index("/healthz"), 0, METHODS.index("GET"), 0, 0])) == 200
     assert target.check(bytes([0, 0, 0, 0, 1]) + b"\0MessageSid=SM1") == 403
+
+
+@given(
+    st.lists(st.sampled_from(["a", "=", "&", "+", "%", "2B", "%2b", "%e2%82%ac", "%ff", "ü", "\0", ";"])).map("".join)
+)
+def test_a_form_is_read_as_the_standard_library_reads_it(text):
+    assert parse_form(text.encode()) == parse_qs(text, keep_blank_values=True)
