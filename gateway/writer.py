@@ -50,9 +50,7 @@ class Writer:
     def __init__(self, db: Engine) -> None:
         self._db = db
         self._together: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Job]] = WeakKeyDictionary()
-        self._queue: queue.SimpleQueue[list[_Job]] = queue.SimpleQueue()
-        # Each is counted by one thread only.
-        self._submitted = self._begun = 0
+        self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -72,16 +70,16 @@ class Writer:
             # only when all else has been done. This way it is asked once, for all that the loop found ready.
             loop.call_soon(self._hand_over, loop)
         together.append(_Job(write, item, done))
-        self._submitted += 1
         return done
 
     @property
     def waiting(self) -> int:
         """How many items nobody has begun to write."""
-        return self._submitted - self._begun
+        return self._queue.qsize() + sum(map(len, self._together.values()))
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._queue.put(self._together.pop(loop))
+        for job in self._together.pop(loop):
+            self._queue.put(job)
         if self._thread is None:
             with self._starting:
                 if self._thread is None:
@@ -90,13 +88,12 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            batch = self._queue.get()
+            batch = [self._queue.get()]
             while len(batch) < LARGEST_BATCH:
                 try:
-                    batch += self._queue.get_nowait()
+                    batch.append(self._queue.get_nowait())
                 except queue.Empty:
                     break
-            self._begun += len(batch)
             _settle(self._write(batch))
 
     def _write(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:

@@ -54,7 +54,7 @@ class Verification(VerificationRemoval):
         errors = verifications.errors_of(findings)
         if not errors and (waits := revoke_former(ctx, is_proved=run.sends_message)) is not None:
             return waits
-        if has_looked:
+        if has_looked and findings:
             findings = _with_who_did_it(ctx, findings)
         closing = verifications.closing(ctx, run.id, findings, is_passed=not errors, has_looked=has_looked)
         if errors:

@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 
 
 def _find(ctx: StepContext, row: Record) -> list[str]:
-    """By its id, and by our mark: a crash may have kept an id from being recorded."""
     twilio = ctx.vendors.twilio
-    ids = target.by_id(twilio.fetch_key, row.external_id)
-    marked = [key.sid for key in twilio.list_keys() if key.friendly_name.endswith(f"[{ctx.mark}]")]
-    return list(dict.fromkeys([*ids, *marked]))
+    return target.ours(ctx, row, twilio.fetch_key, twilio.list_keys())
 
 
 # One that is being replaced has a successor, or a predecessor that is not revoked yet.

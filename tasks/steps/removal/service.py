@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import kinds, removal
 from engine.removal import Fate, Removal
+from engine.reuse import senders_of
 from models.states import Provenance, ResourceState
 from providers.errors import NotFound
 from tasks.steps.removal import target
@@ -19,13 +20,10 @@ URLS = ("inbound_request_url", "status_callback")
 
 
 def _find(ctx: StepContext, row: Record) -> list[str]:
-    """By its id; of our own also by our mark: a crash may have kept an id from being recorded."""
     twilio = ctx.vendors.twilio
-    ids = target.by_id(twilio.fetch_service, row.external_id)
     if row.provenance is Provenance.ADOPTED:
-        return ids
-    marked = [one.sid for one in twilio.list_services() if one.friendly_name.endswith(f"[{ctx.mark}]")]
-    return list(dict.fromkeys([*ids, *marked]))
+        return target.by_id(twilio.fetch_service, row.external_id)
+    return target.ours(ctx, row, twilio.fetch_service, twilio.list_services())
 
 
 SERVICE = target.Target(_find, lambda ctx, sid: ctx.vendors.twilio.delete_service(sid))
@@ -56,8 +54,7 @@ def _to_take_out(ctx: StepContext, row: Record) -> list[tuple[str, str]]:
     """What we put into the pool of a service that was there before (name, SID), but for what others declare too."""
     if row.provenance is not Provenance.ADOPTED:
         return []
-    specs = [user.spec for user in removal.other_users(ctx, row)]
-    theirs = {name for spec in specs for name in (*spec["twilio"]["numbers"], (spec.get("rcs") or {}).get("sender_id"))}
+    theirs = {name for user in removal.other_users(ctx, row) for name in senders_of(user.spec)}
     return [(name, sid) for sid, name in row.details.get("added", {}).items() if name not in theirs]
 
 

@@ -13,11 +13,12 @@ from models.states import ResourceState
 from providers.errors import NotFound, OnboardingError, Retryable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from engine.context import StepContext
     from engine.contract import Wait
     from engine.removal import Choice, Record
+    from providers.twilio.types import ApiKey, Service
 
 CONFLICT = 409
 
@@ -42,6 +43,12 @@ def by_id(fetch: Callable[[str], object], object_id: str | None) -> list[str]:
     except NotFound:
         return []
     return [object_id]
+
+
+def ours(ctx: StepContext, row: Record, fetch: Callable[[str], object], there: Iterable[Service | ApiKey]) -> list[str]:
+    """By its id, and by our mark: a crash may have kept an id from being recorded."""
+    marked = [one.sid for one in there if one.friendly_name.endswith(f"[{ctx.mark}]")]
+    return list(dict.fromkeys([*by_id(fetch, row.external_id), *marked]))
 
 
 def remove(ctx: StepContext, row: Record, target: Target) -> None:
