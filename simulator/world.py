@@ -27,6 +27,7 @@ SANDBOXES = ("prod", "dev")
 # Those that Adobe's samples for Experience Platform show (community).
 SCOPES = ("openid", "AdobeID", "read_organizations", "additional_info.projectedProductContext", "session")
 _CALLS_KEPT = 1000
+_CALLBACKS_AT_ONCE = 64
 _MONITOR_EVENTS_KEPT = 5000
 
 Action = Callable[["World", Json], None]
@@ -48,6 +49,8 @@ class World(State):
         self.actions = actions
         self.clock = Clock(config.speed, state.elapsed if state else None)
         self._callback_locks: dict[str, asyncio.Lock] = {}
+        # The client's pool gets slower with every request that waits in it; so they wait before it.
+        self.callbacks_at_once = asyncio.Semaphore(_CALLBACKS_AT_ONCE)
         self._work: set[asyncio.Task[None]] = set()
         self._client: httpx.AsyncClient | None = None
         # Access tokens of custom providers: until when (monotonic) and which, by address and client.

@@ -10,6 +10,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from models.db import reader
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
@@ -29,7 +31,8 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 def is_current(engine: Engine) -> bool:
     """Whether the database is at the newest revision."""
     head = ScriptDirectory.from_config(make_config(engine)).get_current_head()
-    with engine.connect() as connection:
+    # A stalled writer must not hide it from those who look for the stall.
+    with reader(engine).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == head
 
 

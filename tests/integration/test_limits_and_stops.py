@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from sqlalchemy import select
@@ -51,6 +53,22 @@ def specs(stack, count, *, account=None, prefix="brand"):
         )
         for index, number in enumerate(numbers)
     ]
+
+
+def stop_between_writes(stack, worker):
+    """Stopped within a transaction it would keep SQLite's lock, and beat and gateway from their work."""
+
+    def stopped():
+        worker.child.send_signal(signal.SIGSTOP)
+        try:
+            with closing(sqlite3.connect(stack.db.url.database, timeout=0, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            worker.child.send_signal(signal.SIGCONT)
+            return False
+        return True
+
+    eventually(stopped, within=10, what="the worker stands between two writes")
 
 
 def events_like(stack, words):
@@ -185,7 +203,7 @@ def test_a_worker_leaves_a_connection_that_swallows_all_by_itself_and_one_that_s
 
     ready = f"http://127.0.0.1:{stack.gateway_port}/readyz"
     eventually(lambda: (fetch(ready) or {}).get("work") == "ok", within=20, what="all queues are consumed from")
-    worker.child.send_signal(signal.SIGSTOP)
+    stop_between_writes(stack, worker)
     try:
         eventually(lambda: fetch(ready)["work"] == "stalled", within=20, what="the stall is told")
 

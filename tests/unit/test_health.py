@@ -110,3 +110,10 @@ def test_a_reset_is_for_accounts_that_are_known(world):
     assert "is asked again" in world.onboard("limits", "reset", "twilio", ACCOUNT_SID)
     assert health.vendor_limits(world.settings).level == "ok"
     assert "no step has come to" in world.onboard("limits", "reset", "Twilio", "AC9", code=4)
+
+
+def test_doctor_looks_at_the_work_while_a_stalled_writer_holds_sqlites_lock(world):
+    with world.db.begin():
+        lines = world.json("doctor", code=5)
+    assert {"database", "beat", "queues"} <= {line["subject"] for line in lines}
+    assert next(line["level"] for line in lines if line["subject"] == "database") == "ok"
