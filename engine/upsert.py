@@ -41,10 +41,13 @@ def insert_all_new(
     :param rows: not empty, all with the same columns.
     :param returning: the columns of those that were inserted, in no certain order; all if none are named.
     """
+    dialect = connection.dialect.name
     names = tuple(rows[0])
     wanted = returning or tuple(table.c)
-    statement = _from_json(table, names, wanted, connection.dialect.name)
-    document = json.dumps([[row[name] for name in names] for row in rows], default=_time_as(connection.dialect.name))
+    statement = _from_json(table, names, wanted, dialect)
+    # PostgreSQL would read an array anew for each of its values.
+    values = rows if dialect == "postgresql" else [[row[name] for name in names] for row in rows]
+    document = json.dumps(values, default=_time_as(dialect))
     return connection.execute(statement, {"rows": document}).all()
 
 
@@ -52,8 +55,9 @@ def insert_all_new(
 def _from_json(table: Table, names: tuple[str, ...], returning: tuple[Column[Any], ...], dialect: str) -> TextualSelect:
     """``INSERT ... SELECT`` from the document; the names are those of our own tables."""
     if dialect == "postgresql":
-        values = ", ".join(_postgresql_value(table.c[name], index) for index, name in enumerate(names))
-        source = "json_array_elements(CAST(:rows AS json)) AS each(value)"
+        values = ", ".join(names)
+        columns = ", ".join(f"{name} {table.c[name].type.compile(_POSTGRESQL)}" for name in names)
+        source = f"json_to_recordset(CAST(:rows AS json)) AS each({columns})"
     else:
         # SQLite's `->` keeps JSON as JSON, `->>` makes a value of it.
         values = ", ".join(
@@ -62,14 +66,8 @@ def _from_json(table: Table, names: tuple[str, ...], returning: tuple[Column[Any
         )
         source = "json_each(:rows)"
     insert = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {values} FROM {source} WHERE true"  # noqa: S608
-    columns = ", ".join(column.name for column in returning)
-    return text(f"{insert} ON CONFLICT DO NOTHING RETURNING {columns}").columns(*returning)
-
-
-def _postgresql_value(column: Column[Any], index: int) -> str:
-    if isinstance(column.type, JSON):
-        return f"value -> {index}"
-    return f"CAST(value ->> {index} AS {column.type.compile(_POSTGRESQL)})"
+    told = ", ".join(column.name for column in returning)
+    return text(f"{insert} ON CONFLICT DO NOTHING RETURNING {told}").columns(*returning)
 
 
 def _time_as(dialect: str) -> Callable[[Any], str]:

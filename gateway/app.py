@@ -133,9 +133,9 @@ class Gateway:
         self.wake = wake
         self.metrics = Metrics(db, sweep_seconds=settings.sweep_seconds)
         self.waker = Waker(wake)
-        writer = Writer(db)
-        self.bridge = Bridge(db, vault, settings, writer)
-        self._callbacks = Callbacks(Receiver(db, vault, settings, writer), self.waker, self.metrics)
+        self._writer = Writer(db)
+        self.bridge = Bridge(db, vault, settings, self._writer)
+        self._callbacks = Callbacks(Receiver(db, vault, settings, self._writer), self.waker, self.metrics)
         self._others = Starlette(
             middleware=[Middleware(_Counting, metrics=self.metrics)],
             routes=[
@@ -157,3 +157,4 @@ class Gateway:
     async def _living(self, _: Starlette) -> AsyncIterator[None]:
         yield
         await self.bridge.close()
+        await run_in_threadpool(self._writer.close)

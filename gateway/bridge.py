@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
 
 from engine import bridge, rotation
 from engine.bridge import Task
@@ -21,6 +20,7 @@ from engine.limit_book import LimitBook
 from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
 from gateway.authentication import Denied, Gate, authenticate
 from gateway.lines import Line, Lines
+from gateway.look import OneLook
 from gateway.outbound import BadMessage, OutboundMessage, read_message, recipient_of
 from gateway.receiver import mask_number
 from models.db import reader
@@ -74,6 +74,7 @@ class Bridge:
         self._learner = ThreadPoolExecutor(1, "limits")
         book = LimitBook(db, now, later=self._learner.submit)
         self._lines = Lines(db, vault, settings, book)
+        self._one_look: OneLook[Line | Answer] = OneLook()
 
     async def close(self) -> None:
         """Close the connections to Twilio."""
@@ -139,7 +140,7 @@ class Bridge:
     async def _line(self, token: str, *, is_doubted: bool = False) -> Line | Answer:
         line = self._lines.known(token, is_doubted=is_doubted)
         if line is None:
-            line = await run_in_threadpool(self._lines.find, token, is_doubted=is_doubted)
+            line = await self._one_look((token, is_doubted), partial(self._lines.find, token, is_doubted=is_doubted))
         return line
 
     async def _write(self, row: Row[Any], work: Callable[[Connection, Row[Any]], T]) -> T:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
-
-from starlette.concurrency import run_in_threadpool
 
 from engine.arrivals import Arrival, Endpoint, find_endpoint, store
 from engine.clock import now
 from engine.kinds import AUTH_TOKEN, FORMER_AUTH_TOKEN
 from engine.message_status import sid_of, status_of
 from gateway.body import parse_fields, parse_form
+from gateway.look import OneLook
+from gateway.writer import one_statement
 from models.db import reader
 from providers.errors import Misconfigured
 from providers.twilio.signature import is_genuine
@@ -86,7 +86,7 @@ class Receiver:
         self._settings = settings
         self._writer = writer
         self._known: dict[str, tuple[float, Endpoint, AuthTokens]] = {}
-        self._looking: dict[str, asyncio.Future[tuple[Endpoint, AuthTokens]]] = {}
+        self._one_look: OneLook[tuple[Endpoint, AuthTokens]] = OneLook()
 
     async def take(self, callback: Callback) -> tuple[Endpoint, bool]:
         """Check one event and have it stored; returns once that is durable: whose it is, and whether it is new.
@@ -108,16 +108,11 @@ class Receiver:
         known = self._known.get(callback.token)
         if known is not None and time.monotonic() < known[0]:
             return known[1], known[2]
-        looking = self._looking.get(callback.token)
-        if looking is None:
-            # One look for all that wait for it: a burst would otherwise ask in forty threads.
-            looking = asyncio.ensure_future(run_in_threadpool(self._look_up, callback))
-            self._looking[callback.token] = looking
-            looking.add_done_callback(lambda _: self._looking.pop(callback.token, None))
-        found = await asyncio.shield(looking)
+        found = await self._one_look(callback.token, partial(self._look_up, callback))
         self._known[callback.token] = (time.monotonic() + TOKEN_SECONDS, *found)
         return found
 
+    @one_statement
     def _store(self, connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
         return store(connection, arrivals, grace_seconds=self._settings.wake_grace_seconds)
 

@@ -1,7 +1,8 @@
 """One thread that writes for all requests: what arrives together is written by one statement and committed together.
 
 A request is answered only after the commit that holds its write. Without this, forty threads would queue for SQLite's one
-write lock, and each would pay for a commit of its own.
+write lock, and each would pay for a commit of its own. While there is something to write the thread keeps its connection: each
+batch would otherwise pay for having it looked at first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -19,14 +20,24 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine.interfaces import IsolationLevel
 
 LARGEST_BATCH = 200
 LONGEST_QUEUE = 5000
+# A connection that nobody has used for this long may be dead; the pool looks at it before it is used again.
+HELD_SECONDS = 1.0
 
 T = TypeVar("T")
 R = TypeVar("R")
 Write = Callable[["Connection", Sequence[T]], Sequence[R]]
 """Writes several of one kind in the caller's transaction; one result for each."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def one_statement(write: F) -> F:
+    """Mark a :data:`Write` that is a single statement: a database that commits each by itself is spared two more calls."""
+    write.is_one_statement = True  # type: ignore[attr-defined]
+    return write
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,8 @@ class Writer:
     def __init__(self, db: Engine) -> None:
         self._db = db
         self._together: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Job]] = WeakKeyDictionary()
-        self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._held: Connection | None = None
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -86,15 +98,36 @@ class Writer:
                     self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
                     self._thread.start()
 
+    def close(self) -> None:
+        """End the thread and give its connection back, after all that was handed over is written."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
     def _run(self) -> None:
-        while True:
-            batch = [self._queue.get()]
-            while len(batch) < LARGEST_BATCH:
-                try:
-                    batch.append(self._queue.get_nowait())
-                except queue.Empty:
+        while (job := self._next()) is not None:
+            batch: list[_Job] = [job]
+            while len(batch) < LARGEST_BATCH and self._queue.qsize():
+                following = self._queue.get()
+                if following is None:
+                    self._queue.put(None)
                     break
+                batch.append(following)
             _settle(self._write(batch))
+        self._let_go()
+
+    def _next(self) -> _Job | None:
+        try:
+            return self._queue.get(timeout=HELD_SECONDS)
+        except queue.Empty:
+            self._let_go()
+            return self._queue.get()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def _write(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
         """Each job with its result, or with the error that kept it from being done."""
@@ -103,15 +136,30 @@ class Writer:
             by_write.setdefault(job.write, []).append(job)
         ended: list[tuple[_Job, Any]] = []
         try:
-            with self._db.begin() as connection:
+            connection = self._connection(by_write)
+            with connection.begin():
                 for write, jobs in by_write.items():
                     ended += zip(jobs, write(connection, [job.item for job in jobs]), strict=True)
         except Exception as error:
+            self._let_go()
             if len(batch) == 1 or _is_away(error):
                 return [(job, error) for job in batch]
             # One of them, or the database: each for itself, so that the others do not suffer.
             return [pair for job in batch for pair in self._write([job])]
         return ended
+
+    def _connection(self, writes: Iterable[Write[Any, Any]]) -> Connection:
+        if self._held is None:
+            self._held = self._db.connect()
+        if self._db.dialect.name != "postgresql":
+            # SQLite's transactions cost nothing, and have to begin with its write lock.
+            return self._held
+        first, *others = writes
+        is_alone = not others and getattr(first, "is_one_statement", False)
+        level: IsolationLevel = "AUTOCOMMIT" if is_alone else "READ COMMITTED"
+        if self._held.get_execution_options().get("isolation_level") != level:
+            self._held.execution_options(isolation_level=level)
+        return self._held
 
 
 def _is_away(error: Exception) -> bool:

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from gateway.writer import Writer
+import gateway.writer
+from gateway.writer import LARGEST_BATCH, Writer
 from models.db import make_engine
 
 NUMBERS = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
@@ -113,3 +114,56 @@ def test_who_does_not_wait_any_longer_stops_nobody(db):
     asyncio.run(give_up())
     held.go_on.set()
     assert write(writer, add, 1) == "1 is there"
+
+
+def connections(db):
+    """Who takes a connection from the pool, and who gives one back, as it happens."""
+    seen = []
+    event.listen(db, "checkout", lambda *_: seen.append("taken"))
+    event.listen(db, "checkin", lambda *_: seen.append("given back"))
+    return seen
+
+
+def test_while_there_is_something_to_write_the_thread_keeps_its_connection(db):
+    seen, writer = connections(db), Writer(db)
+    for number in range(5):
+        write(writer, add, number)
+    assert seen == ["taken"]
+    writer.close()
+    assert seen == ["taken", "given back"]
+    assert write(writer, add, 5) == "5 is there", "a closed one begins anew"
+    writer.close()
+
+
+def test_a_connection_that_nobody_uses_goes_back_so_that_it_is_looked_at_before_it_is_used_again(db, monkeypatch):
+    monkeypatch.setattr(gateway.writer, "HELD_SECONDS", 0.01)
+    given_back, writer = threading.Event(), Writer(db)
+    event.listen(db, "checkin", lambda *_: given_back.set())
+    write(writer, add, 1)
+    assert given_back.wait(5)
+    assert write(writer, add, 2) == "2 is there"
+
+
+def test_after_a_failure_another_connection_is_taken(db):
+    seen, writer = connections(db), Writer(db)
+    with pytest.raises(ZeroDivisionError):
+        write(writer, lambda connection, items: 1 / 0, None)
+    assert seen == ["taken", "given back"]
+    assert write(writer, add, 1) == "1 is there"
+
+
+def test_what_was_handed_over_before_the_end_is_written(db):
+    writer, held = Writer(db), Held()
+
+    async def all_of_them():
+        first = writer.submit(held, "held")
+        assert await asyncio.to_thread(held.begun.wait, 10)
+        others = [writer.submit(add, number) for number in range(LARGEST_BATCH + 1)]
+        # The loop hands them over in its next turn.
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(asyncio.to_thread(writer.close))
+        held.go_on.set()
+        await asyncio.gather(first, *others, closing)
+
+    asyncio.run(all_of_them())
+    assert stored(db) == list(range(LARGEST_BATCH + 1))
