@@ -11,10 +11,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 
 from engine.message_status import status_of, status_rank
-from engine.upsert import insert_all_new
+from engine.upsert import insert_all_new, update_all_empty
 from models.states import ForwardState
 from models.tables import BridgeMessage, WebhookEvent
 
@@ -155,13 +155,11 @@ def accepted(connection: Connection, sent: Sequence[tuple[Row[Any], str]]) -> li
     latest = {sid: "accepted" for _, sid in sent}
     for event in connection.execute(applied).all():
         latest[event.message_sid] = max(latest[event.message_sid], status_of(event.payload), key=status_rank)
-    values = [{"row": row.id, "of_twilio": sid, "word": latest[sid][:24]} for row, sid in sent]
-    connection.execute(
-        update(BridgeMessage)
-        .where(BridgeMessage.c.id == bindparam("row"), BridgeMessage.c.sid.is_(None))
-        .values(sid=bindparam("of_twilio"), status=bindparam("word"), error_code=None, error=None),
-        sorted(values, key=lambda value: int(value["row"])),
-    )
+    rows = [
+        {"id": row.id, "sid": sid, "status": latest[sid][:24], "error_code": None, "error": None} for row, sid in sent
+    ]
+    rows.sort(key=lambda row: int(row["id"]))
+    update_all_empty(connection, BridgeMessage, rows, empty=BridgeMessage.c.sid)
     return [None] * len(sent)
 
 

@@ -1,4 +1,4 @@
-"""``INSERT ... ON CONFLICT`` for both databases."""
+"""``INSERT ... ON CONFLICT``, and many rows in one statement, for both databases."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Column, Connection, Row, Table
+    from sqlalchemy.sql.elements import TextClause
     from sqlalchemy.sql.selectable import TextualSelect
 
 
@@ -38,36 +39,59 @@ def insert_all_new(
 
     All rows go as one JSON document, which costs a half (SQLite: four fifths) of what a parameter for each value does.
 
-    :param rows: not empty, all with the same columns.
+    :param rows: not empty, all with the same columns in the same order.
     :param returning: the columns of those that were inserted, in no certain order; all if none are named.
     """
+    statement = _insert_from_json(table, tuple(rows[0]), returning or tuple(table.c), connection.dialect.name)
+    return connection.execute(statement, {"rows": _document(connection, rows)}).all()
+
+
+def update_all_empty(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, empty: Column[Any]
+) -> None:
+    """Overwrite the rows of these ids in one statement, but only those that have nothing in ``empty``.
+
+    :param rows: not empty, all with the same columns in the same order, among them ``id``.
+    """
+    statement = _update_from_json(table, tuple(rows[0]), empty, connection.dialect.name)
+    connection.execute(statement, {"rows": _document(connection, rows)})
+
+
+def _document(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> str:
     dialect = connection.dialect.name
-    names = tuple(rows[0])
-    wanted = returning or tuple(table.c)
-    statement = _from_json(table, names, wanted, dialect)
     # PostgreSQL would read an array anew for each of its values.
-    values = rows if dialect == "postgresql" else [[row[name] for name in names] for row in rows]
-    document = json.dumps(values, default=_time_as(dialect))
-    return connection.execute(statement, {"rows": document}).all()
+    values = rows if dialect == "postgresql" else [list(row.values()) for row in rows]
+    return json.dumps(values, default=_time_as(dialect))
 
 
 @lru_cache(maxsize=16)
-def _from_json(table: Table, names: tuple[str, ...], returning: tuple[Column[Any], ...], dialect: str) -> TextualSelect:
-    """``INSERT ... SELECT`` from the document; the names are those of our own tables."""
-    if dialect == "postgresql":
-        values = ", ".join(names)
-        columns = ", ".join(f"{name} {table.c[name].type.compile(_POSTGRESQL)}" for name in names)
-        source = f"json_to_recordset(CAST(:rows AS json)) AS each({columns})"
-    else:
-        # SQLite's `->` keeps JSON as JSON, `->>` makes a value of it.
-        values = ", ".join(
-            f"value {'->' if isinstance(table.c[name].type, JSON) else '->>'} {index}"
-            for index, name in enumerate(names)
-        )
-        source = "json_each(:rows)"
-    insert = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {values} FROM {source} WHERE true"  # noqa: S608
+def _insert_from_json(
+    table: Table, names: tuple[str, ...], returning: tuple[Column[Any], ...], dialect: str
+) -> TextualSelect:
+    source, values = _source(table, names, dialect)
+    insert = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(values.values())} FROM {source}"  # noqa: S608
     told = ", ".join(column.name for column in returning)
-    return text(f"{insert} ON CONFLICT DO NOTHING RETURNING {told}").columns(*returning)
+    return text(f"{insert} WHERE true ON CONFLICT DO NOTHING RETURNING {told}").columns(*returning)
+
+
+@lru_cache(maxsize=16)
+def _update_from_json(table: Table, names: tuple[str, ...], empty: Column[Any], dialect: str) -> TextClause:
+    source, values = _source(table, names, dialect)
+    changes = ", ".join(f"{name} = {value}" for name, value in values.items() if name != "id")
+    which = f"{table.name}.id = {values['id']} AND {table.name}.{empty.name} IS NULL"
+    return text(f"UPDATE {table.name} SET {changes} FROM {source} WHERE {which}")  # noqa: S608
+
+
+def _source(table: Table, names: tuple[str, ...], dialect: str) -> tuple[str, dict[str, str]]:
+    """The document as a table, and what each column's value is in it; the names are those of our own tables."""
+    if dialect == "postgresql":
+        columns = ", ".join(f"{name} {table.c[name].type.compile(_POSTGRESQL)}" for name in names)
+        return f"json_to_recordset(CAST(:rows AS json)) AS each({columns})", {name: f"each.{name}" for name in names}
+    # SQLite's `->` keeps JSON as JSON, `->>` makes a value of it.
+    return "json_each(:rows)", {
+        name: f"value {'->' if isinstance(table.c[name].type, JSON) else '->>'} {index}"
+        for index, name in enumerate(names)
+    }
 
 
 def _time_as(dialect: str) -> Callable[[Any], str]:

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from engine.clock import now
 from engine.inbox import backlog
 from engine.pulse import as_json, read_signs
-from gateway.ajo import send_message
-from gateway.body import BodyRefused
+from gateway import ajo, callbacks
+from gateway.ajo import Messages
 from gateway.bridge import Bridge
-from gateway.callbacks import PREFIX, Callbacks
-from gateway.metrics import Metrics, route_of
+from gateway.callbacks import Callbacks
+from gateway.metrics import Metrics
 from gateway.oauth import issue_token
 from gateway.receiver import Receiver
 from gateway.waking import Waker
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from engine.vault import Vault
     from settings import Settings
@@ -85,44 +84,6 @@ async def readyz(request: Request) -> Response:
         return JSONResponse({"database": type(error).__name__}, 503)
 
 
-class _Counting:
-    """Counts each request to AJO's address, and its time, around the application."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = route_of(scope.get("path", ""))
-        if scope["type"] != "http" or route == "other":
-            await self.app(scope, receive, send)
-            return
-        begun, status = time.perf_counter(), 500
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, sending)
-        finally:
-            self.metrics.request(route, status, time.perf_counter() - begun)
-
-
-async def _on_refused(request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, BodyRefused)  # noqa: S101  registered for it only
-    gateway: Gateway = request.app.state.gateway
-    gateway.metrics.rejected(refusal.reason)
-    return PlainTextResponse(refusal.answer, refusal.status)
-
-
-async def _on_database_error(request: Request, error: Exception) -> Response:
-    """503, so that the sender asks again; nothing was stored, nothing was sent."""
-    log.error("%s could not be answered, the sender will repeat it: %s", request.method, type(error).__name__)
-    return PlainTextResponse("try again", 503)
-
-
 class Gateway:
     """The application, with all it needs handed in."""
 
@@ -136,22 +97,29 @@ class Gateway:
         self._writer = Writer(db)
         self.bridge = Bridge(db, vault, settings, self._writer)
         self._callbacks = Callbacks(Receiver(db, vault, settings, self._writer), self.waker, self.metrics)
+        self._messages = Messages(self.bridge, self.metrics)
         self._others = Starlette(
-            middleware=[Middleware(_Counting, metrics=self.metrics)],
             routes=[
-                Route("/ajo/{token}/messages", send_message, methods=["POST"]),
                 Route("/ajo/{token}/oauth/token", issue_token, methods=["POST"]),
                 Route("/healthz", healthz),
                 Route("/readyz", readyz),
             ],
-            exception_handlers={BodyRefused: _on_refused, SQLAlchemyError: _on_database_error},
             lifespan=self._living,
         )
         self._others.state.gateway = self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_callback = scope["type"] == "http" and scope["path"].startswith(PREFIX)
-        await (self._callbacks if is_callback else self._others)(scope, receive, send)
+        await self._app_of(scope)(scope, receive, send)
+
+    def _app_of(self, scope: Scope) -> ASGIApp:
+        if scope["type"] != "http":
+            return self._others
+        path = scope["path"]
+        if path.startswith(callbacks.PREFIX):
+            return self._callbacks
+        # The token is one part of the path.
+        is_message = path.startswith(ajo.PREFIX) and path.endswith(ajo.ENDING) and path.count("/") == 3
+        return self._messages if is_message else self._others
 
     @asynccontextmanager
     async def _living(self, _: Starlette) -> AsyncIterator[None]:

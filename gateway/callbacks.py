@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.asgi import TEXT, refuse, respond
 from gateway.body import FORM, JSON, BodyRefused, media_type, read_body
 from gateway.receiver import Callback, Refused
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from gateway.asgi import Header
     from gateway.metrics import Metrics
     from gateway.receiver import Receiver
     from gateway.waking import Waker
@@ -29,8 +31,10 @@ PREFIX = "/twilio/"
 METHODS = ("POST", "PUT")
 LONGEST_IDEMPOTENCY_TOKEN = 64
 # A status wants no body; to an inbound message Twilio wants to hear what to reply: nothing, AJO does.
-ANSWERS = {"status": (204, b"", b""), "inbound": (200, b"<Response/>", b"text/xml; charset=utf-8")}
-TEXT = b"text/plain; charset=utf-8"
+ANSWERS: dict[str, tuple[int, bytes, tuple[Header, ...]]] = {
+    "status": (204, b"", ()),
+    "inbound": (200, b"<Response/>", ((b"content-type", b"text/xml; charset=utf-8"),)),
+}
 
 
 class Callbacks:
@@ -45,20 +49,22 @@ class Callbacks:
         begun = time.perf_counter()
         token, _, kind = scope["path"][len(PREFIX) :].partition("/")
         if kind not in ANSWERS:
-            await _answer(send, 404, b"there is nothing here", TEXT)
+            await respond(send, 404, b"there is nothing here", TEXT)
             return
         try:
             await self._take(scope, receive, token, kind)
-            status, body, content_type = ANSWERS[kind]
+            status, body, headers = ANSWERS[kind]
+            await respond(send, status, body, *headers)
         except (Refused, BodyRefused) as refusal:
+            status = refusal.status
             self._metrics.rejected(refusal.reason)
-            status, body, content_type = refusal.status, refusal.answer.encode(), TEXT
+            await refuse(send, refusal, methods=METHODS)
         except SQLAlchemyError as error:
             # 503, so that Twilio delivers again.
+            status = 503
             log.error("a %s event could not be stored, Twilio will repeat it: %s", kind, type(error).__name__)  # noqa: TRY400
             self._metrics.rejected("unavailable")
-            status, body, content_type = 503, b"try again", TEXT
-        await _answer(send, status, body, content_type)
+            await respond(send, status, b"try again", TEXT)
         self._metrics.request(f"/twilio/{kind}", status, time.perf_counter() - begun)
 
     async def _take(self, scope: Scope, receive: Receive, token: str, kind: str) -> None:
@@ -87,11 +93,3 @@ class Callbacks:
         self._metrics.event(kind, is_new=is_new)
         if is_new:
             self._waker.add(endpoint.onboarding_id, endpoint.name)
-
-
-async def _answer(send: Send, status: int, body: bytes, content_type: bytes) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())] if body else []
-    if status == 405:
-        headers.append((b"allow", ", ".join(METHODS).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -107,10 +107,3 @@ class _Backlog(Collector):
             yield GaugeMetricFamily(
                 "onboard_beat_silent_seconds", "How long ago a beat ticked.", signs.beat.total_seconds()
             )
-
-
-def route_of(path: str) -> str:
-    """The path without its token."""
-    parts = path.split("/", 3)
-    known = {("twilio", "status"), ("twilio", "inbound"), ("ajo", "messages"), ("ajo", "oauth/token")}
-    return f"/{parts[1]}/{parts[3]}" if len(parts) == 4 and (parts[1], parts[3]) in known else "other"

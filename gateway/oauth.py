@@ -6,16 +6,19 @@ No client certificate is asked for: AJO shows none to a token endpoint.
 from __future__ import annotations
 
 import json
+import logging
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from anyio import to_thread
-from starlette.responses import JSONResponse, Response
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from engine.sign_in import ACCESS_SECONDS, GRANT_TYPE
 from gateway.authentication import Gate, is_same_pair, make_access_token, read_basic
-from gateway.body import FORM, JSON, media_type, parse_form, read_body
+from gateway.body import FORM, JSON, BodyRefused, media_type, parse_form, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
     from gateway.app import Gateway
     from gateway.bridge import Bridge
+
+log = logging.getLogger(__name__)
 
 # RFC 6749, 5.1; and RFC 9110 asks every 401 for a challenge.
 HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -42,9 +47,25 @@ class TokenRefused(Exception):
 async def issue_token(request: Request) -> Response:
     """``POST /ajo/{token}/oauth/token``."""
     gateway: Gateway = request.app.state.gateway
+    begun, status = time.perf_counter(), 500
+    try:
+        response = await _respond(gateway, request)
+        status = response.status_code
+    finally:
+        gateway.metrics.request("/ajo/oauth/token", status, time.perf_counter() - begun)
+    return response
+
+
+async def _respond(gateway: Gateway, request: Request) -> Response:
     try:
         fields = await _read_fields(request)
         answer = await _grant(gateway.bridge, request, fields)
+    except BodyRefused as refusal:
+        gateway.metrics.rejected(refusal.reason)
+        return PlainTextResponse(refusal.answer, refusal.status)
+    except SQLAlchemyError as problem:
+        log.error("no access token could be issued, AJO will ask again: %s", type(problem).__name__)  # noqa: TRY400
+        return PlainTextResponse("try again", 503)
     except TokenRefused as refusal:
         body = {"error": refusal.code, "error_description": str(refusal)}
         return JSONResponse(body, refusal.status, HEADERS | (CHALLENGE if refusal.status == 401 else {}))

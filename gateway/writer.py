@@ -72,22 +72,17 @@ class Writer:
         :param write: must be safe to repeat: when a batch fails, each of its items is tried again by itself.
         :raises TooMuch: try again later; nothing was written.
         """
-        if self.waiting >= LONGEST_QUEUE:
-            raise TooMuch
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[R] = loop.create_future()
         together = self._together.setdefault(loop, [])
+        if self._queue.qsize() + len(together) >= LONGEST_QUEUE:
+            raise TooMuch
+        done: asyncio.Future[R] = loop.create_future()
         if not together:
             # Handed over at once, the thread would ask for the interpreter while the loop still needs it, and get it
             # only when all else has been done. This way it is asked once, for all that the loop found ready.
             loop.call_soon(self._hand_over, loop)
         together.append(_Job(write, item, done))
         return done
-
-    @property
-    def waiting(self) -> int:
-        """How many items nobody has begun to write."""
-        return self._queue.qsize() + sum(map(len, self._together.values()))
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         for job in self._together.pop(loop):

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select
 from sqlalchemy.exc import IntegrityError
 
 import gateway.writer
-from gateway.writer import LARGEST_BATCH, Writer
+from gateway.writer import LARGEST_BATCH, TooMuch, Writer
 from models.db import make_engine
 
 NUMBERS = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
@@ -51,7 +51,6 @@ def behind(writer, held, numbers):
         first = writer.submit(held, "held")
         assert await asyncio.to_thread(held.begun.wait, 10)
         others = [writer.submit(add, number) for number in numbers]
-        assert writer.waiting == len(numbers)
         held.go_on.set()
         return await asyncio.gather(first, *others, return_exceptions=True)
 
@@ -167,3 +166,21 @@ def test_what_was_handed_over_before_the_end_is_written(db):
 
     asyncio.run(all_of_them())
     assert stored(db) == list(range(LARGEST_BATCH + 1))
+
+
+def test_when_too_much_waits_nothing_more_is_taken(db, monkeypatch):
+    monkeypatch.setattr(gateway.writer, "LONGEST_QUEUE", 3)
+    writer, held = Writer(db), Held()
+
+    async def too_many():
+        first = writer.submit(held, "held")
+        assert await asyncio.to_thread(held.begun.wait, 10)
+        others = [writer.submit(add, number) for number in range(3)]
+        with pytest.raises(TooMuch):
+            writer.submit(add, 3)
+        held.go_on.set()
+        await asyncio.gather(first, *others)
+        return await writer.submit(add, 4)
+
+    assert asyncio.run(too_many()) == "4 is there"
+    assert stored(db) == [0, 1, 2, 4]

@@ -3,9 +3,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from unittest import mock
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from providers.errors import NeedsPerson, Retryable
 from providers.twilio.probe import post_callback
@@ -51,6 +54,16 @@ def test_repeated_names_count_each_distinct_value_once_and_sorted():
     signature = by_hand(URL + "MediaaMediabTo1")
     assert is_genuine(AUTH_TOKEN, URL, {"To": "1", "Media": ["b", "a", "b"]}, signature)
     assert sign(AUTH_TOKEN, URL, {"Media": ["a", "b"], "To": ["1"]}) == signature
+
+
+names = st.text(st.characters(codec="utf-8"), max_size=8)
+
+
+@given(url=names, form=st.dictionaries(names, names.map(lambda value: [value])))
+def test_the_simplest_case_is_judged_as_twilios_own_library_judges_it(url, form):
+    signature = sign(AUTH_TOKEN, url, form)
+    with mock.patch("providers.twilio.signature.RequestValidator", side_effect=AssertionError("it was asked")):
+        assert is_genuine(AUTH_TOKEN, url, form, signature)
 
 
 def probe(monkeypatch, *answers, url: str = URL) -> Vendor:
