@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PREFIX, ENDING = "/ajo/", "/messages"
+PATH = re.compile("/ajo/[^/]+/messages")
 METHODS = ("POST",)
 
 
@@ -47,7 +48,7 @@ class Messages:
             self._metrics.rejected(refusal.reason)
             await refuse(send, refusal, methods=METHODS)
         except SQLAlchemyError as problem:
-            # Nothing was stored, nothing was sent.
+            # Whether it was sent by then, the same reference will tell.
             status = 503
             log.error("a message could not be taken, AJO will repeat it: %s", type(problem).__name__)  # noqa: TRY400
             await respond(send, status, b"try again", TEXT)
@@ -62,7 +63,7 @@ class Messages:
             return error(415, "not_json", f"send {JSON}")
         body = await read_body(headers, receive)
         peer = scope["client"][0] if scope.get("client") else None
-        token = scope["path"][len(PREFIX) : -len(ENDING)]
+        token = scope["path"].split("/")[2]
         return await self._bridge.answer(token, Headers(scope=scope), body, peer)
 
 

@@ -117,9 +117,7 @@ class Gateway:
         path = scope["path"]
         if path.startswith(callbacks.PREFIX):
             return self._callbacks
-        # The token is one part of the path.
-        is_message = path.startswith(ajo.PREFIX) and path.endswith(ajo.ENDING) and path.count("/") == 3
-        return self._messages if is_message else self._others
+        return self._messages if ajo.PATH.fullmatch(path) else self._others
 
     @asynccontextmanager
     async def _living(self, _: Starlette) -> AsyncIterator[None]:

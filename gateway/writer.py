@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
-    from sqlalchemy.engine.interfaces import IsolationLevel
+
+log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 200
 LONGEST_QUEUE = 5000
 # A connection that nobody has used for this long may be dead; the pool looks at it before it is used again.
 HELD_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,22 +57,24 @@ class TooMuch(SQLAlchemyError):
 class Writer:
     """Writes in transactions that are shared with whatever else is there to be written. The thread begins with the first.
 
-    Two gateways that write the same rows would wait for each other for ever if they did so in different orders: each
-    ``write`` has to go through its items in an order of its own.
+    Two gateways that write the same rows in different orders would wait for each other until the database ends it: each
+    ``write`` goes through its items in an order of its own where it can.
     """
 
     def __init__(self, db: Engine) -> None:
         self._db = db
         self._together: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Job]] = WeakKeyDictionary()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._held: Connection | None = None
+        # By whether each statement commits by itself; to change that of one connection costs a note each time.
+        self._held: dict[bool, Connection] = {}
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def submit(self, write: Write[T, R], item: T) -> asyncio.Future[R]:
         """Have one item written; the result comes after the commit.
 
-        :param write: must be safe to repeat: when a batch fails, each of its items is tried again by itself.
+        :param write: must be safe to repeat: when a batch fails, each of its items is tried again by itself, and when its
+            connection has died, the whole batch.
         :raises TooMuch: try again later; nothing was written.
         """
         loop = asyncio.get_running_loop()
@@ -94,10 +99,13 @@ class Writer:
                     self._thread.start()
 
     def close(self) -> None:
-        """End the thread and give its connection back, after all that was handed over is written."""
+        """End the thread and give its connections back, after all that was handed over is written.
+
+        To be called when nothing more comes. A database that does not answer is waited for only so long.
+        """
         if self._thread is not None:
             self._queue.put(None)
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
             self._thread = None
 
     def _run(self) -> None:
@@ -120,41 +128,49 @@ class Writer:
             return self._queue.get()
 
     def _let_go(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        held, self._held = self._held, {}
+        for connection in held.values():
+            try:
+                connection.close()
+            except Exception:
+                # The thread has to live on; without it nobody is answered.
+                log.exception("a connection could not be given back")
 
     def _write(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
         """Each job with its result, or with the error that kept it from being done."""
         by_write: dict[Write[Any, Any], list[_Job]] = {}
         for job in batch:
             by_write.setdefault(job.write, []).append(job)
-        ended: list[tuple[_Job, Any]] = []
+        is_fresh = not self._held
         try:
-            connection = self._connection(by_write)
-            with connection.begin():
-                for write, jobs in by_write.items():
-                    ended += zip(jobs, write(connection, [job.item for job in jobs]), strict=True)
+            return self._commit(by_write)
         except Exception as error:
             self._let_go()
+            if not is_fresh and isinstance(error, DBAPIError) and error.connection_invalidated:
+                # The pool looks at a connection before it is used; nobody did at this one.
+                return self._write(batch)
             if len(batch) == 1 or _is_away(error):
                 return [(job, error) for job in batch]
             # One of them, or the database: each for itself, so that the others do not suffer.
             return [pair for job in batch for pair in self._write([job])]
+
+    def _commit(self, by_write: Mapping[Write[Any, Any], Sequence[_Job]]) -> list[tuple[_Job, Any]]:
+        ended: list[tuple[_Job, Any]] = []
+        connection = self._connection(by_write)
+        with connection.begin():
+            for write, jobs in by_write.items():
+                ended += zip(jobs, write(connection, [job.item for job in jobs]), strict=True)
         return ended
 
     def _connection(self, writes: Iterable[Write[Any, Any]]) -> Connection:
-        if self._held is None:
-            self._held = self._db.connect()
-        if self._db.dialect.name != "postgresql":
-            # SQLite's transactions cost nothing, and have to begin with its write lock.
-            return self._held
         first, *others = writes
-        is_alone = not others and getattr(first, "is_one_statement", False)
-        level: IsolationLevel = "AUTOCOMMIT" if is_alone else "READ COMMITTED"
-        if self._held.get_execution_options().get("isolation_level") != level:
-            self._held.execution_options(isolation_level=level)
-        return self._held
+        # SQLite's transactions cost nothing, and have to begin with its write lock.
+        is_alone = self._db.dialect.name == "postgresql" and not others and getattr(first, "is_one_statement", False)
+        if is_alone not in self._held:
+            self._held[is_alone] = self._db.connect()
+            if is_alone:
+                self._held[is_alone].execution_options(isolation_level="AUTOCOMMIT")
+        return self._held[is_alone]
 
 
 def _is_away(error: Exception) -> bool:

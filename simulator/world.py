@@ -6,8 +6,9 @@ import hashlib
 import logging
 import secrets
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 import httpx
@@ -49,8 +50,10 @@ class World(State):
         self.actions = actions
         self.clock = Clock(config.speed, state.elapsed if state else None)
         self._callback_locks: dict[str, asyncio.Lock] = {}
-        # The client's pool gets slower with every request that waits in it; so they wait before it.
-        self.callbacks_at_once = asyncio.Semaphore(_CALLBACKS_AT_ONCE)
+        # The client's pool gets slower with every request that waits in it; so they wait before it, for their own host.
+        self.callbacks_at_once: dict[str, asyncio.Semaphore] = defaultdict(
+            partial(asyncio.Semaphore, _CALLBACKS_AT_ONCE)
+        )
         self._work: set[asyncio.Task[None]] = set()
         self._client: httpx.AsyncClient | None = None
         # Access tokens of custom providers: until when (monotonic) and which, by address and client.

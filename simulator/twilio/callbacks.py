@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import uuid
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urldefrag, urlencode, urljoin
+from urllib.parse import parse_qsl, urldefrag, urlencode, urljoin, urlsplit
 
 import httpx
 
@@ -86,7 +86,7 @@ async def deliver(world: World, address: str, method: str, fields: dict[str, str
     outcome = Outcome("", {})
     try:
         # The time is that of the call: it does not run while the call waits for room.
-        async with world.callbacks_at_once, asyncio.timeout(overrides.total / 1000):
+        async with world.callbacks_at_once[urlsplit(url).netloc], asyncio.timeout(overrides.total / 1000):
             for attempt in range(1 + overrides.retries):
                 if attempt:
                     await asyncio.sleep(_RETRY_PAUSE_SECONDS)

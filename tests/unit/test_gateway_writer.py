@@ -123,7 +123,8 @@ def connections(db):
     return seen
 
 
-def test_while_there_is_something_to_write_the_thread_keeps_its_connection(db):
+def test_while_there_is_something_to_write_the_thread_keeps_its_connection(db, monkeypatch):
+    monkeypatch.setattr(gateway.writer, "HELD_SECONDS", 60)
     seen, writer = connections(db), Writer(db)
     for number in range(5):
         write(writer, add, number)
@@ -141,6 +142,18 @@ def test_a_connection_that_nobody_uses_goes_back_so_that_it_is_looked_at_before_
     write(writer, add, 1)
     assert given_back.wait(5)
     assert write(writer, add, 2) == "2 is there"
+
+
+def test_a_connection_that_cannot_be_given_back_does_not_end_the_thread(db):
+    writer = Writer(db)
+
+    def fail_twice(connection, items):
+        connection.close = lambda: 1 / 0
+        raise KeyError(*items)
+
+    with pytest.raises(KeyError):
+        write(writer, fail_twice, "first")
+    assert write(writer, add, 1) == "1 is there"
 
 
 def test_after_a_failure_another_connection_is_taken(db):

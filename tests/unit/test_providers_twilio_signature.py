@@ -3,12 +3,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 from unittest import mock
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from twilio.request_validator import RequestValidator
 
 from providers.errors import NeedsPerson, Retryable
 from providers.twilio.probe import post_callback
@@ -56,14 +58,26 @@ def test_repeated_names_count_each_distinct_value_once_and_sorted():
     assert sign(AUTH_TOKEN, URL, {"Media": ["a", "b"], "To": ["1"]}) == signature
 
 
-names = st.text(st.characters(codec="utf-8"), max_size=8)
+texts = st.text(st.characters(codec="utf-8"), max_size=8)
+forms = st.dictionaries(texts, st.lists(texts, min_size=1, max_size=2), max_size=4)
 
 
-@given(url=names, form=st.dictionaries(names, names.map(lambda value: [value])))
-def test_the_simplest_case_is_judged_as_twilios_own_library_judges_it(url, form):
+@settings(deadline=None)
+@given(url=texts, form=st.dictionaries(texts, texts.map(lambda value: [value])))
+def test_the_simplest_case_needs_nobody_else(url, form):
     signature = sign(AUTH_TOKEN, url, form)
     with mock.patch("providers.twilio.signature.RequestValidator", side_effect=AssertionError("it was asked")):
         assert is_genuine(AUTH_TOKEN, url, form, signature)
+
+
+@settings(deadline=None)
+@given(url=texts, form=forms, other_url=texts, other_form=forms)
+def test_nothing_is_genuine_that_twilios_own_library_refuses(url, form, other_url, other_form):
+    signature = sign(AUTH_TOKEN, url, form)
+    for called, given_form in itertools.product((url, other_url), (form, other_form)):
+        is_theirs = sign(AUTH_TOKEN, called, given_form) == signature
+        with mock.patch.object(RequestValidator, "validate", return_value=False):
+            assert is_genuine(AUTH_TOKEN, called, given_form, signature) <= is_theirs
 
 
 def probe(monkeypatch, *answers, url: str = URL) -> Vendor:
