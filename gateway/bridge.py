@@ -84,9 +84,9 @@ class Bridge:
         for client in self._clients:
             client.close()
 
-    def gate(self, token: str, *, is_doubted: bool) -> Gate | Answer:
+    async def gate(self, token: str, *, is_doubted: bool) -> Gate | Answer:
         """What the onboarding asks of AJO; an answer when it cannot send."""
-        line = self._lines.find(token, is_doubted=is_doubted)
+        line = await self._line(token, is_doubted=is_doubted)
         return line if isinstance(line, Answer) else line.gate
 
     async def answer(self, token: str, headers: Headers, body: bytes, peer: str | None) -> Answer:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -75,8 +73,7 @@ async def _respond(gateway: Gateway, request: Request) -> Response:
 async def _grant(bridge: Bridge, request: Request, fields: Mapping[str, str]) -> dict[str, str | int]:
     """:raises TokenRefused: see :func:`grant`."""
     for is_doubted in (False, True):
-        look = partial(bridge.gate, request.path_params["token"], is_doubted=is_doubted)
-        gate = await to_thread.run_sync(look)
+        gate = await bridge.gate(request.path_params["token"], is_doubted=is_doubted)
         if not isinstance(gate, Gate):
             said = gate.body["error"]
             raise TokenRefused(gate.status, said["code"], said["message"])

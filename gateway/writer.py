@@ -132,8 +132,7 @@ class Writer:
         for connection in held.values():
             try:
                 connection.close()
-            except Exception:
-                # The thread has to live on; without it nobody is answered.
+            except Exception:  # the thread has to live on; without it nobody is answered
                 log.exception("a connection could not be given back")
 
     def _write(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:

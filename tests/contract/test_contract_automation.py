@@ -1,6 +1,7 @@
 """The `automation` contract: its description holds together, and the product and the simulator keep to it.
 
-All of it happens in this process: the product's client calls the simulator's application without a socket.
+All of it happens in this process: the product's client calls the simulator's application without a socket. One file, because
+all its parts judge against one description, read once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Messages: which way they go, how they end, and what Twilio's signed callbacks say of it."""
+"""Messages: which way they go, how they end, and what Twilio's signed callbacks say of it.
+
+One file, because all of it is one object's life, told by the same few helpers.
+"""
 
 import contextlib
 import socket

@@ -55,13 +55,13 @@ RCS_CALLS = [
 ]
 
 
-# Each of these costs a timeout a call, and the slow answer goes through the longer list already.
-# What costs a wait a call goes through the longer list apart.
+# Each of these costs a wait a call; the longer list goes through them apart.
 SLOW = {
     "a slow answer",
     "an answer that got lost after the work was done",
     "an answer that breaks off after the work was done",
 }
+# An endless answer costs a timeout a call, and the slow answer goes through the longer list already.
 CASES = [
     pytest.param(channel, fault, marks=[pytest.mark.slow] if channel == "rcs" and fault in SLOW else [])
     for fault in FAULTS

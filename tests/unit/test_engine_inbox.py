@@ -1,3 +1,5 @@
+"""An event's whole way from Twilio's delivery to AJO or a parking place; one file, because each part begins where another ends."""
+
 from __future__ import annotations
 
 from datetime import timedelta

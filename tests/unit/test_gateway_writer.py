@@ -147,12 +147,12 @@ def test_a_connection_that_nobody_uses_goes_back_so_that_it_is_looked_at_before_
 def test_a_connection_that_cannot_be_given_back_does_not_end_the_thread(db):
     writer = Writer(db)
 
-    def fail_twice(connection, items):
+    def fail_and_stay(connection, items):
         connection.close = lambda: 1 / 0
         raise KeyError(*items)
 
     with pytest.raises(KeyError):
-        write(writer, fail_twice, "first")
+        write(writer, fail_and_stay, "first")
     assert write(writer, add, 1) == "1 is there"
 
 
