@@ -16,12 +16,12 @@ from starlette.routing import Route
 from engine.clock import now
 from engine.inbox import backlog
 from engine.pulse import as_json, read_signs
-from gateway import ajo, callbacks
+from gateway import ajo, callbacks, oauth
 from gateway.ajo import Messages
 from gateway.bridge import Bridge
 from gateway.callbacks import Callbacks
 from gateway.metrics import Metrics
-from gateway.oauth import issue_token
+from gateway.oauth import Tokens
 from gateway.receiver import Receiver
 from gateway.waking import Waker
 from gateway.writer import Writer
@@ -98,9 +98,9 @@ class Gateway:
         self.bridge = Bridge(db, vault, settings, self._writer)
         self._callbacks = Callbacks(Receiver(db, vault, settings, self._writer), self.waker, self.metrics)
         self._messages = Messages(self.bridge, self.metrics)
+        self._tokens = Tokens(self.bridge, self.metrics)
         self._others = Starlette(
             routes=[
-                Route("/ajo/{token}/oauth/token", issue_token, methods=["POST"]),
                 Route("/healthz", healthz),
                 Route("/readyz", readyz),
             ],
@@ -117,7 +117,9 @@ class Gateway:
         path = scope["path"]
         if path.startswith(callbacks.PREFIX):
             return self._callbacks
-        return self._messages if ajo.PATH.fullmatch(path) else self._others
+        if ajo.PATH.fullmatch(path):
+            return self._messages
+        return self._tokens if oauth.PATH.fullmatch(path) else self._others
 
     @asynccontextmanager
     async def _living(self, _: Starlette) -> AsyncIterator[None]:

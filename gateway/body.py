@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from gateway.asgi import RequestRefused
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,16 +23,6 @@ MOST_FIELDS = 500
 READ_SECONDS = 10
 
 
-class BodyRefused(Exception):
-    """The body is not one we read; ``status`` and ``answer`` say why to the sender, ``reason`` to the metrics."""
-
-    def __init__(self, status: int, reason: str, answer: str) -> None:
-        super().__init__(answer)
-        self.status = status
-        self.reason = reason
-        self.answer = answer
-
-
 def media_type(headers: Mapping[bytes, bytes]) -> str:
     """Without its parameters, in small letters."""
     return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
@@ -41,7 +33,7 @@ def parse_form(body: bytes) -> dict[str, list[str]]:
 
     Reads what ``urllib.parse.parse_qs`` reads in half of its time: nearly all names and most values need no decoding.
 
-    :raises BodyRefused: unreadable (400).
+    :raises RequestRefused: unreadable (400).
     """
     try:
         pairs = body.decode().split("&")
@@ -61,28 +53,28 @@ def _decoded(text: str) -> str:
     return unquote_plus(text) if "%" in text or "+" in text else text
 
 
-def _unreadable_form() -> BodyRefused:
-    return BodyRefused(400, "unreadable", "the body is not a readable form")
+def _unreadable_form() -> RequestRefused:
+    return RequestRefused(400, "unreadable", "the body is not a readable form")
 
 
 def parse_fields(text: str) -> dict[str, str]:
     """The parameters of Twilio's JSON variant: one object, as flat as the form is.
 
-    :raises BodyRefused: no such object (400).
+    :raises RequestRefused: no such object (400).
     """
     try:
         given = json.loads(text)
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict) or len(given) > MOST_FIELDS:
-        raise BodyRefused(400, "unreadable", "the body is not a readable JSON object")
+        raise RequestRefused(400, "unreadable", "the body is not a readable JSON object")
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
     """The raw body. The declared length is only a hint: what counts is what arrives.
 
-    :raises BodyRefused: too large (413), too slow (408) or cut off (400).
+    :raises RequestRefused: too large (413), too slow (408) or cut off (400).
     """
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > LARGEST_BODY:
@@ -91,7 +83,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         async with asyncio.timeout(READ_SECONDS):
             return await _read_all(receive)
     except TimeoutError:
-        raise BodyRefused(408, "too_slow", "the body did not arrive in time") from None
+        raise RequestRefused(408, "too_slow", "the body did not arrive in time") from None
 
 
 async def _read_all(receive: Receive) -> bytes:
@@ -100,7 +92,7 @@ async def _read_all(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             # Nobody is there any more to read this.
-            raise BodyRefused(400, "cut_off", "the body broke off")
+            raise RequestRefused(400, "cut_off", "the body broke off")
         body += message.get("body", b"")
         if len(body) > LARGEST_BODY:
             raise _too_large()
@@ -108,5 +100,5 @@ async def _read_all(receive: Receive) -> bytes:
             return body
 
 
-def _too_large() -> BodyRefused:
-    return BodyRefused(413, "too_large", f"the body is larger than {LARGEST_BODY} bytes")
+def _too_large() -> RequestRefused:
+    return RequestRefused(413, "too_large", f"the body is larger than {LARGEST_BODY} bytes")

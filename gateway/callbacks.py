@@ -7,19 +7,18 @@ would cost as much as all that is done here.
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.asgi import TEXT, refuse, respond
-from gateway.body import FORM, JSON, BodyRefused, media_type, read_body
-from gateway.receiver import Callback, Refused
+from gateway.asgi import TEXT, RequestRefused, respond, serve
+from gateway.body import FORM, JSON, media_type, read_body
+from gateway.receiver import Callback
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from gateway.asgi import Header
+    from gateway.asgi import Reply
     from gateway.metrics import Metrics
     from gateway.receiver import Receiver
     from gateway.waking import Waker
@@ -31,7 +30,7 @@ PREFIX = "/twilio/"
 METHODS = ("POST", "PUT")
 LONGEST_IDEMPOTENCY_TOKEN = 64
 # A status wants no body; to an inbound message Twilio wants to hear what to reply: nothing, AJO does.
-ANSWERS: dict[str, tuple[int, bytes, tuple[Header, ...]]] = {
+ANSWERS: dict[str, Reply] = {
     "status": (204, b"", ()),
     "inbound": (200, b"<Response/>", ((b"content-type", b"text/xml; charset=utf-8"),)),
 }
@@ -46,50 +45,41 @@ class Callbacks:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = time.perf_counter()
         token, _, kind = scope["path"][len(PREFIX) :].partition("/")
         if kind not in ANSWERS:
             await respond(send, 404, b"there is nothing here", TEXT)
             return
-        try:
-            await self._take(scope, receive, token, kind)
-            status, body, headers = ANSWERS[kind]
-            await respond(send, status, body, *headers)
-        except (Refused, BodyRefused) as refusal:
-            status = refusal.status
-            self._metrics.rejected(refusal.reason)
-            await refuse(send, refusal, methods=METHODS)
-        except SQLAlchemyError as error:
-            # 503, so that Twilio delivers again.
-            status = 503
-            log.error("a %s event could not be stored, Twilio will repeat it: %s", kind, type(error).__name__)  # noqa: TRY400
-            self._metrics.rejected("unavailable")
-            await respond(send, status, b"try again", TEXT)
-        self._metrics.request(f"/twilio/{kind}", status, time.perf_counter() - begun)
+        work = self._take(scope, receive, token, kind)
+        await serve(send, self._metrics, f"/twilio/{kind}", work, methods=METHODS)
 
-    async def _take(self, scope: Scope, receive: Receive, token: str, kind: str) -> None:
+    async def _take(self, scope: Scope, receive: Receive, token: str, kind: str) -> Reply:
         if scope["method"] not in METHODS:
-            raise BodyRefused(405, "method", f"use {METHODS[0]}")
+            raise RequestRefused(405, "method", f"use {METHODS[0]}")
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = media_type(headers)
         if given not in (FORM, JSON):
-            raise BodyRefused(415, "media_type", f"send {FORM}")
+            raise RequestRefused(415, "media_type", f"send {FORM}")
         # The path as it was called: decoding and encoding it again could change what was signed.
         target: bytes = scope.get("raw_path") or scope["path"].encode()
         if query := scope["query_string"]:
             target += b"?" + query
         repeated = headers.get(b"i-twilio-idempotency-token", b"").decode("latin-1")
-        endpoint, is_new = await self._receiver.take(
-            Callback(
-                kind=kind,
-                token=token,
-                target=target.decode("latin-1"),
-                body=await read_body(headers, receive),
-                is_json=given == JSON,
-                signature=headers.get(b"x-twilio-signature", b"").decode("latin-1"),
-                idempotency_token=repeated if 0 < len(repeated) <= LONGEST_IDEMPOTENCY_TOKEN else None,
-            )
+        callback = Callback(
+            kind=kind,
+            token=token,
+            target=target.decode("latin-1"),
+            body=await read_body(headers, receive),
+            is_json=given == JSON,
+            signature=headers.get(b"x-twilio-signature", b"").decode("latin-1"),
+            idempotency_token=repeated if 0 < len(repeated) <= LONGEST_IDEMPOTENCY_TOKEN else None,
         )
+        try:
+            endpoint, is_new = await self._receiver.take(callback)
+        except SQLAlchemyError as error:
+            # 503, so that Twilio delivers again.
+            log.error("a %s event could not be stored, Twilio will repeat it: %s", kind, type(error).__name__)  # noqa: TRY400
+            raise RequestRefused(503, "unavailable", "try again") from None
         self._metrics.event(kind, is_new=is_new)
         if is_new:
             self._waker.add(endpoint.onboarding_id, endpoint.name)
+        return ANSWERS[kind]

@@ -7,30 +7,34 @@ from __future__ import annotations
 
 import json
 import logging
-import time
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
 
 from engine.sign_in import ACCESS_SECONDS, GRANT_TYPE
+from gateway.asgi import TRY_AGAIN, RequestRefused, json_reply, serve
 from gateway.authentication import Gate, is_same_pair, make_access_token, read_basic
-from gateway.body import FORM, JSON, BodyRefused, media_type, parse_form, read_body
+from gateway.body import FORM, JSON, media_type, parse_form, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
-    from gateway.app import Gateway
+    from gateway.asgi import Header, Reply
     from gateway.bridge import Bridge
+    from gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 # RFC 6749, 5.1; and RFC 9110 asks every 401 for a challenge.
-HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-CHALLENGE = {"WWW-Authenticate": 'Basic realm="onboard"'}
+HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+CHALLENGE: tuple[Header, ...] = ((b"www-authenticate", b'Basic realm="onboard"'),)
+PATH = re.compile("/ajo/[^/]+/oauth/token")
+METHODS = ("POST",)
 
 
 class TokenRefused(Exception):
@@ -42,38 +46,35 @@ class TokenRefused(Exception):
         self.code = code
 
 
-async def issue_token(request: Request) -> Response:
-    """``POST /ajo/{token}/oauth/token``."""
-    gateway: Gateway = request.app.state.gateway
-    begun, status = time.perf_counter(), 500
-    try:
-        response = await _respond(gateway, request)
-        status = response.status_code
-    finally:
-        gateway.metrics.request("/ajo/oauth/token", status, time.perf_counter() - begun)
-    return response
+class Tokens:
+    """``POST /ajo/{token}/oauth/token``: every request to it."""
 
+    def __init__(self, bridge: Bridge, metrics: Metrics) -> None:
+        self._bridge = bridge
+        self._metrics = metrics
 
-async def _respond(gateway: Gateway, request: Request) -> Response:
-    try:
-        fields = await _read_fields(request)
-        answer = await _grant(gateway.bridge, request, fields)
-    except BodyRefused as refusal:
-        gateway.metrics.rejected(refusal.reason)
-        return PlainTextResponse(refusal.answer, refusal.status)
-    except SQLAlchemyError as problem:
-        log.error("no access token could be issued, AJO will ask again: %s", type(problem).__name__)  # noqa: TRY400
-        return PlainTextResponse("try again", 503)
-    except TokenRefused as refusal:
-        body = {"error": refusal.code, "error_description": str(refusal)}
-        return JSONResponse(body, refusal.status, HEADERS | (CHALLENGE if refusal.status == 401 else {}))
-    return JSONResponse(answer, headers=HEADERS)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await serve(send, self._metrics, "/ajo/oauth/token", self._issue(Request(scope, receive)), methods=METHODS)
+
+    async def _issue(self, request: Request) -> Reply:
+        if request.method not in METHODS:
+            raise RequestRefused(405, "method", f"use {METHODS[0]}")
+        try:
+            fields = await _read_fields(request)
+            answer = await _grant(self._bridge, request, fields)
+        except SQLAlchemyError as problem:
+            log.error("no access token could be issued, AJO will ask again: %s", type(problem).__name__)  # noqa: TRY400
+            return TRY_AGAIN
+        except TokenRefused as refusal:
+            body = {"error": refusal.code, "error_description": str(refusal)}
+            return json_reply(refusal.status, body, *HEADERS, *(CHALLENGE if refusal.status == 401 else ()))
+        return json_reply(200, answer, *HEADERS)
 
 
 async def _grant(bridge: Bridge, request: Request, fields: Mapping[str, str]) -> dict[str, str | int]:
     """:raises TokenRefused: see :func:`grant`."""
     for is_doubted in (False, True):
-        gate = await bridge.gate(request.path_params["token"], is_doubted=is_doubted)
+        gate = await bridge.gate(request.scope["path"].split("/")[2], is_doubted=is_doubted)
         if not isinstance(gate, Gate):
             said = gate.body["error"]
             raise TokenRefused(gate.status, said["code"], said["message"])
@@ -87,7 +88,7 @@ async def _grant(bridge: Bridge, request: Request, fields: Mapping[str, str]) ->
 async def _read_fields(request: Request) -> dict[str, str]:
     """AJO's OAuth Body is JSON; a form is what the RFC asks for.
 
-    :raises BodyRefused: too large, too slow, cut off or no form.
+    :raises RequestRefused: too large, too slow, cut off or no form.
     """
     headers = dict(request.scope["headers"])
     kind = media_type(headers)

@@ -15,6 +15,7 @@ from engine.arrivals import Arrival, Endpoint, find_endpoint, store
 from engine.clock import now
 from engine.kinds import AUTH_TOKEN, FORMER_AUTH_TOKEN
 from engine.message_status import sid_of, status_of
+from gateway.asgi import RequestRefused
 from gateway.body import parse_fields, parse_form
 from gateway.look import OneLook
 from gateway.writer import one_statement
@@ -41,16 +42,6 @@ FORMER_BELIEVED_FOR = timedelta(days=1)
 AuthTokens = tuple[str, ...]
 # Twilio's, and those of our own probes.
 _SID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-
-
-class Refused(Exception):
-    """The event is not taken; ``status`` and ``answer`` go to the sender, ``reason`` to the metrics and the log."""
-
-    def __init__(self, status: int, reason: str, answer: str) -> None:
-        super().__init__(answer)
-        self.status = status
-        self.reason = reason
-        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +82,14 @@ class Receiver:
     async def take(self, callback: Callback) -> tuple[Endpoint, bool]:
         """Check one event and have it stored; returns once that is durable: whose it is, and whether it is new.
 
-        :raises Refused: unknown address (404), not genuine (403), no message (400), or we cannot tell now (503).
-        :raises BodyRefused: unreadable (400).
+        :raises RequestRefused: unknown address (404), not genuine (403), unreadable or no message (400), or we cannot tell
+            now (503).
         """
         endpoint, auth_tokens = await self._known_or_looked_up(callback)
         params = self._genuine_params(callback, endpoint, auth_tokens)
         if not _SID.fullmatch(sid_of(params)):
             log.warning("400 %s event for %s names no message", callback.kind, endpoint.name)
-            raise Refused(400, "no_message", "MessageSid is missing")
+            raise RequestRefused(400, "no_message", "MessageSid is missing")
         arrival = Arrival(endpoint.onboarding_id, callback.kind, params, callback.idempotency_token, now())
         is_new = await self._writer.submit(self._store, arrival)
         _log_taken(callback.kind, endpoint, params, is_new=is_new)
@@ -130,7 +121,7 @@ class Receiver:
         # The signature covers every value of a repeated field; what is stored is the last, as Twilio's own helpers read it.
         return {name: values[-1] for name, values in form.items()}
 
-    def _forged(self, callback: Callback, endpoint: Endpoint, url: str) -> Refused:
+    def _forged(self, callback: Callback, endpoint: Endpoint, url: str) -> RequestRefused:
         # As %r: an address that nobody has vouched for could hold line breaks.
         log.warning(
             "403 %s event for %s: the signature does not fit %r. If Twilio calls another URL, set ONBOARD_PUBLIC_URL to it; "
@@ -139,14 +130,14 @@ class Receiver:
             endpoint.name,
             url,
         )
-        return Refused(403, "signature", "the signature does not fit")
+        return RequestRefused(403, "signature", "the signature does not fit")
 
     def _look_up(self, callback: Callback) -> tuple[Endpoint, AuthTokens]:
         with reader(self._db).begin() as connection:
             endpoint = find_endpoint(connection, callback.token)
             if endpoint is None:
                 log.info("404 %s event: no onboarding has this address", callback.kind)
-                raise Refused(404, "unknown_address", "there is nothing here")
+                raise RequestRefused(404, "unknown_address", "there is nothing here")
             return endpoint, self._auth_tokens(connection, endpoint)
 
     def _auth_tokens(self, connection: Connection, endpoint: Endpoint) -> AuthTokens:
@@ -157,10 +148,10 @@ class Receiver:
             )
         except Misconfigured as error:
             log.error("503 for %s: %s", endpoint.name, error)  # noqa: TRY400  the sentence says it all
-            raise Refused(503, "unavailable", "try again") from None
+            raise RequestRefused(503, "unavailable", "try again") from None
         if found is None:
             log.error("503 for %s: no Twilio auth token is stored; run `onboard update FILE`", endpoint.name)
-            raise Refused(503, "unavailable", "try again")
+            raise RequestRefused(503, "unavailable", "try again")
         return (found,) if former is None else (found, former)
 
 
