@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from engine import kinds
 from engine.message_status import apply_callback, error_code_of, sid_of, status_of, status_rank
 from engine.transitions import append_event, lock_onboarding
-from engine.upsert import insert_all_new
+from engine.upsert import insert_mostly_new
 from engine.wake import signal_step
 from models.states import ForwardState, OnboardingState
 from models.tables import BridgeMessage, Message, Onboarding, Resource, WebhookEvent
@@ -91,7 +91,7 @@ def store(connection: Connection, arrivals: Sequence[Arrival], *, grace_seconds:
     # In one order for all, so that two gateways that were told the same do not wait for each other.
     ordered = sorted(rows, key=lambda row: (row["onboarding_id"], row["dedupe_key"]))
     key_columns = (WebhookEvent.c.onboarding_id, WebhookEvent.c.dedupe_key)
-    new = {tuple(row) for row in insert_all_new(connection, WebhookEvent, ordered, *key_columns)}
+    new = insert_mostly_new(connection, WebhookEvent, ordered, *key_columns)
     answers = []
     for row in rows:
         key = (row["onboarding_id"], row["dedupe_key"])

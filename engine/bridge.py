@@ -1,33 +1,34 @@
 """Messages that AJO sends through the bridge: each is intended once, sent once, and answered the same ever after.
 
-The gateway asks :func:`intend` before it calls Twilio and records what came of the call; both for many messages at once. A call whose end is unclear
-keeps its ``posted_at``: whoever comes with the same reference next has to look at Twilio first.
+The gateway calls :func:`announce` before it calls Twilio and records what came of the call; both for many messages at once.
+A call whose end is unclear keeps its ``posted_at``: whoever comes with the same reference next has to look at Twilio first
+(:func:`judge`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from engine.message_status import status_of, status_rank
-from engine.upsert import insert_all_new, update_all_empty
+from engine.upsert import insert_mostly_new, update_all_empty
 from models.states import ForwardState
 from models.tables import BridgeMessage, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection
 
 # Twilio lists a message a moment after accepting it. Before this age, one that is not listed may still turn up.
 LISTING_DELAY = timedelta(seconds=30)
 # Of a message that AJO gave none. AJO does not know it: to AJO the message goes by its SID.
 OWN_REFERENCE = "onboard-"
+_NAMED_BY = (BridgeMessage.c.onboarding_id, BridgeMessage.c.client_reference)
 
 
 def listing_delay(wait_scale: float) -> timedelta:
@@ -46,12 +47,6 @@ class Task(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
-    task: Task
-    row: Row[Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """A message that AJO wants to be sent.
 
@@ -64,11 +59,37 @@ class Wanted:
     fingerprint: str
 
 
-def intend(connection: Connection, wanted: Sequence[Wanted], *, at: datetime, call_seconds: float) -> list[Intent]:
-    """Note that these messages are to be sent, and say of each what is to be done; commit before doing it.
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Such a message as the database has it; its onboarding and reference name it.
+
+    :param posted_at: just before the last call; None once that has certainly done nothing.
+    :param status: ``intended`` until Twilio has decided.
+    """
+
+    onboarding_id: int
+    client_reference: str
+    recipient: str
+    created_at: datetime
+    posted_at: datetime | None
+    sid: str | None = None
+    status: str = "intended"
+    error_code: int | None = None
+    error: str | None = None
+
+
+_COLUMNS = tuple(BridgeMessage.c[field.name] for field in fields(Noted))
+_APPLIED = select(WebhookEvent.c.message_sid, WebhookEvent.c.payload).where(
+    WebhookEvent.c.message_sid.in_(bindparam("sids", expanding=True)),
+    WebhookEvent.c.kind == "status",
+    WebhookEvent.c.forward_state != ForwardState.ARRIVED,
+)
+
+
+def announce(connection: Connection, wanted: Sequence[Wanted], *, at: datetime) -> list[Noted | None]:
+    """Note that these messages are to be sent; commit before sending them. None for a reference that was used before.
 
     :param at: now, not when the message came: a write may have waited for its turn.
-    :param call_seconds: how long a call may take; before that, another caller's is believed to be under way.
     """
     rows = [
         {
@@ -84,99 +105,129 @@ def intend(connection: Connection, wanted: Sequence[Wanted], *, at: datetime, ca
     ]
     # In one order for all, so that two gateways do not wait for each other.
     rows.sort(key=lambda row: (row["onboarding_id"], row["client_reference"]))
-    inserted = insert_all_new(connection, BridgeMessage, rows)
-    new = {(row.onboarding_id, row.client_reference): row for row in inserted}
-    intents: dict[int, Intent] = {}
-    for index, one in sorted(enumerate(wanted), key=lambda pair: (pair[1].onboarding_id, pair[1].reference, pair[0])):
-        row = new.pop((one.onboarding_id, one.reference), None)
-        intents[index] = Intent(Task.SEND, row) if row is not None else _known(connection, one, at, call_seconds)
+    new = insert_mostly_new(connection, BridgeMessage, rows, *_NAMED_BY)
+    noted: list[Noted | None] = []
+    for one in wanted:
+        key = (one.onboarding_id, one.reference)
+        noted.append(Noted(*key, one.recipient, at, at) if key in new else None)
+        # The second of two equal ones is known already.
+        new.discard(key)
+    return noted
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    task: Task
+    noted: Noted
+
+
+def judge(connection: Connection, wanted: Sequence[Wanted], *, at: datetime, call_seconds: float) -> list[Intent]:
+    """What is to be done for references that were used before; commit before doing it.
+
+    :param at: now, as for :func:`announce`.
+    :param call_seconds: how long a call may take; before that, another caller's is believed to be under way.
+    """
+    in_order = sorted(enumerate(wanted), key=lambda pair: (pair[1].onboarding_id, pair[1].reference, pair[0]))
+    intents = {index: _judge(connection, one, at, call_seconds) for index, one in in_order}
     return [intents[index] for index in range(len(wanted))]
 
 
-def _known(connection: Connection, wanted: Wanted, at: datetime, call_seconds: float) -> Intent:
-    """What is to be done for a reference that was used before."""
+def _judge(connection: Connection, wanted: Wanted, at: datetime, call_seconds: float) -> Intent:
     row = connection.execute(
-        select(BridgeMessage)
+        select(*_COLUMNS, BridgeMessage.c.fingerprint)
         .where(
             BridgeMessage.c.onboarding_id == wanted.onboarding_id,
             BridgeMessage.c.client_reference == wanted.reference,
         )
         .with_for_update()
     ).one()
-    if (row.recipient, row.fingerprint) != (wanted.recipient, wanted.fingerprint):
-        return Intent(Task.CLASH, row)
-    if row.sid is not None or row.status != "intended":
-        return Intent(Task.ANSWER, row)
-    if row.posted_at is None:
-        return Intent(Task.SEND, _post_again(connection, row, at))
-    if at < row.posted_at + timedelta(seconds=call_seconds):
-        return Intent(Task.WAIT, row)
-    return Intent(Task.LOOK, row)
+    *known, fingerprint = row
+    noted = Noted(*known)
+    if (noted.recipient, fingerprint) != (wanted.recipient, wanted.fingerprint):
+        return Intent(Task.CLASH, noted)
+    if noted.sid is not None or noted.status != "intended":
+        return Intent(Task.ANSWER, noted)
+    if noted.posted_at is None:
+        return Intent(Task.SEND, _post_again(connection, noted, at))
+    if at < noted.posted_at + timedelta(seconds=call_seconds):
+        return Intent(Task.WAIT, noted)
+    return Intent(Task.LOOK, noted)
 
 
-def _post_again(connection: Connection, row: Row[Any], at: datetime) -> Row[Any]:
-    again = update(BridgeMessage).where(BridgeMessage.c.id == row.id).values(posted_at=at).returning(BridgeMessage)
-    return connection.execute(again).one()
+def _is(noted: Noted) -> ColumnElement[bool]:
+    key = (noted.onboarding_id, noted.client_reference)
+    return and_(*(column == value for column, value in zip(_NAMED_BY, key, strict=True)))
 
 
-def ended_unclear(connection: Connection, row: Row[Any], *, at: datetime) -> Row[Any]:
+def _post_again(connection: Connection, noted: Noted, at: datetime) -> Noted:
+    again = update(BridgeMessage).where(_is(noted)).values(posted_at=at).returning(*_COLUMNS)
+    return Noted(*connection.execute(again).one())
+
+
+def ended_unclear(connection: Connection, noted: Noted, *, at: datetime) -> Noted:
     """The call is over, and nobody knows what it did: from now on Twilio has time to list its message."""
-    return _post_again(connection, row, at)
+    return _post_again(connection, noted, at)
 
 
 def post_unless_taken(
-    connection: Connection, row: Row[Any], *, at: datetime, listing_delay: timedelta = LISTING_DELAY
-) -> Row[Any] | None:
-    """Claim the next call of a message that was looked for in vain; its row. None when somebody else was quicker, or too early.
+    connection: Connection, noted: Noted, *, at: datetime, listing_delay: timedelta = LISTING_DELAY
+) -> Noted | None:
+    """Claim the next call of a message that was looked for in vain. None when somebody else was quicker, or too early.
 
     :param listing_delay: how long a message that Twilio has taken may be missing from its lists.
     """
-    if at < row.posted_at + listing_delay:
+    if noted.posted_at is None or at < noted.posted_at + listing_delay:
         return None
-    unchanged = (
-        BridgeMessage.c.id == row.id,
-        BridgeMessage.c.sid.is_(None),
-        BridgeMessage.c.posted_at == row.posted_at,
-    )
-    claim = update(BridgeMessage).where(*unchanged).values(posted_at=at).returning(BridgeMessage)
-    return connection.execute(claim).one_or_none()
+    unchanged = (BridgeMessage.c.sid.is_(None), BridgeMessage.c.posted_at == noted.posted_at)
+    claim = update(BridgeMessage).where(_is(noted), *unchanged).values(posted_at=at).returning(*_COLUMNS)
+    row = connection.execute(claim).one_or_none()
+    return Noted(*row) if row is not None else None
 
 
-def accepted(connection: Connection, sent: Sequence[tuple[Row[Any], str]]) -> list[None]:
-    """Twilio has these messages, as (row, SID). How far they are, only callbacks say.
+def accepted(connection: Connection, sent: Sequence[tuple[Noted, str]]) -> list[None]:
+    """Twilio has these messages, each with its SID. How far they are, only callbacks say.
 
-    Callbacks of them that were applied already have gone on to AJO under the SID; what comes later must not be older.
+    Callbacks of them that were applied before have gone on to AJO under the SID; what comes later must not be older. They are
+    looked for afterwards: from the first statement on, callbacks find the message themselves.
     """
-    applied = select(WebhookEvent.c.message_sid, WebhookEvent.c.payload).where(
-        WebhookEvent.c.message_sid.in_([sid for _, sid in sent]),
-        WebhookEvent.c.kind == "status",
-        WebhookEvent.c.forward_state != ForwardState.ARRIVED,
-    )
-    latest = {sid: "accepted" for _, sid in sent}
-    for event in connection.execute(applied).all():
-        latest[event.message_sid] = max(latest[event.message_sid], status_of(event.payload), key=status_rank)
     rows = [
-        {"id": row.id, "sid": sid, "status": latest[sid][:24], "error_code": None, "error": None} for row, sid in sent
+        {
+            "onboarding_id": noted.onboarding_id,
+            "client_reference": noted.client_reference,
+            "sid": sid,
+            "status": "accepted",
+            "error_code": None,
+            "error": None,
+        }
+        for noted, sid in sent
     ]
-    rows.sort(key=lambda row: int(row["id"]))
-    update_all_empty(connection, BridgeMessage, rows, empty=BridgeMessage.c.sid)
+    # In one order for all, as above.
+    rows.sort(key=lambda row: (row["onboarding_id"], row["client_reference"]))
+    update_all_empty(connection, BridgeMessage, rows, key=_NAMED_BY, empty=BridgeMessage.c.sid)
+    latest: dict[str, str] = {}
+    for event in connection.execute(_APPLIED, {"sids": [sid for _, sid in sent]}).all():
+        status = status_of(event.payload)
+        latest[event.message_sid] = max(latest.get(event.message_sid, "accepted"), status, key=status_rank)
+    for sid, status in sorted(latest.items()):
+        behind = (BridgeMessage.c.sid == sid, BridgeMessage.c.status == "accepted")
+        connection.execute(update(BridgeMessage).where(*behind).values(status=status[:24]))
     return [None] * len(sent)
 
 
-def refused(connection: Connection, row: Row[Any], *, code: int | None, reason: str) -> None:
+def refused(connection: Connection, noted: Noted, *, code: int | None, reason: str) -> None:
     """Twilio will not send it; the same reference gets the same answer from now on."""
     connection.execute(
         update(BridgeMessage)
-        .where(BridgeMessage.c.id == row.id, BridgeMessage.c.sid.is_(None))
+        .where(_is(noted), BridgeMessage.c.sid.is_(None))
         .values(status="failed", error_code=code, error=reason[:1000])
     )
 
 
-def not_sent(connection: Connection, row: Row[Any]) -> None:
+def not_sent(connection: Connection, noted: Noted) -> None:
     """The call has certainly done nothing: whoever comes next may send."""
     connection.execute(
         update(BridgeMessage)
-        .where(BridgeMessage.c.id == row.id, BridgeMessage.c.sid.is_(None), BridgeMessage.c.posted_at == row.posted_at)
+        .where(_is(noted), BridgeMessage.c.sid.is_(None), BridgeMessage.c.posted_at == noted.posted_at)
         .values(posted_at=None)
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,18 +44,41 @@ def insert_all_new(
     :param rows: not empty, all with the same columns in the same order. PostgreSQL refuses a text that is too long.
     :param returning: the columns of those that were inserted, in no certain order; all if none are named.
     """
-    statement = _insert_from_json(table, tuple(rows[0]), returning or tuple(table.c), connection.dialect.name)
+    statement = _insert_new_from_json(table, tuple(rows[0]), returning or tuple(table.c), connection.dialect.name)
     return connection.execute(statement, {"rows": _document(connection, rows)}).all()
 
 
-def update_all_empty(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, empty: Column[Any]
-) -> None:
-    """Overwrite the rows of these ids in one statement, but only those that have nothing in ``empty``.
+def insert_mostly_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *key: Column[Any]
+) -> set[tuple[Any, ...]]:
+    """As :func:`insert_all_new`, for rows that are nearly always new; the ``key`` of each that was inserted.
 
-    :param rows: not empty, all with the same columns in the same order, among them ``id``.
+    SQLite would return each row in a step of its own, and the thread queue for the interpreter after each.
+
+    :param key: columns of a unique key; each of ``rows`` has all of them.
     """
-    statement = _update_from_json(table, tuple(rows[0]), empty, connection.dialect.name)
+    if connection.dialect.name == "sqlite":
+        statement = _insert_from_json(table, tuple(rows[0]), connection.dialect.name)
+        # When one is known already, SQLite takes back the statement and no more.
+        with suppress(IntegrityError):
+            connection.execute(statement, {"rows": _document(connection, rows)})
+            return {tuple(row[column.name] for column in key) for row in rows}
+    return {tuple(row) for row in insert_all_new(connection, table, rows, *key)}
+
+
+def update_all_empty(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Sequence[Column[Any]],
+    empty: Column[Any],
+) -> None:
+    """Overwrite the rows that have these values of ``key`` in one statement, but only those that have nothing in ``empty``.
+
+    :param rows: not empty, all with the same columns in the same order, among them those of ``key``.
+    """
+    statement = _update_from_json(table, tuple(rows[0]), tuple(key), empty, connection.dialect.name)
     connection.execute(statement, {"rows": _document(connection, rows)})
 
 
@@ -65,23 +90,30 @@ def _document(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 @lru_cache(maxsize=16)
-def _insert_from_json(
+def _insert_from_json(table: Table, names: tuple[str, ...], dialect: str) -> TextClause:
+    source, values = _source(table, names, dialect)
+    return text(f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(values.values())} FROM {source}")  # noqa: S608
+
+
+@lru_cache(maxsize=16)
+def _insert_new_from_json(
     table: Table, names: tuple[str, ...], returning: tuple[Column[Any], ...], dialect: str
 ) -> TextualSelect:
-    source, values = _source(table, names, dialect)
-    insert = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(values.values())} FROM {source}"  # noqa: S608
+    insert = _insert_from_json(table, names, dialect).text
     told = ", ".join(column.name for column in returning)
     return text(f"{insert} WHERE true ON CONFLICT DO NOTHING RETURNING {told}").columns(*returning)
 
 
 @lru_cache(maxsize=16)
-def _update_from_json(table: Table, names: tuple[str, ...], empty: Column[Any], dialect: str) -> TextClause:
+def _update_from_json(
+    table: Table, names: tuple[str, ...], key: tuple[Column[Any], ...], empty: Column[Any], dialect: str
+) -> TextClause:
     source, values = _source(table, names, dialect)
-    changes = ", ".join(f"{name} = {value}" for name, value in values.items() if name != "id")
+    same = " AND ".join(f"{table.name}.{column.name} = {values.pop(column.name)}" for column in key)
+    changes = ", ".join(f"{name} = {value}" for name, value in values.items())
     # The plus keeps SQLite from beginning with all rows that are empty there; the document is short.
     column = f"{table.name}.{empty.name}" if dialect == "postgresql" else f"+{table.name}.{empty.name}"
-    which = f"{table.name}.id = {values['id']} AND {column} IS NULL"
-    return text(f"UPDATE {table.name} SET {changes} FROM {source} WHERE {which}")  # noqa: S608
+    return text(f"UPDATE {table.name} SET {changes} FROM {source} WHERE {same} AND {column} IS NULL")  # noqa: S608
 
 
 def _source(table: Table, names: tuple[str, ...], dialect: str) -> tuple[str, dict[str, str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine import bridge, rotation
-from engine.bridge import Task
+from engine.bridge import Noted, Task
 from engine.clock import now
 from engine.limit_book import LimitBook
 from gateway.answers import RETRY_AFTER_SECONDS, Answer, error
@@ -23,6 +23,7 @@ from gateway.lines import Line, Lines
 from gateway.look import OneLook
 from gateway.outbound import BadMessage, OutboundMessage, read_message, recipient_of
 from gateway.receiver import mask_number
+from gateway.writer import each_commits
 from models.db import reader
 from providers.connections import thread_client
 from providers.errors import NeedsPerson, OnboardingError, RateLimited, Refused, Retryable
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import httpx
-    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy import Connection, Engine
     from starlette.datastructures import Headers
 
     from engine.vault import Vault
@@ -143,8 +144,8 @@ class Bridge:
             line = await self._one_look((token, is_doubted), partial(self._lines.find, token, is_doubted=is_doubted))
         return line
 
-    async def _write(self, row: Row[Any], work: Callable[[Connection, Row[Any]], T]) -> T:
-        result: T = await self._writer.submit(_each, lambda connection: work(connection, row))
+    async def _write(self, noted: Noted, work: Callable[[Connection, Noted], T]) -> T:
+        result: T = await self._writer.submit(_each, lambda connection: work(connection, noted))
         return result
 
     # -- once ---------------------------------------------------------------------------------------------------
@@ -152,30 +153,41 @@ class Bridge:
         # Without a reference nothing tells a repeated request from a second message: each is sent (docs/bridge.md).
         reference = message.reference or f"{bridge.OWN_REFERENCE}{uuid.uuid4().hex}"
         wanted = bridge.Wanted(line.onboarding_id, reference, recipient, message.fingerprint())
-        intent = await self._writer.submit(self._intend, wanted)
+        noted = await self._writer.submit(self._announce, wanted)
+        if noted is not None:
+            return await self._post(line, message, noted)
+        intent = await self._writer.submit(self._judge, wanted)
         match intent.task:
             case Task.SEND:
-                return await self._post(line, message, intent.row)
+                return await self._post(line, message, intent.noted)
             case Task.LOOK:
-                return await self._look(line, message, intent.row) or _unclear(reference)
+                return await self._look(line, message, intent.noted) or _unclear(reference)
             case Task.WAIT:
                 return error(503, "in_progress", "this message is being sent right now", reference, after=1)
             case Task.CLASH:
                 return error(409, "reference_used", "this reference was used for another message", reference)
             case Task.ANSWER:
-                return _known(intent.row)
+                return _known(intent.noted)
 
-    def _intend(self, connection: Connection, wanted: Sequence[bridge.Wanted]) -> list[bridge.Intent]:
+    @each_commits
+    def _announce(self, connection: Connection, wanted: Sequence[bridge.Wanted]) -> list[Noted | None]:
+        return bridge.announce(connection, wanted, at=now())
+
+    def _judge(self, connection: Connection, wanted: Sequence[bridge.Wanted]) -> list[bridge.Intent]:
         call_seconds = 2 * self._settings.http_timeout_seconds
-        return bridge.intend(connection, wanted, at=now(), call_seconds=call_seconds)
+        return bridge.judge(connection, wanted, at=now(), call_seconds=call_seconds)
 
-    async def _post(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer:
-        if now() > row.posted_at + self._latest_begin:
+    @each_commits
+    def _accept(self, connection: Connection, sent: Sequence[tuple[Noted, str]]) -> list[None]:
+        return bridge.accepted(connection, sent)
+
+    async def _post(self, line: Line, message: OutboundMessage, noted: Noted) -> Answer:
+        if noted.posted_at is None or now() > noted.posted_at + self._latest_begin:
             # This process has slept since it announced the call: somebody else may be making it by now.
-            await self._write(row, bridge.not_sent)
-            return error(503, "busy", "the message could not be sent in time", row.client_reference, after=1)
+            await self._write(noted, bridge.not_sent)
+            return error(503, "busy", "the message could not be sent in time", noted.client_reference, after=1)
         outgoing = Outgoing(
-            to=row.recipient,
+            to=noted.recipient,
             service_sid=line.service_sid,
             body=message.message,
             media_urls=message.media,
@@ -189,25 +201,27 @@ class Bridge:
             sent = await line.twilio.send_message_from_loop(self._sender, outgoing)
         except Retryable as failure:
             if failure.ambiguous:
-                row = await self._write(row, lambda connection, row: bridge.ended_unclear(connection, row, at=now()))
-                return await self._look(line, message, row) or _unclear(row.client_reference)
-            await self._write(row, bridge.not_sent)
+                noted = await self._write(
+                    noted, lambda connection, noted: bridge.ended_unclear(connection, noted, at=now())
+                )
+                return await self._look(line, message, noted) or _unclear(noted.client_reference)
+            await self._write(noted, bridge.not_sent)
             is_busy = isinstance(failure, RateLimited)
             code, status = ("busy", 429) if is_busy else ("unavailable", 503)
             log.warning("%d for %s: %s", status, line.name, failure.message)
             after = failure.after or RETRY_AFTER_SECONDS
-            return error(status, code, "Twilio cannot take the message now", row.client_reference, after=after)
+            return error(status, code, "Twilio cannot take the message now", noted.client_reference, after=after)
         except Refused as failure:
-            return await self._refused(line, row, failure)
+            return await self._refused(line, noted, failure)
         except NeedsPerson as failure:
             fresh = await self._line(line.address, is_doubted=True)
             if isinstance(fresh, Line) and fresh.key_sid != line.key_sid:
                 # The key was replaced while the message waited for its turn.
-                return await self._post(fresh, message, row)
-            return await self._refused(line, row, failure)
-        return await self._accepted(line, row, sent)
+                return await self._post(fresh, message, noted)
+            return await self._refused(line, noted, failure)
+        return await self._accepted(line, noted, sent)
 
-    async def _look(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Answer | None:
+    async def _look(self, line: Line, message: OutboundMessage, noted: Noted) -> Answer | None:
         """What became of a call whose end is unclear. Sends again only when Twilio surely has nothing.
 
         None when that cannot be said yet.
@@ -216,49 +230,49 @@ class Bridge:
             return None
         self._looking += 1
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, self._find, line, message, row)
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, self._find, line, message, noted)
         except OnboardingError as failure:
             log.warning("a message of %s could not be looked up: %s", line.name, failure.message)
             return None
         finally:
             self._looking -= 1
         if found is not None:
-            return await self._accepted(line, row, found)
-        claimed = await self._write(row, self._claim)
+            return await self._accepted(line, noted, found)
+        claimed = await self._write(noted, self._claim)
         return await self._post(line, message, claimed) if claimed is not None else None
 
-    def _claim(self, connection: Connection, row: Row[Any]) -> Row[Any] | None:
-        return bridge.post_unless_taken(connection, row, at=now(), listing_delay=self._listing_delay)
+    def _claim(self, connection: Connection, noted: Noted) -> Noted | None:
+        return bridge.post_unless_taken(connection, noted, at=now(), listing_delay=self._listing_delay)
 
-    def _find(self, line: Line, message: OutboundMessage, row: Row[Any]) -> Message | None:
+    def _find(self, line: Line, message: OutboundMessage, noted: Noted) -> Message | None:
         """The message at Twilio, by recipient and text; one that has a reference already is another one.
 
         The text that a content template makes is Twilio's: there the recipient has to do.
         """
         same = [
             one
-            for one in line.twilio.list_messages(to=row.recipient, sent_after=row.created_at - timedelta(days=1))
+            for one in line.twilio.list_messages(to=noted.recipient, sent_after=noted.created_at - timedelta(days=1))
             if message.content_sid is not None or one.body == message.message
         ]
         with reader(self._db).begin() as connection:
             taken = bridge.sids_of_others(connection, [one.sid for one in same])
         return next((one for one in same if one.sid not in taken), None)
 
-    async def _accepted(self, line: Line, row: Row[Any], sent: Message) -> Answer:
-        await self._writer.submit(bridge.accepted, (row, sent.sid))
-        log.info("%s %s: sent to %s for AJO (%s)", line.name, sent.sid, mask_number(row.recipient), sent.status)
-        return _taken(row, sent.sid, sent.status)
+    async def _accepted(self, line: Line, noted: Noted, sent: Message) -> Answer:
+        await self._writer.submit(self._accept, (noted, sent.sid))
+        log.info("%s %s: sent to %s for AJO (%s)", line.name, sent.sid, mask_number(noted.recipient), sent.status)
+        return _taken(noted, sent.sid, sent.status)
 
-    async def _refused(self, line: Line, row: Row[Any], failure: Refused | NeedsPerson) -> Answer:
+    async def _refused(self, line: Line, noted: Noted, failure: Refused | NeedsPerson) -> Answer:
         code = failure.context.code if failure.context is not None else None
         number = code if isinstance(code, int) else None
         if isinstance(failure, NeedsPerson):
             # A person may mend it: the same reference may then be sent.
-            await self._write(row, bridge.not_sent)
+            await self._write(noted, bridge.not_sent)
         else:
-            await self._write(row, partial(bridge.refused, code=number, reason=failure.message))
+            await self._write(noted, partial(bridge.refused, code=number, reason=failure.message))
         log.warning("422 for %s: %s", line.name, failure.message)
-        return error(422, str(number or "refused"), failure.message, row.client_reference)
+        return error(422, str(number or "refused"), failure.message, noted.client_reference)
 
 
 def _shown(line: Line | Answer, headers: Headers, peer: str | None) -> Denied | bool:
@@ -278,16 +292,18 @@ def _check_sender(sender: str | None, line: Line) -> None:
         raise BadMessage("from", f"is none of this channel's names; use {line.sender}")
 
 
-def _taken(row: Row[Any], sid: str, status: str) -> Answer:
-    body = {"sid": sid, "status": status, "reference": row.client_reference, "to": row.recipient}
+def _taken(noted: Noted, sid: str, status: str) -> Answer:
+    body = {"sid": sid, "status": status, "reference": noted.client_reference, "to": noted.recipient}
     return Answer(200, body)
 
 
-def _known(row: Row[Any]) -> Answer:
+def _known(noted: Noted) -> Answer:
     """The answer that this reference got before."""
-    if row.sid is not None:
-        return _taken(row, row.sid, row.status)
-    return error(422, str(row.error_code or "refused"), row.error or "Twilio refused the message", row.client_reference)
+    if noted.sid is not None:
+        return _taken(noted, noted.sid, noted.status)
+    return error(
+        422, str(noted.error_code or "refused"), noted.error or "Twilio refused the message", noted.client_reference
+    )
 
 
 def _unclear(reference: str) -> Answer:

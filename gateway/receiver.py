@@ -18,7 +18,7 @@ from engine.message_status import sid_of, status_of
 from gateway.asgi import RequestRefused
 from gateway.body import parse_fields, parse_form
 from gateway.look import OneLook
-from gateway.writer import one_statement
+from gateway.writer import each_commits
 from models.db import reader
 from providers.errors import Misconfigured
 from providers.twilio.signature import is_genuine
@@ -103,7 +103,7 @@ class Receiver:
         self._known[callback.token] = (time.monotonic() + TOKEN_SECONDS, *found)
         return found
 
-    @one_statement
+    @each_commits
     def _store(self, connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
         return store(connection, arrivals, grace_seconds=self._settings.wake_grace_seconds)
 

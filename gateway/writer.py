@@ -1,8 +1,9 @@
 """One thread that writes for all requests: what arrives together is written by one statement and committed together.
 
 A request is answered only after the commit that holds its write. Without this, forty threads would queue for SQLite's one
-write lock, and each would pay for a commit of its own. While there is something to write the thread keeps its connection: each
-batch would otherwise pay for having it looked at first.
+write lock, and each would pay for a commit of its own. While there is something to write the thread keeps its connections: each
+batch would otherwise pay for having one looked at first. What counts is how often a batch calls the database: each time the
+thread gives the interpreter away, and while the loop is busy it has to queue for it again.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from models.db import connect_committing_each
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -37,9 +40,9 @@ Write = Callable[["Connection", Sequence[T]], Sequence[R]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def one_statement(write: F) -> F:
-    """Mark a :data:`Write` that is a single statement: a database that commits each by itself is spared two more calls."""
-    write.is_one_statement = True  # type: ignore[attr-defined]
+def each_commits(write: F) -> F:
+    """Mark a :data:`Write` whose statements may each commit by itself: two calls fewer. Best it is a single one."""
+    write.each_commits = True  # type: ignore[attr-defined]
     return write
 
 
@@ -65,7 +68,7 @@ class Writer:
         self._db = db
         self._together: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Job]] = WeakKeyDictionary()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        # By whether each statement commits by itself; to change that of one connection costs a note each time.
+        # By whether each statement commits by itself.
         self._held: dict[bool, Connection] = {}
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -110,14 +113,17 @@ class Writer:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            batch: list[_Job] = [job]
-            while len(batch) < LARGEST_BATCH and self._queue.qsize():
+            batch: dict[Write[Any, Any], list[_Job]] = {job.write: [job]}
+            count = 1
+            while count < LARGEST_BATCH and self._queue.qsize():
                 following = self._queue.get()
                 if following is None:
                     self._queue.put(None)
                     break
-                batch.append(following)
-            _settle(self._write(batch))
+                batch.setdefault(following.write, []).append(following)
+                count += 1
+            for write, jobs in batch.items():
+                _settle(self._write(write, jobs))
         self._let_go()
 
     def _next(self) -> _Job | None:
@@ -135,41 +141,28 @@ class Writer:
             except Exception:  # the thread has to live on; without it nobody is answered
                 log.exception("a connection could not be given back")
 
-    def _write(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
+    def _write(self, write: Write[Any, Any], jobs: list[_Job]) -> list[tuple[_Job, Any]]:
         """Each job with its result, or with the error that kept it from being done."""
-        by_write: dict[Write[Any, Any], list[_Job]] = {}
-        for job in batch:
-            by_write.setdefault(job.write, []).append(job)
         is_fresh = not self._held
         try:
-            return self._commit(by_write)
+            connection = self._connection(write)
+            with connection.begin():
+                return list(zip(jobs, write(connection, [job.item for job in jobs]), strict=True))
         except Exception as error:
             self._let_go()
             if not is_fresh and isinstance(error, DBAPIError) and error.connection_invalidated:
                 # The pool looks at a connection before it is used; nobody did at this one.
-                return self._write(batch)
-            if len(batch) == 1 or _is_away(error):
-                return [(job, error) for job in batch]
+                return self._write(write, jobs)
+            if len(jobs) == 1 or _is_away(error):
+                return [(job, error) for job in jobs]
             # One of them, or the database: each for itself, so that the others do not suffer.
-            return [pair for job in batch for pair in self._write([job])]
+            return [pair for job in jobs for pair in self._write(write, [job])]
 
-    def _commit(self, by_write: Mapping[Write[Any, Any], Sequence[_Job]]) -> list[tuple[_Job, Any]]:
-        ended: list[tuple[_Job, Any]] = []
-        connection = self._connection(by_write)
-        with connection.begin():
-            for write, jobs in by_write.items():
-                ended += zip(jobs, write(connection, [job.item for job in jobs]), strict=True)
-        return ended
-
-    def _connection(self, writes: Iterable[Write[Any, Any]]) -> Connection:
-        first, *others = writes
-        # SQLite's transactions cost nothing, and have to begin with its write lock.
-        is_alone = self._db.dialect.name == "postgresql" and not others and getattr(first, "is_one_statement", False)
-        if is_alone not in self._held:
-            self._held[is_alone] = self._db.connect()
-            if is_alone:
-                self._held[is_alone].execution_options(isolation_level="AUTOCOMMIT")
-        return self._held[is_alone]
+    def _connection(self, write: Write[Any, Any]) -> Connection:
+        each = getattr(write, "each_commits", False)
+        if each not in self._held:
+            self._held[each] = connect_committing_each(self._db) if each else self._db.connect()
+        return self._held[each]
 
 
 def _is_away(error: Exception) -> bool:

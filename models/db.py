@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 BUSY_SECONDS = 30
+EACH_COMMITS = "each_commits"
 # A host that is gone must not be waited for by the minute.
 CONNECT_SECONDS = 10
 
@@ -56,10 +57,21 @@ def make_engine(url: str, *, is_read_only: bool = False) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(EACH_COMMITS):
+            return
         reads = is_read_only or connection.get_execution_options().get("read_only")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def connect_committing_each(engine: Engine) -> Connection:
+    """A connection on which each statement commits by itself, whatever :meth:`~sqlalchemy.Connection.begin` says."""
+    options: dict[str, Any] = {EACH_COMMITS: True}
+    # Said to SQLite, it would have the sqlite3 module begin transactions once the connection is given back.
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "AUTOCOMMIT"
+    return engine.connect().execution_options(**options)
 
 
 def reader(engine: Engine) -> Engine:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import event
 
 import engine.bridge
+from models.db import EACH_COMMITS
 from providers.http import SAFE_METHODS, Http
 from providers.http_async import AsyncHttp
 
@@ -116,8 +117,9 @@ class Seams:
     def install(self, db: Engine) -> None:
         """In this process, for good."""
         self._catch_commits(db)
+        self._catch_statements(db)
         self._catch_calls()
-        for name in ("intend", "ended_unclear", "post_unless_taken", "accepted", "refused", "not_sent"):
+        for name in ("announce", "judge", "ended_unclear", "post_unless_taken", "accepted", "refused", "not_sent"):
             self._name_bridge_write(name)
 
     def _catch_commits(self, db: Engine) -> None:
@@ -131,10 +133,9 @@ class Seams:
 
         @event.listens_for(db, "after_cursor_execute")
         def _executed(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
-            is_read = statement.lstrip().upper().startswith("SELECT")
             # What SQLite returned of an INSERT is counted only once it was read.
-            if not is_read and (cursor.rowcount or " RETURNING " in statement):
-                connection.info["has_written"] = True
+            if may_write(statement) and (cursor.rowcount or " RETURNING " in statement):
+                connection.info["has_written"] = not each_commits(connection)
 
         @event.listens_for(db, "commit")
         def _commit(connection: Connection) -> None:
@@ -146,12 +147,28 @@ class Seams:
             if names == ["nothing"]:
                 do_commit(dbapi_connection)
                 return
-            where, name = ("bridge", "+".join(names)) if names else place(sys._getframe(1))
-            over = self.around(where, "commit", name)
+            over = self._commit_begins(names)
             do_commit(dbapi_connection)
             over()
 
         dialect.do_commit = commit
+
+    def _catch_statements(self, db: Engine) -> None:
+        """Where each commits by itself."""
+
+        @event.listens_for(db, "before_cursor_execute")
+        def _executing(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+            if each_commits(connection) and may_write(statement):
+                connection.info["over"] = self._commit_begins(connection.info["bridge"])
+
+        @event.listens_for(db, "after_cursor_execute")
+        def _executed(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+            if each_commits(connection) and may_write(statement):
+                connection.info["over"]()
+
+    def _commit_begins(self, names: list[str]) -> Callable[[], None]:
+        where, name = ("bridge", "+".join(names)) if names else place(sys._getframe(2))
+        return self.around(where, "commit", name)
 
     def _catch_calls(self) -> None:
         request, exchange_async = Http.request, AsyncHttp._exchange
@@ -184,6 +201,14 @@ class Seams:
             return work(connection, *arguments, **options)
 
         setattr(engine.bridge, name, named)
+
+
+def may_write(statement: str) -> bool:
+    return not statement.lstrip().upper().startswith("SELECT")
+
+
+def each_commits(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(EACH_COMMITS))
 
 
 def place(frame: FrameType | None) -> tuple[str, str]:

@@ -170,15 +170,21 @@ def add_bridge_message(world):
         )
 
 
+def accept(world, sid):
+    """Twilio's answer to the call of the one message that AJO sent."""
+    with world.db.begin() as connection:
+        (row,) = connection.execute(select(BridgeMessage)).all()
+        noted = bridge.Noted(row.onboarding_id, row.client_reference, row.recipient, row.created_at, row.posted_at)
+        bridge.accepted(connection, [(noted, sid)])
+
+
 def test_a_callback_that_is_faster_than_the_answer_to_its_call_waits_for_its_reference(world, endpoint):
     add_feedback_webhook(world)
     add_bridge_message(world)
     receive(world, "sent")
     receive(world, "sent", sid="SMother", To="+12125550199")
     assert [row.message_sid for row in take(world)] == ["SMother"]
-    with world.db.begin() as connection:
-        (row,) = connection.execute(select(BridgeMessage)).all()
-        bridge.accepted(connection, [(row, "SM1")])
+    accept(world, "SM1")
     world.forward(seconds=3)
     apply(world)
     (row,) = take(world)
@@ -198,6 +204,21 @@ def test_a_callback_whose_call_never_becomes_clear_goes_on_under_its_own_name(wo
     world.forward(minutes=10)
     apply(world)
     assert [row.message_sid for row in take(world)] == ["SM1"]
+
+
+def test_what_went_on_before_the_answer_came_is_not_followed_by_older_news(world, endpoint):
+    add_feedback_webhook(world)
+    add_bridge_message(world)
+    receive(world, "delivered")
+    world.forward(minutes=11)
+    apply(world)
+    assert len(take(world)) == 1
+    accept(world, "SM1")
+    receive(world, "sending")
+    apply(world)
+    assert stored(world)[-1].forward_state is ForwardState.NOT_NEEDED
+    with world.db.begin() as connection:
+        assert connection.execute(select(BridgeMessage.c.sid, BridgeMessage.c.status)).all() == [("SM1", "delivered")]
 
 
 def test_a_late_sent_after_delivered_is_stored_but_does_not_move_the_message_back(world, endpoint):
@@ -540,16 +561,20 @@ def test_a_status_word_of_any_length_moves_a_message(world, endpoint):
 def test_the_clock_of_a_call_begins_when_its_intent_is_written(world, endpoint):
     wanted = bridge.Wanted(endpoint.onboarding_id, "r-1", "+12125550123", "f")
 
-    def intend():
+    def judge():
         with world.db.begin() as connection:
-            return bridge.intend(connection, [wanted, wanted], at=world.time, call_seconds=40)
+            assert bridge.announce(connection, [wanted], at=world.time) == [None]
+            (intent,) = bridge.judge(connection, [wanted], at=world.time, call_seconds=40)
+            return intent
 
-    assert [intent.task for intent in intend()] == [bridge.Task.SEND, bridge.Task.WAIT]
-    world.forward(seconds=39)
-    assert {intent.task for intent in intend()} == {bridge.Task.WAIT}
-    world.forward(seconds=2)
-    (first, _) = intend()
-    assert first.task is bridge.Task.LOOK
     with world.db.begin() as connection:
-        row = bridge.ended_unclear(connection, first.row, at=world.time)
-        assert not bridge.post_unless_taken(connection, row, at=world.time)
+        first, second = bridge.announce(connection, [wanted, wanted], at=world.time)
+    assert (first.posted_at, second) == (world.time, None)
+    world.forward(seconds=39)
+    assert judge().task is bridge.Task.WAIT
+    world.forward(seconds=2)
+    intent = judge()
+    assert intent == bridge.Intent(bridge.Task.LOOK, first)
+    with world.db.begin() as connection:
+        noted = bridge.ended_unclear(connection, intent.noted, at=world.time)
+        assert not bridge.post_unless_taken(connection, noted, at=world.time)

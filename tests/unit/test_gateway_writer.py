@@ -8,7 +8,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select
 from sqlalchemy.exc import IntegrityError
 
 import gateway.writer
-from gateway.writer import LARGEST_BATCH, TooMuch, Writer
+from gateway.writer import LARGEST_BATCH, TooMuch, Writer, each_commits
 from models.db import make_engine
 
 NUMBERS = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
@@ -24,6 +24,12 @@ def db(tmp_path):
 
 def add(connection, numbers):
     connection.execute(insert(NUMBERS), [{"number": number} for number in numbers])
+    return [f"{number} is there" for number in numbers]
+
+
+@each_commits
+def add_at_once(connection, numbers):
+    connection.execute(insert(NUMBERS).values([{"number": number} for number in numbers]))
     return [f"{number} is there" for number in numbers]
 
 
@@ -44,13 +50,13 @@ class Held:
         return items
 
 
-def behind(writer, held, numbers):
+def behind(writer, held, numbers, work=add):
     """The results of numbers that were all handed in while the writer was busy; an error stands for itself."""
 
     async def all_of_them():
         first = writer.submit(held, "held")
         assert await asyncio.to_thread(held.begun.wait, 10)
-        others = [writer.submit(add, number) for number in numbers]
+        others = [writer.submit(work, number) for number in numbers]
         held.go_on.set()
         return await asyncio.gather(first, *others, return_exceptions=True)
 
@@ -79,8 +85,52 @@ def test_what_arrives_together_is_written_by_one_statement_and_committed_togethe
     assert stored(db) == list(range(50))
 
 
-def test_one_that_fails_does_not_take_the_others_with_it(db):
-    results = behind(Writer(db), Held(), [1, 2, 2, 3])
+def test_what_needs_no_transaction_is_one_call_of_the_database(db):
+    statements = []
+    event.listen(db, "before_cursor_execute", lambda *details: statements.append(details[2]))
+    assert write(Writer(db), add_at_once, 1) == "1 is there"
+    assert [one.split()[0] for one in statements] == ["INSERT"]
+    assert stored(db) == [1]
+
+
+def test_where_each_statement_commits_a_later_one_does_not_take_it_back(db):
+    writer = Writer(db)
+
+    @each_commits
+    def add_and_fail(connection, numbers):
+        add(connection, numbers)
+        raise KeyError(*numbers)
+
+    with pytest.raises(KeyError):
+        write(writer, add_and_fail, 1)
+    assert stored(db) == [1]
+
+    def add_and_fail_in_a_transaction(connection, numbers):
+        add(connection, numbers)
+        raise KeyError(*numbers)
+
+    # The connection that is taken now comes from the same pool.
+    with pytest.raises(KeyError):
+        write(writer, add_and_fail_in_a_transaction, 2)
+    assert stored(db) == [1]
+
+
+def test_one_kind_that_fails_does_not_take_the_other_kind_with_it(db):
+    writer = Writer(db)
+
+    async def both():
+        jobs = [writer.submit(add, 1), writer.submit(add_at_once, 2), writer.submit(add, 1)]
+        return await asyncio.gather(*jobs, return_exceptions=True)
+
+    first, other, again = asyncio.run(both())
+    assert (first, other) == ("1 is there", "2 is there")
+    assert isinstance(again, IntegrityError)
+    assert stored(db) == [1, 2]
+
+
+@pytest.mark.parametrize("work", [add, add_at_once])
+def test_one_that_fails_does_not_take_the_others_with_it(db, work):
+    results = behind(Writer(db), Held(), [1, 2, 2, 3], work)
     assert sum(isinstance(one, IntegrityError) for one in results) == 1
     assert stored(db) == [1, 2, 3]
 
