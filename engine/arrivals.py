@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
@@ -46,8 +46,7 @@ class Endpoint:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One event whose signature has been checked.
 
     :param kind: ``status`` or ``inbound``.

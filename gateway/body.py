@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from gateway.asgi import RequestRefused
 
@@ -43,14 +43,18 @@ def parse_form(body: bytes) -> dict[str, list[str]]:
         raise _unreadable_form()
     form: dict[str, list[str]] = {}
     for pair in pairs:
-        if pair:
-            name, _, value = pair.partition("=")
-            form.setdefault(_decoded(name), []).append(_decoded(value))
+        name, _, value = pair.partition("=")
+        if "%" in pair or "+" in pair:
+            name, value = _decoded(name), _decoded(value)
+        if name in form:
+            form[name].append(value)
+        elif pair:
+            form[name] = [value]
     return form
 
 
 def _decoded(text: str) -> str:
-    return unquote_plus(text) if "%" in text or "+" in text else text
+    return unquote_to_bytes(text.replace("+", " ")).decode(errors="replace")
 
 
 def _unreadable_form() -> RequestRefused:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from engine import circuits
 from engine.clock import now
@@ -21,52 +25,62 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 # From a millisecond to the 15 s after which Twilio gives up.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, float("inf"))
 
 
-M = TypeVar("M", Counter, Histogram)
+class Metrics(Collector):
+    """The counters of one gateway, and the backlog as the database has it at the moment of asking.
 
-
-class Metrics:
-    """The counters of one gateway, and the backlog as the database has it at the moment of asking."""
+    Counted by the event loop alone, so without the library's locks, which cost a callback as much as its signature.
+    """
 
     def __init__(self, db: Engine, *, sweep_seconds: float) -> None:
         self.registry = CollectorRegistry()
-        self._children: dict[tuple[Any, ...], Any] = {}
-        self._requests = Counter(
-            "onboard_gateway_requests", "Requests by route and answer.", ["route", "status"], registry=self.registry
-        )
-        self._seconds = Histogram(
-            "onboard_gateway_seconds", "Time until the answer.", ["route"], buckets=BUCKETS, registry=self.registry
-        )
-        self._events = Counter(
-            "onboard_events", "Twilio's events: stored, or known already.", ["kind", "outcome"], registry=self.registry
-        )
-        self._rejected = Counter(
-            "onboard_rejected", "Requests that were not taken, by reason.", ["reason"], registry=self.registry
-        )
+        self._requests: Counter[tuple[str, int]] = Counter()
+        self._seconds: defaultdict[str, _Seconds] = defaultdict(_Seconds)
+        self._events: Counter[tuple[str, str]] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self.registry.register(self)
         self.registry.register(_Backlog(db, sweep_seconds))
 
     def event(self, kind: str, *, is_new: bool) -> None:
         """One of Twilio's events is stored."""
-        self._labelled(self._events, kind, "stored" if is_new else "duplicate").inc()
+        self._events[kind, "stored" if is_new else "duplicate"] += 1
 
     def rejected(self, reason: str) -> None:
         """A request was not taken."""
-        self._labelled(self._rejected, reason).inc()
+        self._rejected[reason] += 1
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        self._labelled(self._seconds, route).observe(seconds)
-        self._labelled(self._requests, route, str(status)).inc()
+        self._requests[route, status] += 1
+        self._seconds[route].observe(seconds)
 
-    def _labelled(self, metric: M, *labels: str) -> M:
-        """As ``metric.labels``, which takes a lock and costs a request's share each time."""
-        key = (metric, *labels)
-        known: M | None = self._children.get(key)
-        if known is None:
-            known = self._children[key] = metric.labels(*labels)
-        return known
+    def collect(self) -> Iterable[Metric]:
+        # Copies: this runs in the thread of whoever asks.
+        requests = CounterMetricFamily(
+            "onboard_gateway_requests", "Requests by route and answer.", labels=["route", "status"]
+        )
+        for (route, status), count in self._requests.copy().items():
+            requests.add_metric([route, str(status)], count)
+        yield requests
+        seconds = HistogramMetricFamily("onboard_gateway_seconds", "Time until the answer.", labels=["route"])
+        for route, times in self._seconds.copy().items():
+            buckets = zip(map(floatToGoString, BUCKETS), accumulate(times.counts), strict=True)
+            seconds.add_metric([route], list(buckets), times.sum)
+        yield seconds
+        events = CounterMetricFamily(
+            "onboard_events", "Twilio's events: stored, or known already.", labels=["kind", "outcome"]
+        )
+        for labels, count in self._events.copy().items():
+            events.add_metric(labels, count)
+        yield events
+        rejected = CounterMetricFamily(
+            "onboard_rejected", "Requests that were not taken, by reason.", labels=["reason"]
+        )
+        for reason, count in self._rejected.copy().items():
+            rejected.add_metric([reason], count)
+        yield rejected
 
     def serve(self, host: str, port: int) -> None:
         """Answer ``GET /metrics`` from a thread of its own until the process ends.
@@ -74,6 +88,18 @@ class Metrics:
         :raises OSError: the address cannot be listened on.
         """
         start_http_server(port, host, self.registry)
+
+
+class _Seconds:
+    """How many requests took how long: by bucket, not added up yet."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * len(BUCKETS)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.sum += seconds
 
 
 class _Backlog(Collector):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs
 
 from engine.arrivals import Arrival, Endpoint, find_endpoint, store
@@ -44,8 +43,7 @@ AuthTokens = tuple[str, ...]
 _SID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
-@dataclass(frozen=True, slots=True)
-class Callback:
+class Callback(NamedTuple):
     """One request as it came, not believed yet.
 
     :param kind: ``status`` or ``inbound``.
@@ -74,7 +72,8 @@ class Receiver:
     def __init__(self, db: Engine, vault: Vault, settings: Settings, writer: Writer) -> None:
         self._db = db
         self._vault = vault
-        self._settings = settings
+        self._grace_seconds = settings.wake_grace_seconds
+        self._public_url = settings.resolved_public_url
         self._writer = writer
         self._known: dict[str, tuple[float, Endpoint, AuthTokens]] = {}
         self._one_look: OneLook[tuple[Endpoint, AuthTokens]] = OneLook()
@@ -105,10 +104,10 @@ class Receiver:
 
     @each_commits
     def _store(self, connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
-        return store(connection, arrivals, grace_seconds=self._settings.wake_grace_seconds)
+        return store(connection, arrivals, grace_seconds=self._grace_seconds)
 
     def _genuine_params(self, callback: Callback, endpoint: Endpoint, auth_tokens: AuthTokens) -> Mapping[str, str]:
-        url = self._settings.resolved_public_url + callback.target
+        url = self._public_url + callback.target
         if callback.is_json:
             text = callback.body.decode(errors="replace")
             # Without the hash in the query, the signature would cover the address alone.

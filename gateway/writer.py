@@ -14,8 +14,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -46,8 +45,7 @@ def each_commits(write: F) -> F:
     return write
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     write: Write[Any, Any]
     item: Any
     done: asyncio.Future[Any]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from twilio.request_validator import RequestValidator
@@ -50,8 +51,14 @@ def _is_simply_signed(auth_token: str, url: str, form: Mapping[str, list[str] | 
         if len(values) != 1:
             return False
         signed += name, values[0]
-    made = hmac.digest(auth_token.encode(), "".join(signed).encode(), "sha1")
-    return hmac.compare_digest(base64.b64encode(made), signature.encode())
+    made = _keyed(auth_token).copy()
+    made.update("".join(signed).encode())
+    return hmac.compare_digest(base64.b64encode(made.digest()), signature.encode())
+
+
+@lru_cache(maxsize=256)
+def _keyed(auth_token: str) -> hmac.HMAC:
+    return hmac.new(auth_token.encode(), digestmod="sha1")
 
 
 def sign(auth_token: str, url: str, params: Mapping[str, list[str] | str]) -> str:
