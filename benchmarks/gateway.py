@@ -4,8 +4,12 @@
 
 Callbacks: signature, durable write, answer; the baseline is the same server and framework that only parses the same form.
 Outbound: AJO's JSON through the bridge to the simulator; the baseline is the simulator called directly with the same number
-of connections; first at once, then with every answer of the vendor 60 ms late, as one over the internet is. 32 connections, one gateway process with a broker; the load comes from this process, on the same cores. Rounds
-alternate, so that what else the machine does meets all alike; shown are medians. ``--events`` watches the gateway's memory instead.
+of connections. Beside it what the same server and the same client do when they only pass the message on, and neither check nor
+store anything: the most that a bridge made of them can reach. First at once, then with every answer of the vendor 60 ms late, as
+one over the internet is.
+
+32 connections, one gateway process with a broker; the load comes from this process, on the same cores. Rounds alternate, so that
+what else the machine does meets all alike; shown are medians. ``--events`` watches the gateway's memory instead.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -35,6 +39,7 @@ FAR_MS = 60
 ROOT = Path(__file__).parents[1]
 TOKEN = "5105a7e0c0ffee00c0ffee00c0ffee01"
 ACCOUNT = "AC5105a7e0000000000000000000000001"
+MESSAGES = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
 FORM = "application/x-www-form-urlencoded"
 
 BASELINE = """
@@ -48,6 +53,24 @@ async def take(request):
     return Response(status_code=204)
 app = Starlette(routes=[Route("/take", take, methods=["POST"])])
 uvicorn.run(app, port=int(sys.argv[1]), http="h11", ws="none", lifespan="off", access_log=False, log_level="warning")
+"""
+
+PASS_ON = """
+import json, sys, aiohttp, uvicorn
+from urllib.parse import urlencode
+sessions = []
+async def app(scope, receive, send):
+    given = json.loads((await receive())["body"])
+    sessions[:] = sessions or [aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())]
+    form = {"To": given["to"], "From": "+14155550100", "Body": given["message"]}
+    headers = {"Authorization": sys.argv[3], "Content-Type": "application/x-www-form-urlencoded"}
+    async with sessions[0].post(sys.argv[2], data=urlencode(form).encode(), headers=headers) as answer:
+        said = json.dumps({"sid": json.loads(await answer.read())["sid"]}).encode()
+    length = (b"content-length", str(len(said)).encode())
+    await send({"type": "http.response.start", "status": answer.status, "headers": [length]})
+    await send({"type": "http.response.body", "body": said})
+uvicorn.run(app, port=int(sys.argv[1]), http="h11", ws="none", lifespan="off", access_log=False, log_level="warning",
+            timeout_graceful_shutdown=1)
 """
 
 
@@ -129,6 +152,14 @@ def signed(url: str, form: dict[str, str]) -> str:
 Measured = tuple[float, float, float]
 
 
+def show_all(rounds: dict[str, list[Measured]], titles: Iterable[str]) -> None:
+    """The first of them is the baseline of the others."""
+    baseline, *others = titles
+    show(baseline, rounds[baseline])
+    for title in others:
+        show(title, rounds[title], rounds[baseline])
+
+
 def show(title: str, rounds: list[Measured], baseline: list[Measured] | None = None) -> None:
     """Medians over the rounds; the ratio is that of each round to the baseline just before it."""
     rate, median, late = (statistics.median(column) for column in zip(*rounds, strict=True))
@@ -183,9 +214,13 @@ def prepare(environment: dict[str, str], simulator: str) -> tuple[str, str]:
     return row.endpoint_token, "bridge"
 
 
+def basic() -> str:
+    return "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+
+
 def call(url: str, form: dict[str, str] | None) -> dict[str, object]:
     request = urllib.request.Request(url, data=urlencode(form).encode() if form else None)
-    request.add_header("Authorization", "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode())
+    request.add_header("Authorization", basic())
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
@@ -199,7 +234,7 @@ def main() -> None:
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        plain, gateway, simulator, broker = (free_port() for _ in range(4))
+        plain, pass_on, gateway, simulator, broker = (free_port() for _ in range(5))
         simulator_url = f"http://127.0.0.1:{simulator}"
         environment = {
             "ONBOARD_HOME": folder,
@@ -224,23 +259,25 @@ def main() -> None:
             watch_memory(pid, gateway, calls.take, options.events)
             return
         stack.enter_context(running([python, "-c", BASELINE, str(plain)], plain, {}))
-        ways = {
+        target = f"{simulator_url}{MESSAGES}"
+        stack.enter_context(running([python, "-c", PASS_ON, str(pass_on), target, basic()], pass_on, {}))
+        inbound = {
             "the same form, only parsed (baseline)": (plain, calls.parse),
             "callbacks taken": (gateway, calls.take),
+        }
+        outbound = {
             "the simulator called directly (baseline)": (simulator, calls.direct),
+            "only passed on": (pass_on, calls.send),
             "messages sent over the bridge": (gateway, calls.send),
         }
-        at_once = measure(ways, options)
+        at_once = measure(inbound | outbound, options)
         put_away(simulator_url)
-        far_away = measure(dict(list(ways.items())[2:]), options)
+        far_away = measure(outbound, options)
     print(f"{'':<44}{'rate':>10}{'median':>11}{'99 %':>11}  ratio")
-    for rounds in (at_once, far_away):
-        if rounds is far_away:
-            print(f"the vendor {FAR_MS} ms away:")
-        titles = iter(rounds)
-        for baseline, title in zip(titles, titles, strict=True):
-            show(baseline, rounds[baseline])
-            show(title, rounds[title], rounds[baseline])
+    show_all(at_once, inbound)
+    show_all(at_once, outbound)
+    print(f"the vendor {FAR_MS} ms away:")
+    show_all(far_away, outbound)
 
 
 Ways = dict[str, tuple[int, Callable[[int], bytes]]]
@@ -282,9 +319,7 @@ class Calls:
 
     def direct(self, number: int) -> bytes:
         form = {"To": "+12125550123", "From": "+14155550100", "Body": f"Hello {number}"}
-        basic = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
-        path = f"/api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
-        return http_request(path, urlencode(form), Content_Type=FORM, Authorization=f"Basic {basic}")
+        return http_request(MESSAGES, urlencode(form), Content_Type=FORM, Authorization=basic())
 
     def send(self, number: int) -> bytes:
         body = {"from": "", "to": "+12125550123", "message": f"Hello {number}", "reference": f"r-{number}"}

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, select, update
 
-from engine.message_status import status_of, status_rank
+from engine.message_status import STATUS_RANK_SQL, STATUS_SQL
 from engine.upsert import insert_mostly_new, update_all_empty
 from models.states import ForwardState
-from models.tables import BridgeMessage, WebhookEvent
+from models.tables import BridgeMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,11 +79,13 @@ class Noted:
 
 
 _COLUMNS = tuple(BridgeMessage.c[field.name] for field in fields(Noted))
-_APPLIED = select(WebhookEvent.c.message_sid, WebhookEvent.c.payload).where(
-    WebhookEvent.c.message_sid.in_(bindparam("sids", expanding=True)),
-    WebhookEvent.c.kind == "status",
-    WebhookEvent.c.forward_state != ForwardState.ARRIVED,
+# The latest word of callbacks that were applied before the answer to the call was known: they have gone on to AJO under the
+# SID, and what comes later must not be older.
+_LATEST = (
+    f"SELECT substr({STATUS_SQL}, 1, 24) FROM webhook_event WHERE message_sid = {{sid}} AND kind = 'status'"  # noqa: S608
+    f" AND forward_state <> '{ForwardState.ARRIVED}' ORDER BY {STATUS_RANK_SQL} DESC LIMIT 1"
 )
+_STATUS = f"COALESCE(({_LATEST}), 'accepted')"
 
 
 def announce(connection: Connection, wanted: Sequence[Wanted], *, at: datetime) -> list[Noted | None]:
@@ -185,17 +187,12 @@ def post_unless_taken(
 
 
 def accepted(connection: Connection, sent: Sequence[tuple[Noted, str]]) -> list[None]:
-    """Twilio has these messages, each with its SID. How far they are, only callbacks say.
-
-    Callbacks of them that were applied before have gone on to AJO under the SID; what comes later must not be older. They are
-    looked for afterwards: from the first statement on, callbacks find the message themselves.
-    """
+    """Twilio has these messages, each with its SID. How far they are, only callbacks say."""
     rows = [
         {
             "onboarding_id": noted.onboarding_id,
             "client_reference": noted.client_reference,
             "sid": sid,
-            "status": "accepted",
             "error_code": None,
             "error": None,
         }
@@ -203,14 +200,9 @@ def accepted(connection: Connection, sent: Sequence[tuple[Noted, str]]) -> list[
     ]
     # In one order for all, as above.
     rows.sort(key=lambda row: (row["onboarding_id"], row["client_reference"]))
-    update_all_empty(connection, BridgeMessage, rows, key=_NAMED_BY, empty=BridgeMessage.c.sid)
-    latest: dict[str, str] = {}
-    for event in connection.execute(_APPLIED, {"sids": [sid for _, sid in sent]}).all():
-        status = status_of(event.payload)
-        latest[event.message_sid] = max(latest.get(event.message_sid, "accepted"), status, key=status_rank)
-    for sid, status in sorted(latest.items()):
-        behind = (BridgeMessage.c.sid == sid, BridgeMessage.c.status == "accepted")
-        connection.execute(update(BridgeMessage).where(*behind).values(status=status[:24]))
+    update_all_empty(
+        connection, BridgeMessage, rows, key=_NAMED_BY, empty=BridgeMessage.c.sid, computed={"status": _STATUS}
+    )
     return [None] * len(sent)
 
 

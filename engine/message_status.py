@@ -30,11 +30,17 @@ STATUS_RANK = {
     "canceled": 6,
     "read": 7,
 }
+# As `sent`: a word we do not know neither blocks nor ends anything.
+UNKNOWN_RANK = 4
+# `status_of` and `status_rank` of a stored callback, in the words of both databases.
+STATUS_SQL = "COALESCE(NULLIF(payload ->> 'MessageStatus', ''), payload ->> 'SmsStatus', '')"
+_RANKS = " ".join(f"WHEN '{word}' THEN {rank}" for word, rank in STATUS_RANK.items())
+STATUS_RANK_SQL = f"CASE {STATUS_SQL} {_RANKS} ELSE {UNKNOWN_RANK} END"
 
 
 def status_rank(status: str) -> int:
-    """Higher is later; a word we do not know ranks as ``sent``, so that it neither blocks nor ends anything."""
-    return STATUS_RANK.get(status, 4)
+    """Higher is later."""
+    return STATUS_RANK.get(status, UNKNOWN_RANK)
 
 
 def sid_of(params: Mapping[str, str]) -> str:

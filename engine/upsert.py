@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, text
@@ -73,12 +74,15 @@ def update_all_empty(
     *,
     key: Sequence[Column[Any]],
     empty: Column[Any],
+    computed: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Overwrite the rows that have these values of ``key`` in one statement, but only those that have nothing in ``empty``.
 
     :param rows: not empty, all with the same columns in the same order, among them those of ``key``.
+    :param computed: the SQL of further columns; in it ``{name}`` is what the row has in the column of that name.
     """
-    statement = _update_from_json(table, tuple(rows[0]), tuple(key), empty, connection.dialect.name)
+    columns, more, dialect = (tuple(rows[0]), tuple(key)), tuple(computed.items()), connection.dialect.name
+    statement = _update_from_json(table, *columns, empty=empty, computed=more, dialect=dialect)
     connection.execute(statement, {"rows": _document(connection, rows)})
 
 
@@ -106,9 +110,16 @@ def _insert_new_from_json(
 
 @lru_cache(maxsize=16)
 def _update_from_json(
-    table: Table, names: tuple[str, ...], key: tuple[Column[Any], ...], empty: Column[Any], dialect: str
+    table: Table,
+    names: tuple[str, ...],
+    key: tuple[Column[Any], ...],
+    *,
+    empty: Column[Any],
+    computed: tuple[tuple[str, str], ...],
+    dialect: str,
 ) -> TextClause:
     source, values = _source(table, names, dialect)
+    values |= {name: sql.format(**values) for name, sql in computed}
     same = " AND ".join(f"{table.name}.{column.name} = {values.pop(column.name)}" for column in key)
     changes = ", ".join(f"{name} = {value}" for name, value in values.items())
     # The plus keeps SQLite from beginning with all rows that are empty there; the document is short.
