@@ -260,7 +260,8 @@ class Bridge:
 
     async def _accepted(self, line: Line, noted: Noted, sent: Message) -> Answer:
         await self._writer.submit(self._accept, (noted, sent.sid))
-        log.info("%s %s: sent to %s for AJO (%s)", line.name, sent.sid, mask_number(noted.recipient), sent.status)
+        if log.isEnabledFor(logging.INFO):
+            log.info("%s %s: sent to %s for AJO (%s)", line.name, sent.sid, mask_number(noted.recipient), sent.status)
         return _taken(noted, sent.sid, sent.status)
 
     async def _refused(self, line: Line, noted: Noted, failure: Refused | NeedsPerson) -> Answer:

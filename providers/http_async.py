@@ -7,8 +7,9 @@ client costs twice as much as aiohttp (docs/adr/0015-stored-first-applied-later.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import aiohttp
 import httpx
@@ -88,16 +89,11 @@ class AsyncHttp:
         headers = {"Content-Type": FORM, "Accept": "application/json", "X-Request-Id": request_id}
         if http.auth is not None:
             headers["Authorization"] = aiohttp.encode_basic_auth(*http.auth)
-        timeout = aiohttp.ClientTimeout(
-            total=2 * http.timeout_seconds,
-            sock_connect=min(http.timeout_seconds, LONGEST_CONNECT_SECONDS),
-            sock_read=http.timeout_seconds,
-        )
         async with self._session(http).post(
             URL(http.base_url + path, encoded=True),
-            data=urlencode(form, doseq=True).encode(),
+            data=urlencode(form, doseq=True, quote_via=_quoted).encode(),
             headers=headers,
-            timeout=timeout,
+            timeout=_timeout(http.timeout_seconds),
             allow_redirects=False,
         ) as answer:
             body = bytearray()
@@ -119,6 +115,16 @@ class AsyncHttp:
                 trust_env=not is_local,
             )
         return self._sessions[is_local]
+
+
+# Of a form only the text and the recipient are new each time.
+_quoted = lru_cache(maxsize=1024)(quote_plus)
+
+
+@lru_cache(maxsize=16)
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    connect = min(seconds, LONGEST_CONNECT_SECONDS)
+    return aiohttp.ClientTimeout(total=2 * seconds, sock_connect=connect, sock_read=seconds)
 
 
 def _end_to_end(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from providers.answers import read_answer
@@ -31,8 +32,12 @@ def _message(body: dict[str, Any]) -> Message:
         body=body.get("body") or "",
         error_code=int(code) if code else None,
         error_message=body.get("error_message"),
-        date_created=parsedate_to_datetime(created) if created else None,
+        date_created=_read_time(created) if created else None,
     )
+
+
+# To the second: what was made together has the same.
+_read_time = lru_cache(maxsize=64)(parsedate_to_datetime)
 
 
 def _alert(body: dict[str, Any]) -> Alert:
