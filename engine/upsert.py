@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json
 from sqlalchemy import JSON, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Column, Connection, Row, Table
     from sqlalchemy.sql.elements import TextClause
@@ -87,10 +87,10 @@ def update_all_empty(
 
 
 def _document(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> str:
-    dialect = connection.dialect.name
-    # PostgreSQL would read an array anew for each of its values.
-    values = rows if dialect == "postgresql" else [list(row.values()) for row in rows]
-    return json.dumps(values, default=_time_as(dialect))
+    if connection.dialect.name == "postgresql":
+        # It would read an array anew for each of its values.
+        return to_json(rows).decode()
+    return to_json([[_as_stored(value) for value in row.values()] for row in rows]).decode()
 
 
 @lru_cache(maxsize=16)
@@ -139,14 +139,8 @@ def _source(table: Table, names: tuple[str, ...], dialect: str) -> tuple[str, di
     }
 
 
-def _time_as(dialect: str) -> Callable[[Any], str]:
-    """How a time stands in a document, so that it is stored as any other statement stores it."""
-
-    def shown(value: Any) -> str:
-        if not isinstance(value, datetime):
-            msg = f"{type(value).__name__} cannot be stored"
-            raise TypeError(msg)
-        at = value.astimezone(UTC)
-        return at.replace(tzinfo=None).isoformat(" ", "microseconds") if dialect == "sqlite" else at.isoformat()
-
-    return shown
+def _as_stored(value: Any) -> Any:
+    """A time as SQLite has it from any other statement; everything else as it is."""
+    if not isinstance(value, datetime):
+        return value
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
