@@ -161,7 +161,7 @@ def show_all(rounds: dict[str, list[Measured]], titles: Iterable[str]) -> None:
 
 
 def show(title: str, rounds: list[Measured], baseline: list[Measured] | None = None) -> None:
-    """Medians over the rounds; the ratio is that of each round to the baseline just before it."""
+    """Medians over the rounds; the ratio is that of each round to its baseline."""
     rate, median, late = (statistics.median(column) for column in zip(*rounds, strict=True))
     ratio = ""
     if baseline:

@@ -83,7 +83,7 @@ _COLUMNS = tuple(BridgeMessage.c[field.name] for field in fields(Noted))
 # SID, and what comes later must not be older.
 _LATEST = (
     f"SELECT substr({STATUS_SQL}, 1, 24) FROM webhook_event WHERE message_sid = {{sid}} AND kind = 'status'"  # noqa: S608
-    f" AND forward_state <> '{ForwardState.ARRIVED}' ORDER BY {STATUS_RANK_SQL} DESC LIMIT 1"
+    f" AND forward_state <> '{ForwardState.ARRIVED}' ORDER BY {STATUS_RANK_SQL} DESC, id LIMIT 1"
 )
 _STATUS = f"COALESCE(({_LATEST}), 'accepted')"
 
@@ -91,7 +91,8 @@ _STATUS = f"COALESCE(({_LATEST}), 'accepted')"
 def announce(connection: Connection, wanted: Sequence[Wanted], *, at: datetime) -> list[Noted | None]:
     """Note that these messages are to be sent; commit before sending them. None for a reference that was used before.
 
-    :param at: now, not when the message came: a write may have waited for its turn.
+    :param at: now, not when the message came. The statement may still wait for SQLite's lock: the call that follows begins
+        so much later, and whoever makes it has to see whether that is too late.
     """
     rows = [
         {
@@ -127,7 +128,7 @@ def judge(connection: Connection, wanted: Sequence[Wanted], *, at: datetime, cal
     """What is to be done for references that were used before; commit before doing it.
 
     :param at: now, as for :func:`announce`.
-    :param call_seconds: how long a call may take; before that, another caller's is believed to be under way.
+    :param call_seconds: how long after it was announced a call may still last; before that, it is believed to be under way.
     """
     in_order = sorted(enumerate(wanted), key=lambda pair: (pair[1].onboarding_id, pair[1].reference, pair[0]))
     intents = {index: _judge(connection, one, at, call_seconds) for index, one in in_order}

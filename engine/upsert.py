@@ -42,7 +42,8 @@ def insert_all_new(
 
     All rows go as one JSON document, which costs a half (SQLite: four fifths) of what a parameter for each value does.
 
-    :param rows: not empty, all with the same columns in the same order. PostgreSQL refuses a text that is too long.
+    :param rows: not empty, all with the same columns in the same order; texts, numbers, times, and what JSON can hold.
+        PostgreSQL refuses a text that is too long.
     :param returning: the columns of those that were inserted, in no certain order; all if none are named.
     """
     statement = _insert_new_from_json(table, tuple(rows[0]), returning or tuple(table.c), connection.dialect.name)
@@ -81,8 +82,8 @@ def update_all_empty(
     :param rows: not empty, all with the same columns in the same order, among them those of ``key``.
     :param computed: the SQL of further columns; in it ``{name}`` is what the row has in the column of that name.
     """
-    columns, more, dialect = (tuple(rows[0]), tuple(key)), tuple(computed.items()), connection.dialect.name
-    statement = _update_from_json(table, *columns, empty=empty, computed=more, dialect=dialect)
+    more, dialect = tuple(computed.items()), connection.dialect.name
+    statement = _update_from_json(table, tuple(rows[0]), tuple(key), empty=empty, computed=more, dialect=dialect)
     connection.execute(statement, {"rows": _document(connection, rows)})
 
 

@@ -43,12 +43,14 @@ def parse_form(body: bytes) -> dict[str, list[str]]:
         raise _unreadable_form()
     form: dict[str, list[str]] = {}
     for pair in pairs:
+        if not pair:
+            continue
         name, _, value = pair.partition("=")
         if "%" in pair or "+" in pair:
             name, value = _decoded(name), _decoded(value)
         if name in form:
             form[name].append(value)
-        elif pair:
+        else:
             form[name] = [value]
     return form
 

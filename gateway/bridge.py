@@ -174,7 +174,8 @@ class Bridge:
         return bridge.announce(connection, wanted, at=now())
 
     def _judge(self, connection: Connection, wanted: Sequence[bridge.Wanted]) -> list[bridge.Intent]:
-        call_seconds = 2 * self._settings.http_timeout_seconds
+        # A call begins so late at most (`_post`), and lasts two timeouts at most.
+        call_seconds = self._latest_begin.total_seconds() + 2 * self._settings.http_timeout_seconds
         return bridge.judge(connection, wanted, at=now(), call_seconds=call_seconds)
 
     @each_commits

@@ -56,8 +56,12 @@ class Metrics(Collector):
         self._requests[route, status] += 1
         self._seconds[route].observe(seconds)
 
+    def describe(self) -> Iterable[Metric]:
+        """The names, for whoever asks for some of them only."""
+        return self.collect()
+
     def collect(self) -> Iterable[Metric]:
-        # Copies: this runs in the thread of whoever asks.
+        # Copies, because this runs in the thread of whoever asks. The histogram may count a request before its time is added.
         requests = CounterMetricFamily(
             "onboard_gateway_requests", "Requests by route and answer.", labels=["route", "status"]
         )

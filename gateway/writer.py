@@ -13,7 +13,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -35,7 +35,7 @@ CLOSE_SECONDS = 5.0
 T = TypeVar("T")
 R = TypeVar("R")
 Write = Callable[["Connection", Sequence[T]], Sequence[R]]
-"""Writes several of one kind in the caller's transaction; one result for each."""
+"""Writes several of one kind, in the caller's transaction if there is one (:func:`each_commits`); one result for each."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -56,7 +56,7 @@ class TooMuch(SQLAlchemyError):
 
 
 class Writer:
-    """Writes in transactions that are shared with whatever else is there to be written. The thread begins with the first.
+    """Writes together what is there of one kind. The thread begins with the first.
 
     Two gateways that write the same rows in different orders would wait for each other until the database ends it: each
     ``write`` goes through its items in an order of its own where it can.
@@ -120,8 +120,7 @@ class Writer:
                     break
                 batch.setdefault(following.write, []).append(following)
                 count += 1
-            for write, jobs in batch.items():
-                _settle(self._write(write, jobs))
+            self._write_all(batch)
         self._let_go()
 
     def _next(self) -> _Job | None:
@@ -138,6 +137,14 @@ class Writer:
                 connection.close()
             except Exception:  # the thread has to live on; without it nobody is answered
                 log.exception("a connection could not be given back")
+
+    def _write_all(self, batch: Mapping[Write[Any, Any], list[_Job]]) -> None:
+        away: Exception | None = None
+        for write, jobs in batch.items():
+            # Each kind would wait for the database as long as the first one did.
+            ended = self._write(write, jobs) if away is None else [(job, away) for job in jobs]
+            _settle(ended)
+            away = away or next((error for _, error in ended if isinstance(error, Exception) and _is_away(error)), None)
 
     def _write(self, write: Write[Any, Any], jobs: list[_Job]) -> list[tuple[_Job, Any]]:
         """Each job with its result, or with the error that kept it from being done."""

@@ -18,7 +18,8 @@ CONNECT_SECONDS = 10
 
 
 def make_engine(url: str, *, is_read_only: bool = False) -> Engine:
-    """An engine for ``url``. SQLite runs in WAL mode and opens every transaction with ``BEGIN IMMEDIATE``.
+    """An engine for ``url``. SQLite runs in WAL mode and opens every transaction with ``BEGIN IMMEDIATE``
+    (but :func:`connect_committing_each`).
 
     Of a read-only engine the database itself refuses every change.
     With SQLite's default, deferred BEGIN, two processes that read and then write lose updates or fail at once with

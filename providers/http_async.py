@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import httpx
@@ -91,7 +91,7 @@ class AsyncHttp:
             headers["Authorization"] = aiohttp.encode_basic_auth(*http.auth)
         async with self._session(http).post(
             URL(http.base_url + path, encoded=True),
-            data=urlencode(form, doseq=True, quote_via=_quoted).encode(),
+            data=urlencode(form, doseq=True).encode(),
             headers=headers,
             timeout=_timeout(http.timeout_seconds),
             allow_redirects=False,
@@ -115,10 +115,6 @@ class AsyncHttp:
                 trust_env=not is_local,
             )
         return self._sessions[is_local]
-
-
-# Of a form only the text and the recipient are new each time.
-_quoted = lru_cache(maxsize=1024)(quote_plus)
 
 
 @lru_cache(maxsize=16)

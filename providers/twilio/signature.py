@@ -56,7 +56,7 @@ def _is_simply_signed(auth_token: str, url: str, form: Mapping[str, list[str] | 
     return hmac.compare_digest(base64.b64encode(made.digest()), signature.encode())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _keyed(auth_token: str) -> hmac.HMAC:
     # Unlike `hmac.digest` this does not give the interpreter away, which a gateway that is busy has to queue for.
     return hmac.new(auth_token.encode(), digestmod="sha1")

@@ -154,7 +154,7 @@ class Seams:
         dialect.do_commit = commit
 
     def _catch_statements(self, db: Engine) -> None:
-        """Where each commits by itself."""
+        """Where each commits by itself. (What SQLite returns of one commits when it was read: nothing of the plan does.)"""
 
         @event.listens_for(db, "before_cursor_execute")
         def _executing(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:

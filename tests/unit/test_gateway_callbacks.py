@@ -369,6 +369,24 @@ def metrics(site):
     return generate_latest(site.http.app.metrics.registry).decode()
 
 
+def test_the_metrics_sort_answers_by_the_time_they_took(site):
+    counted = site.http.app.metrics
+    for seconds in (0.001, 0.2, 20):
+        counted.request("/x", 200, seconds)
+    seen = metrics(site)
+    for bound, count in (("0.001", 1), ("0.1", 1), ("0.25", 2), ("15.0", 2), ("+Inf", 3)):
+        assert f'onboard_gateway_seconds_bucket{{le="{bound}",route="/x"}} {count}.0' in seen
+    assert 'onboard_gateway_seconds_sum{route="/x"} 20.201' in seen
+
+
+def test_some_metrics_can_be_asked_for_by_name(site):
+    site.post(MessageStatus="sent")
+    some = site.http.app.metrics.registry.restricted_registry(["onboard_events_total"])
+    assert [line for line in generate_latest(some).decode().splitlines() if not line.startswith("#")] == [
+        'onboard_events_total{kind="status",outcome="stored"} 1.0'
+    ]
+
+
 def test_the_metrics_tell_what_came_and_what_waits_without_any_token(site):
     for _ in range(2):
         site.post(MessageStatus="sent")

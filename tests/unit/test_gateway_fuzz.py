@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.body import parse_form
@@ -60,6 +60,8 @@ def test_health_is_all_that_an_unknown_caller_gets(target):
     assert target.check(bytes([0, 0, 0, 0, 1]) + b"\0MessageSid=SM1") == 403
 
 
+@example("=&")
+@example("&=a&=&&")
 @given(
     st.lists(st.sampled_from(["a", "=", "&", "+", "%", "2B", "%2b", "%e2%82%ac", "%ff", "ü", "\0", ";"])).map("".join)
 )

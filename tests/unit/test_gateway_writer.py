@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 import gateway.writer
 from gateway.writer import LARGEST_BATCH, TooMuch, Writer, each_commits
@@ -126,6 +126,26 @@ def test_one_kind_that_fails_does_not_take_the_other_kind_with_it(db):
     assert (first, other) == ("1 is there", "2 is there")
     assert isinstance(again, IntegrityError)
     assert stored(db) == [1, 2]
+
+
+def test_for_a_database_that_is_away_one_kind_waits_and_the_others_hear_of_it(db):
+    writer, tried = Writer(db), []
+
+    def away(name):
+        def write(_connection, items):
+            tried.append(name)
+            raise OperationalError("INSERT", {}, Exception("nobody answers"))
+
+        return write
+
+    async def several():
+        jobs = [writer.submit(away(name), name) for name in ("one", "other", "third")]
+        return await asyncio.gather(*jobs, writer.submit(add, 1), return_exceptions=True)
+
+    assert [type(result) for result in asyncio.run(several())] == [OperationalError] * 4
+    assert tried == ["one"]
+    assert write(writer, add, 2) == "2 is there"
+    assert stored(db) == [2]
 
 
 @pytest.mark.parametrize("work", [add, add_at_once])
