@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 
 from gateway.answers import error
-from gateway.asgi import TRY_AGAIN, RequestRefused, json_reply, serve
+from gateway.asgi import TRY_AGAIN, json_reply, serve
 from gateway.body import JSON, media_type, read_body
 
 if TYPE_CHECKING:
@@ -35,11 +36,9 @@ class Messages:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await serve(send, self._metrics, "/ajo/messages", self._send(scope, receive), methods=METHODS)
+        await serve(scope, send, self._metrics, "/ajo/messages", partial(self._send, scope, receive), methods=METHODS)
 
     async def _send(self, scope: Scope, receive: Receive) -> Reply:
-        if scope["method"] not in METHODS:
-            raise RequestRefused(405, "method", f"use {METHODS[0]}")
         headers = dict(scope["headers"])
         if media_type(headers) != JSON:
             return _reply(error(415, "not_json", f"send {JSON}"))

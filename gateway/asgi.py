@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from starlette.types import Send
+    from starlette.types import Scope, Send
 
     from gateway.metrics import Metrics
 
@@ -30,15 +30,24 @@ class RequestRefused(Exception):
         self.answer = answer
 
 
-async def serve(send: Send, metrics: Metrics, route: str, work: Awaitable[Reply], *, methods: Sequence[str]) -> None:
+async def serve(
+    scope: Scope,
+    send: Send,
+    metrics: Metrics,
+    route: str,
+    work: Callable[[], Awaitable[Reply]],
+    *,
+    methods: Sequence[str],
+) -> None:
     """Answer one request with what ``work`` makes of it, or with why it is refused, and count it.
 
-    :param methods: those that are taken; told to who used another.
+    :param methods: those that are taken; who uses another hears of them, and ``work`` is not begun.
     """
     begun, status = time.perf_counter(), 500
     try:
         try:
-            status, body, headers = await work
+            _check_method(scope["method"], methods)
+            status, body, headers = await work()
         except RequestRefused as refusal:
             metrics.rejected(refusal.reason)
             status, body, headers = refusal.status, refusal.answer.encode(), (TEXT,)
@@ -47,6 +56,11 @@ async def serve(send: Send, metrics: Metrics, route: str, work: Awaitable[Reply]
         await respond(send, status, body, *headers)
     finally:
         metrics.request(route, status, time.perf_counter() - begun)
+
+
+def _check_method(method: str, methods: Sequence[str]) -> None:
+    if method not in methods:
+        raise RequestRefused(405, "method", f"use {methods[0]}")
 
 
 def json_reply(status: int, body: Mapping[str, object], *headers: Header) -> Reply:

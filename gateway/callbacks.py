@@ -7,6 +7,7 @@ would cost as much as all that is done here.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -49,12 +50,10 @@ class Callbacks:
         if kind not in ANSWERS:
             await respond(send, 404, b"there is nothing here", TEXT)
             return
-        work = self._take(scope, receive, token, kind)
-        await serve(send, self._metrics, f"/twilio/{kind}", work, methods=METHODS)
+        work = partial(self._take, scope, receive, token, kind)
+        await serve(scope, send, self._metrics, f"/twilio/{kind}", work, methods=METHODS)
 
     async def _take(self, scope: Scope, receive: Receive, token: str, kind: str) -> Reply:
-        if scope["method"] not in METHODS:
-            raise RequestRefused(405, "method", f"use {METHODS[0]}")
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = media_type(headers)
         if given not in (FORM, JSON):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -39,7 +39,7 @@ class Metrics(Collector):
         self._requests: Counter[tuple[str, int]] = Counter()
         self._seconds: defaultdict[str, _Seconds] = defaultdict(_Seconds)
         self._events: Counter[tuple[str, str]] = Counter()
-        self._rejected: Counter[str] = Counter()
+        self._rejected: Counter[tuple[str]] = Counter()
         self.registry.register(self)
         self.registry.register(_Backlog(db, sweep_seconds))
 
@@ -49,7 +49,7 @@ class Metrics(Collector):
 
     def rejected(self, reason: str) -> None:
         """A request was not taken."""
-        self._rejected[reason] += 1
+        self._rejected[reason,] += 1
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -62,29 +62,15 @@ class Metrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         # Copies, because this runs in the thread of whoever asks. The histogram may count a request before its time is added.
-        requests = CounterMetricFamily(
-            "onboard_gateway_requests", "Requests by route and answer.", labels=["route", "status"]
-        )
-        for (route, status), count in self._requests.copy().items():
-            requests.add_metric([route, str(status)], count)
-        yield requests
+        yield _counted("onboard_gateway_requests", "Requests by route and answer.", ["route", "status"], self._requests)
         seconds = HistogramMetricFamily("onboard_gateway_seconds", "Time until the answer.", labels=["route"])
         for route, times in self._seconds.copy().items():
             buckets = zip(map(floatToGoString, BUCKETS), accumulate(times.counts), strict=True)
             seconds.add_metric([route], list(buckets), times.sum)
         yield seconds
-        events = CounterMetricFamily(
-            "onboard_events", "Twilio's events: stored, or known already.", labels=["kind", "outcome"]
-        )
-        for labels, count in self._events.copy().items():
-            events.add_metric(labels, count)
-        yield events
-        rejected = CounterMetricFamily(
-            "onboard_rejected", "Requests that were not taken, by reason.", labels=["reason"]
-        )
-        for reason, count in self._rejected.copy().items():
-            rejected.add_metric([reason], count)
-        yield rejected
+        about = "Twilio's events: stored, or known already."
+        yield _counted("onboard_events", about, ["kind", "outcome"], self._events)
+        yield _counted("onboard_rejected", "Requests that were not taken, by reason.", ["reason"], self._rejected)
 
     def serve(self, host: str, port: int) -> None:
         """Answer ``GET /metrics`` from a thread of its own until the process ends.
@@ -92,6 +78,13 @@ class Metrics(Collector):
         :raises OSError: the address cannot be listened on.
         """
         start_http_server(port, host, self.registry)
+
+
+def _counted(name: str, about: str, labels: list[str], counts: Counter[Any]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, about, labels=labels)
+    for values, count in counts.copy().items():
+        family.add_metric([str(value) for value in values], count)
+    return family
 
 
 class _Seconds:

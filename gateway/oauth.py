@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from engine.sign_in import ACCESS_SECONDS, GRANT_TYPE
-from gateway.asgi import TRY_AGAIN, RequestRefused, json_reply, serve
+from gateway.asgi import TRY_AGAIN, json_reply, serve
 from gateway.authentication import Gate, is_same_pair, make_access_token, read_basic
 from gateway.body import FORM, JSON, media_type, parse_form, read_body
 
@@ -54,11 +55,16 @@ class Tokens:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await serve(send, self._metrics, "/ajo/oauth/token", self._issue(Request(scope, receive)), methods=METHODS)
+        await serve(
+            scope,
+            send,
+            self._metrics,
+            "/ajo/oauth/token",
+            partial(self._issue, Request(scope, receive)),
+            methods=METHODS,
+        )
 
     async def _issue(self, request: Request) -> Reply:
-        if request.method not in METHODS:
-            raise RequestRefused(405, "method", f"use {METHODS[0]}")
         try:
             fields = await _read_fields(request)
             answer = await _grant(self._bridge, request, fields)

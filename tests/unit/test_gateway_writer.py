@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select
@@ -96,22 +97,16 @@ def test_what_needs_no_transaction_is_one_call_of_the_database(db):
 def test_where_each_statement_commits_a_later_one_does_not_take_it_back(db):
     writer = Writer(db)
 
-    @each_commits
     def add_and_fail(connection, numbers):
         add(connection, numbers)
         raise KeyError(*numbers)
 
     with pytest.raises(KeyError):
-        write(writer, add_and_fail, 1)
+        write(writer, each_commits(partial(add_and_fail)), 1)
     assert stored(db) == [1]
-
-    def add_and_fail_in_a_transaction(connection, numbers):
-        add(connection, numbers)
-        raise KeyError(*numbers)
-
     # The connection that is taken now comes from the same pool.
     with pytest.raises(KeyError):
-        write(writer, add_and_fail_in_a_transaction, 2)
+        write(writer, add_and_fail, 2)
     assert stored(db) == [1]
 
 
