@@ -87,17 +87,7 @@ def store(connection: Connection, arrivals: Sequence[Arrival], *, grace_seconds:
     :param grace_seconds: after this the tick looks for what the message to the worker should have brought about.
     """
     rows = [_row(arrival, grace_seconds) for arrival in arrivals]
-    # In one order for all, so that two gateways that were told the same do not wait for each other.
-    ordered = sorted(rows, key=lambda row: (row["onboarding_id"], row["dedupe_key"]))
-    key_columns = (WebhookEvent.c.onboarding_id, WebhookEvent.c.dedupe_key)
-    new = insert_mostly_new(connection, WebhookEvent, ordered, *key_columns)
-    answers = []
-    for row in rows:
-        key = (row["onboarding_id"], row["dedupe_key"])
-        answers.append(key in new)
-        # The second of two equal ones in a batch is known already.
-        new.discard(key)
-    return answers
+    return insert_mostly_new(connection, WebhookEvent, rows, WebhookEvent.c.onboarding_id, WebhookEvent.c.dedupe_key)
 
 
 def _row(arrival: Arrival, grace_seconds: float) -> dict[str, Any]:

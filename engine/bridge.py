@@ -77,6 +77,10 @@ class Noted:
     error_code: int | None = None
     error: str | None = None
 
+    @property
+    def name(self) -> tuple[int, str]:
+        return self.onboarding_id, self.client_reference
+
 
 _COLUMNS = tuple(BridgeMessage.c[field.name] for field in fields(Noted))
 # The latest word of callbacks that were applied before the answer to the call was known: they have gone on to AJO under the
@@ -106,16 +110,11 @@ def announce(connection: Connection, wanted: Sequence[Wanted], *, at: datetime) 
         }
         for one in wanted
     ]
-    # In one order for all, so that two gateways do not wait for each other.
-    rows.sort(key=lambda row: (row["onboarding_id"], row["client_reference"]))
-    new = insert_mostly_new(connection, BridgeMessage, rows, *_NAMED_BY)
-    noted: list[Noted | None] = []
-    for one in wanted:
-        key = (one.onboarding_id, one.reference)
-        noted.append(Noted(*key, one.recipient, at, at) if key in new else None)
-        # The second of two equal ones is known already.
-        new.discard(key)
-    return noted
+    are_new = insert_mostly_new(connection, BridgeMessage, rows, *_NAMED_BY)
+    return [
+        Noted(one.onboarding_id, one.reference, one.recipient, at, at) if is_new else None
+        for one, is_new in zip(wanted, are_new, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +137,7 @@ def judge(connection: Connection, wanted: Sequence[Wanted], *, at: datetime, cal
 def _judge(connection: Connection, wanted: Wanted, at: datetime, call_seconds: float) -> Intent:
     row = connection.execute(
         select(*_COLUMNS, BridgeMessage.c.fingerprint)
-        .where(
-            BridgeMessage.c.onboarding_id == wanted.onboarding_id,
-            BridgeMessage.c.client_reference == wanted.reference,
-        )
+        .where(_is(wanted.onboarding_id, wanted.reference))
         .with_for_update()
     ).one()
     *known, fingerprint = row
@@ -157,13 +153,12 @@ def _judge(connection: Connection, wanted: Wanted, at: datetime, call_seconds: f
     return Intent(Task.LOOK, noted)
 
 
-def _is(noted: Noted) -> ColumnElement[bool]:
-    key = (noted.onboarding_id, noted.client_reference)
-    return and_(*(column == value for column, value in zip(_NAMED_BY, key, strict=True)))
+def _is(*named: int | str) -> ColumnElement[bool]:
+    return and_(*(column == value for column, value in zip(_NAMED_BY, named, strict=True)))
 
 
 def _post_again(connection: Connection, noted: Noted, at: datetime) -> Noted:
-    again = update(BridgeMessage).where(_is(noted)).values(posted_at=at).returning(*_COLUMNS)
+    again = update(BridgeMessage).where(_is(*noted.name)).values(posted_at=at).returning(*_COLUMNS)
     return Noted(*connection.execute(again).one())
 
 
@@ -182,7 +177,7 @@ def post_unless_taken(
     if noted.posted_at is None or at < noted.posted_at + listing_delay:
         return None
     unchanged = (BridgeMessage.c.sid.is_(None), BridgeMessage.c.posted_at == noted.posted_at)
-    claim = update(BridgeMessage).where(_is(noted), *unchanged).values(posted_at=at).returning(*_COLUMNS)
+    claim = update(BridgeMessage).where(_is(*noted.name), *unchanged).values(posted_at=at).returning(*_COLUMNS)
     row = connection.execute(claim).one_or_none()
     return Noted(*row) if row is not None else None
 
@@ -199,8 +194,6 @@ def accepted(connection: Connection, sent: Sequence[tuple[Noted, str]]) -> list[
         }
         for noted, sid in sent
     ]
-    # In one order for all, as above.
-    rows.sort(key=lambda row: (row["onboarding_id"], row["client_reference"]))
     update_all_empty(
         connection, BridgeMessage, rows, key=_NAMED_BY, empty=BridgeMessage.c.sid, computed={"status": _STATUS}
     )
@@ -211,7 +204,7 @@ def refused(connection: Connection, noted: Noted, *, code: int | None, reason: s
     """Twilio will not send it; the same reference gets the same answer from now on."""
     connection.execute(
         update(BridgeMessage)
-        .where(_is(noted), BridgeMessage.c.sid.is_(None))
+        .where(_is(*noted.name), BridgeMessage.c.sid.is_(None))
         .values(status="failed", error_code=code, error=reason[:1000])
     )
 
@@ -220,7 +213,7 @@ def not_sent(connection: Connection, noted: Noted) -> None:
     """The call has certainly done nothing: whoever comes next may send."""
     connection.execute(
         update(BridgeMessage)
-        .where(_is(noted), BridgeMessage.c.sid.is_(None), BridgeMessage.c.posted_at == noted.posted_at)
+        .where(_is(*noted.name), BridgeMessage.c.sid.is_(None), BridgeMessage.c.posted_at == noted.posted_at)
         .values(posted_at=None)
     )
 

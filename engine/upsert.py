@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Column, Connection, Row, Table
     from sqlalchemy.sql.elements import TextClause
@@ -52,20 +52,28 @@ def insert_all_new(
 
 def insert_mostly_new(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *key: Column[Any]
-) -> set[tuple[Any, ...]]:
-    """As :func:`insert_all_new`, for rows that are nearly always new; the ``key`` of each that was inserted.
+) -> list[bool]:
+    """As :func:`insert_all_new`, for rows that are nearly always new; whether it was inserted, of each in the order given.
 
     SQLite would return each row in a step of its own, and the thread queue for the interpreter after each.
 
     :param key: columns of a unique key; each of ``rows`` has all of them.
     """
+    key_of = _key_of(key)
+    ordered = sorted(rows, key=key_of)
     if connection.dialect.name == "sqlite":
         statement = _insert_from_json(table, tuple(rows[0]), connection.dialect.name)
         # When one is known already, SQLite takes back the statement and no more.
         with suppress(IntegrityError):
-            connection.execute(statement, {"rows": _document(connection, rows)})
-            return {tuple(row[column.name] for column in key) for row in rows}
-    return {tuple(row) for row in insert_all_new(connection, table, rows, *key)}
+            connection.execute(statement, {"rows": _document(connection, ordered)})
+            return [True] * len(rows)
+    new = {tuple(row) for row in insert_all_new(connection, table, ordered, *key)}
+    answers = []
+    for row in rows:
+        answers.append(key_of(row) in new)
+        # The second of two equal ones is known already.
+        new.discard(key_of(row))
+    return answers
 
 
 def update_all_empty(
@@ -84,7 +92,13 @@ def update_all_empty(
     """
     more, dialect = tuple(computed.items()), connection.dialect.name
     statement = _update_from_json(table, tuple(rows[0]), tuple(key), empty=empty, computed=more, dialect=dialect)
-    connection.execute(statement, {"rows": _document(connection, rows)})
+    connection.execute(statement, {"rows": _document(connection, sorted(rows, key=_key_of(key)))})
+
+
+def _key_of(key: Sequence[Column[Any]]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """What gives a row's key. Rows go ordered by it: two that write the same ones do not wait for each other."""
+    names = [column.name for column in key]
+    return lambda row: tuple(row[name] for name in names)
 
 
 def _document(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> str:

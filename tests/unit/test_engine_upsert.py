@@ -15,6 +15,7 @@ THINGS = Table(
     Column("name", String, nullable=False),
     Column("sid", String(34), unique=True),
     Column("word", String),
+    Column("size", Integer, nullable=False, server_default="0"),
     UniqueConstraint("owner", "name"),
 )
 KEY = (THINGS.c.owner, THINGS.c.name)
@@ -73,7 +74,7 @@ def row_of(owner, name):
 
 
 def test_rows_that_are_all_new_cost_sqlite_one_statement_that_returns_nothing(connection, statements):
-    assert insert_mostly_new(connection, THINGS, [row_of(2, "a"), row_of(2, "b")], *KEY) == {(2, "a"), (2, "b")}
+    assert insert_mostly_new(connection, THINGS, [row_of(2, "b"), row_of(2, "a")], *KEY) == [True, True]
     ((statement, _),) = statements
     assert "RETURNING" not in statement
     assert stored(connection)[3:] == [(2, "a", None, "new"), (2, "b", None, "new")]
@@ -81,11 +82,11 @@ def test_rows_that_are_all_new_cost_sqlite_one_statement_that_returns_nothing(co
 
 def test_of_rows_that_are_partly_known_the_new_ones_are_inserted_and_told(connection):
     rows = [row_of(1, "z"), row_of(1, "b"), row_of(2, "a"), row_of(2, "a")]
-    assert insert_mostly_new(connection, THINGS, rows, *KEY) == {(1, "z"), (2, "a")}
+    assert insert_mostly_new(connection, THINGS, rows, *KEY) == [True, False, True, False]
     assert [row[:2] for row in stored(connection)] == [(1, "a"), (1, "b"), (1, "c"), (1, "z"), (2, "a")]
 
 
 def test_a_row_that_breaks_another_rule_is_an_error(connection):
     with pytest.raises(IntegrityError, match="NOT NULL"):
-        insert_mostly_new(connection, THINGS, [row_of(2, "a"), row_of(2, None)], *KEY)
+        insert_mostly_new(connection, THINGS, [row_of(2, "a") | {"size": 1}, row_of(2, "b") | {"size": None}], *KEY)
     assert len(stored(connection)) == 3
